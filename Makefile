@@ -1,0 +1,204 @@
+# Ferry: virtual-machine state that describes itself.
+#
+#   make                 everything, into build/bin/
+#   make setup           install the Debian packages needed (quick when they are there)
+#   make demo            dump, convert, compare and check a recorded QEMU stream
+#   make check           all tests; ends with a line "N passed, N failed, N skipped"
+#   make asan            the tests under AddressSanitizer and UndefinedBehaviorSanitizer
+#   make tsan            the programs of tests/stress under ThreadSanitizer
+#   make lint            layers, mutable globals, format, static analysis, man pages
+#   make format          clang-format everything
+#   make fuzz            every fuzzer for FUZZ_SECONDS (60) each, starting from its corpus
+#   make mutate          flip bits in recorded streams and count what is noticed
+#   make bench           benchmarks: medians, and ratios to a peer in the same run
+#   make interop         record streams from the installed QEMU and take them there and back
+#   make coverage        line coverage of the tests, as build/coverage/index.html
+#   make install         programs and man pages to DESTDIR/PREFIX (/usr/local)
+#   make clean
+#
+# Variables: CC (gcc), CONFIG (release; debug, asan, tsan, fuzz, coverage), WERROR=1, V=1. Each configuration has its own
+# objects in build/CONFIG/; the programs of `release` go to build/bin/.
+
+CONFIG ?= release
+PREFIX ?= /usr/local
+MAKEFLAGS += --no-builtin-rules
+.SUFFIXES:
+.DELETE_ON_ERROR:
+.DEFAULT_GOAL := all
+
+ifeq ($(origin CC),default)
+CC := gcc
+endif
+
+# --- what there is ------------------------------------------------------------------------------------------------
+
+LAYERS := visitors vmstate
+PROGRAMS := $(patsubst tools/%/main.c,%,$(wildcard tools/*/main.c))
+LIB_SRC := $(foreach l,$(LAYERS),$(wildcard $l/*.c))
+TEST_SRC := $(wildcard tests/*/test-*.c)
+FUZZ_SRC := $(wildcard tests/fuzz/fuzz-*.c)
+BENCH_SRC := $(wildcard tests/bench/bench-*.c)
+STRESS_SRC := $(wildcard tests/stress/stress-*.c)
+MUTATE_SRC := $(wildcard tests/mutate/*.c)
+SUPPORT_SRC := $(wildcard tests/support/*.c)
+MANUALS := $(wildcard tools/*/*.1)
+SCRIPTS := $(wildcard tests/*/test-*.sh)
+
+B := build/$(CONFIG)
+BIN := $(if $(filter release,$(CONFIG)),build/bin,$(B)/bin)
+
+# --- how it is compiled -------------------------------------------------------------------------------------------
+
+PACKAGES := glib-2.0 libtasn1 libzstd zlib liblzma libxxhash jansson
+PKG_CFLAGS := $(shell pkg-config --cflags $(PACKAGES) 2>/dev/null)
+PKG_LIBS := $(shell pkg-config --libs $(PACKAGES) 2>/dev/null) -lbz2 -lm
+
+WARN := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wold-style-definition -Wpointer-arith -Wvla \
+        -Wundef -Wwrite-strings -Wformat=2 -Wimplicit-fallthrough -Wno-format-nonliteral $(if $(WERROR),-Werror)
+OPT_release := -O2 -g
+OPT_debug := -O0 -g3
+OPT_asan := -O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=all
+OPT_tsan := -O1 -g -fno-omit-frame-pointer -fsanitize=thread
+OPT_fuzz := $(OPT_asan) -fsanitize=fuzzer-no-link
+OPT_coverage := -O0 -g --coverage
+ALL_CFLAGS := -std=gnu11 -I. -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 $(OPT_$(CONFIG)) $(WARN) $(PKG_CFLAGS) $(CFLAGS)
+ALL_LDFLAGS := $(OPT_$(CONFIG)) $(LDFLAGS)
+
+Q := $(if $(V),,@)
+say = $(if $(V),,@printf '  %-8s %s\n' $1 $2)
+
+obj = $(patsubst %.c,$(B)/%.o,$1)
+LIB := $(B)/libferry.a
+
+# Objects are made again when the way to make them changes.
+$(B)/flags: force
+	@mkdir -p $(@D)
+	@printf '%s\n' '$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS)' | cmp -s - $@ || printf '%s\n' '$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS)' >$@
+
+$(B)/%.o: %.c $(B)/flags
+	$(call say,CC,$<)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
+
+$(LIB): $(call obj,$(LIB_SRC))
+	$(call say,AR,$@)
+	$(Q)rm -f $@ && ar rcs $@ $^
+
+.PHONY: all force
+all: $(PROGRAMS:%=$(BIN)/%)
+force:
+
+# --- programs -----------------------------------------------------------------------------------------------------
+
+define program
+$(BIN)/$1: $(call obj,$(wildcard tools/$1/*.c) $(wildcard tools/common/*.c)) $(LIB)
+	$$(call say,LD,$$@)
+	@mkdir -p $$(@D)
+	$$(Q)$$(CC) $$(ALL_LDFLAGS) -o $$@ $$^ $$(PKG_LIBS)
+endef
+$(foreach p,$(PROGRAMS),$(eval $(call program,$p)))
+
+# --- tests --------------------------------------------------------------------------------------------------------
+
+TESTS := $(TEST_SRC:%.c=$(B)/%)
+SUPPORT := $(call obj,$(SUPPORT_SRC))
+
+# The ASN.1 module, compiled for the tests that hold streams against it.
+$(B)/gen/vmstate-asn1.c: visitors/vmstate.asn1
+	@mkdir -p $(@D)
+	$(Q)asn1Parser -o $@ -n vmstate_asn1 $< >/dev/null
+$(B)/gen/vmstate-asn1.o: $(B)/gen/vmstate-asn1.c
+	$(Q)$(CC) $(ALL_CFLAGS) -c -o $@ $<
+
+$(TESTS): $(B)/%: $(B)/%.o $(SUPPORT) $(B)/gen/vmstate-asn1.o $(LIB)
+	$(call say,LD,$@)
+	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(PKG_LIBS) -lcriterion
+
+.PHONY: check tests asan tsan
+tests: $(TESTS)
+check: all tests
+	@tests/support/run-tests $(B) $(BIN) $(TESTS) $(SCRIPTS)
+
+# Criterion's own workers outlive a test that fails; what leaks there is not ours.
+asan:
+	@ASAN_OPTIONS=detect_leaks=1 LSAN_OPTIONS=suppressions=tests/support/lsan.supp:print_suppressions=0 \
+	$(MAKE) CONFIG=asan check
+
+STRESS := $(STRESS_SRC:%.c=$(B)/%)
+$(STRESS): $(B)/%: $(B)/%.o $(SUPPORT) $(LIB)
+	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(PKG_LIBS)
+.PHONY: stress
+stress: $(STRESS)
+	@set -e; for program in $(STRESS); do $$program; done
+tsan:
+	@$(MAKE) CONFIG=tsan stress
+
+# --- the other ways to hold it against something ------------------------------------------------------------------
+
+FUZZERS := $(FUZZ_SRC:%.c=build/fuzz/%)
+FUZZ_SECONDS ?= 60
+build/fuzz/tests/fuzz/%: tests/fuzz/%.c build/fuzz/libferry.a
+	$(Q)clang -I. $(filter -D% -std%,$(ALL_CFLAGS)) $(PKG_CFLAGS) -O1 -g -fsanitize=fuzzer,address,undefined \
+	    -fno-sanitize-recover=all -o $@ $< $(wildcard tests/fuzz/support/*.c) build/fuzz/libferry.a $(PKG_LIBS)
+build/fuzz/libferry.a: force
+	@$(MAKE) --no-print-directory CC=clang CONFIG=fuzz build/fuzz/lib
+.PHONY: build/fuzz/lib fuzz
+build/fuzz/lib: $(LIB)
+fuzz: $(FUZZERS)
+	@tests/fuzz/run-fuzzers $(FUZZ_SECONDS) $(FUZZERS)
+
+MUTATE := $(MUTATE_SRC:%.c=$(B)/%)
+$(MUTATE): $(B)/%: $(B)/%.o $(SUPPORT) $(LIB)
+	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(PKG_LIBS)
+.PHONY: mutate
+mutate: all $(MUTATE)
+	@set -e; for program in $(MUTATE); do $$program traces $(MUTATE_ARGS); done
+
+BENCH := $(BENCH_SRC:%.c=$(B)/%)
+$(BENCH): $(B)/%: $(B)/%.o $(SUPPORT) $(LIB)
+	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(PKG_LIBS)
+.PHONY: bench
+bench: all $(BENCH)
+	@tests/bench/run-bench $(BIN) $(B)
+
+.PHONY: interop
+interop: all
+	@tests/interop/interop --bin=$(BIN) $(INTEROP_ARGS)
+
+.PHONY: lint format coverage
+lint: $(LIB)
+	@tests/support/lint $(LIB)
+format:
+	@clang-format -i $$(git ls-files -co --exclude-standard '*.c' '*.h')
+
+coverage:
+	@$(MAKE) CONFIG=coverage check
+	@mkdir -p build/coverage
+	@gcovr --root . --filter visitors/ --filter vmstate/ --filter tools/ --html-details build/coverage/index.html --txt - build/coverage
+
+# --- for people ---------------------------------------------------------------------------------------------------
+
+PACKAGES_BUILD := gcc clang libclang-rt-dev make pkg-config libglib2.0-dev libtasn1-6-dev libtasn1-bin libzstd-dev zlib1g-dev \
+    liblzma-dev libbz2-dev libxxhash-dev libjansson-dev
+PACKAGES_TEST := libcriterion-dev dumpasn1 openssl gdb binutils python3 xz-utils qemu-system-x86 qemu-utils seabios \
+    clang-format cppcheck mandoc gcovr git
+
+.PHONY: setup demo install clean help
+setup:
+	@tests/support/setup $(PACKAGES_BUILD) $(PACKAGES_TEST)
+
+demo: all
+	@tools/demo.sh $(BIN)
+
+install: all
+	@mkdir -p $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/share/man/man1
+	install -m 755 $(PROGRAMS:%=$(BIN)/%) $(DESTDIR)$(PREFIX)/bin
+	install -m 644 $(MANUALS) $(DESTDIR)$(PREFIX)/share/man/man1
+
+clean:
+	rm -rf build
+
+help:
+	@awk '/^#/ { sub(/^# ?/, ""); print; next } { exit }' Makefile
+
+-include $(shell find $(B) -name '*.d' 2>/dev/null)
