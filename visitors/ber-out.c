@@ -1,0 +1,198 @@
+/* ber-out.c: saves to BER. Source: vmstate.asn1, the comment at Section. */
+#include "visitors/ber-out.h"
+
+#include "visitors/visitor-impl.h"
+
+typedef struct BerOut {
+    Visitor v;
+    ByteOut *out;
+    unsigned form;
+    uint32_t tag;
+    size_t marks[VISIT_DEPTH_MAX];
+} BerOut;
+
+static ByteOut *out_of(Visitor *v)
+{
+    return ((BerOut *)v)->out;
+}
+
+static void open_level(Visitor *v, unsigned form, uint32_t tag)
+{
+    BerOut *b = (BerOut *)v;
+
+    b->marks[v->depth - 1] = ber_start(b->out, form, tag);
+}
+
+static void close_level(Visitor *v)
+{
+    BerOut *b = (BerOut *)v;
+
+    ber_end(b->out, b->marks[v->depth - 1]);
+}
+
+/* What stands for octets that are not there. */
+static void put_nothing(Visitor *v)
+{
+    ber_put_bool(out_of(v), false);
+}
+
+static void close_struct(Visitor *v)
+{
+    BerOut *b = (BerOut *)v;
+    size_t mark = b->marks[v->depth - 1];
+
+    /* b->out->data[mark - 1] is the identifier octet, or its last */
+    if (b->out->len == mark + 1 && b->out->data[mark - 1] != (BER_CONSTRUCTED | BER_SEQUENCE))
+        put_nothing(v);
+    close_level(v);
+}
+
+static void out_struct_start(Visitor *v, const char *name)
+{
+    BerOut *b = (BerOut *)v;
+
+    (void)name;
+    if (v->depth == 1)
+        open_level(v, b->form, b->tag);
+    else
+        open_level(v, BER_UNIVERSAL, BER_SEQUENCE);
+}
+
+static void out_list_start(Visitor *v, const char *name, size_t count, size_t elem_size)
+{
+    (void)name;
+    (void)count;
+    (void)elem_size;
+    open_level(v, BER_UNIVERSAL, BER_SEQUENCE);
+}
+
+static void out_subsection_start(Visitor *v, int index, const char *name, int version)
+{
+    (void)name;
+    (void)version;
+    open_level(v, BER_CONTEXT, (uint32_t)index);
+}
+
+static void out_optional(Visitor *v, const char *name, bool *present)
+{
+    (void)name;
+    if (!*present)
+        ber_put_head(out_of(v), BER_UNIVERSAL, BER_NULL, 0);
+}
+
+static void out_scalar(Visitor *v, const char *name, Scalar scalar, void *value)
+{
+    ByteOut *out = out_of(v);
+
+    (void)name;
+    if (scalar == SCALAR_FLOAT64) {
+        uint8_t bits[8];
+        bytes_swap_be(bits, value, 8, 1);
+        ber_put_octets(out, bits, 8);
+        return;
+    }
+    Integer n = scalar_get(scalar, value);
+    if (scalar == SCALAR_BOOL)
+        ber_put_bool(out, n.bits);
+    else if (n.negative)
+        ber_put_integer_as(out, BER_CONTEXT, 0, n);
+    else
+        ber_put_integer(out, n);
+}
+
+static void out_buffer(Visitor *v, const char *name, void *data, size_t len)
+{
+    (void)name;
+    if (len)
+        ber_put_octets(out_of(v), data, len);
+    else
+        put_nothing(v);
+}
+
+static void out_array(Visitor *v, const char *name, Scalar scalar, void *values, size_t count)
+{
+    ByteOut *out = out_of(v);
+    unsigned width = scalar_width(scalar);
+
+    if (scalar == SCALAR_UINT8) {
+        out_buffer(v, name, values, count);
+        return;
+    }
+    size_t mark = ber_start(out, BER_UNIVERSAL, BER_SEQUENCE);
+    for (size_t i = 0; i < count; i++)
+        out_scalar(v, name, scalar, (uint8_t *)values + i * width);
+    ber_end(out, mark);
+}
+
+static void out_unused(Visitor *v, const char *name, void *data, size_t len)
+{
+    out_buffer(v, name, data, bytes_are_zero(data, len) ? 0 : len);
+}
+
+static void out_octets(Visitor *v, const char *name, const char *type, void *data, size_t len)
+{
+    (void)type;
+    out_buffer(v, name, data, len);
+}
+
+/* Bit 0 of a BIT STRING is the most significant of its first octet (X.690 8.6.2). */
+static void out_bitmap(Visitor *v, const char *name, uint64_t *words, size_t bits)
+{
+    ByteOut *out = out_of(v);
+    size_t octets = (bits + 7) / 8;
+
+    (void)name;
+    ber_put_head(out, BER_UNIVERSAL, BER_BIT_STRING, 1 + octets);
+    byte_out_u8(out, (uint8_t)(octets * 8 - bits));
+    uint8_t *p = byte_out_room(out, octets);
+    memset(p, 0, octets);
+    for (size_t i = 0; i < bits; i++) {
+        uint64_t word;
+        memcpy(&word, (uint8_t *)words + i / 64 * 8, 8);
+        if (word >> (i % 64) & 1)
+            p[i / 8] |= (uint8_t)(0x80 >> (i % 8));
+    }
+}
+
+static void out_string(Visitor *v, const char *name, char **text)
+{
+    (void)name;
+    if (*text && **text)
+        ber_put_text(out_of(v), *text);
+    else
+        put_nothing(v);
+}
+
+static void out_free(Visitor *v)
+{
+    g_free(v);
+}
+
+static const VisitorOps ops = {
+    .struct_start = out_struct_start,
+    .struct_end = close_struct,
+    .list_start = out_list_start,
+    .list_end = close_level,
+    .optional = out_optional,
+    .subsection_start = out_subsection_start,
+    .subsection_end = close_struct,
+    .scalar = out_scalar,
+    .array = out_array,
+    .buffer = out_buffer,
+    .unused = out_unused,
+    .octets = out_octets,
+    .bitmap = out_bitmap,
+    .string = out_string,
+    .free = out_free,
+};
+
+Visitor *ber_out_new(ByteOut *out, const char *root, unsigned form, uint32_t tag)
+{
+    BerOut *b = g_new0(BerOut, 1);
+
+    visitor_init(&b->v, &ops, root);
+    b->out = out;
+    b->form = form;
+    b->tag = tag;
+    return &b->v;
+}

@@ -1,0 +1,154 @@
+/* json-out.c: saves to JSON. */
+#include <inttypes.h>
+#include <math.h>
+
+#include "visitors/json-out.h"
+#include "visitors/text-out.h"
+#include "visitors/visitor-impl.h"
+
+typedef struct JsonOut {
+    Visitor v;
+    JsonWrite *json;
+    const char *key; /* of the outermost value */
+} JsonOut;
+
+static JsonWrite *json_of(Visitor *v)
+{
+    return ((JsonOut *)v)->json;
+}
+
+static void out_struct_start(Visitor *v, const char *name)
+{
+    json_object_start(json_of(v), v->depth == 1 ? ((JsonOut *)v)->key : name);
+}
+
+static void out_struct_end(Visitor *v)
+{
+    json_object_end(json_of(v));
+}
+
+static void out_list_start(Visitor *v, const char *name, size_t count, size_t elem_size)
+{
+    (void)count;
+    (void)elem_size;
+    json_array_start(json_of(v), name);
+}
+
+static void out_list_end(Visitor *v)
+{
+    json_array_end(json_of(v));
+}
+
+static void out_subsection_start(Visitor *v, int index, const char *name, int version)
+{
+    (void)index;
+    (void)version;
+    json_object_start(json_of(v), name);
+}
+
+static void out_float(JsonWrite *json, const char *name, const void *value)
+{
+    char text[40];
+    double number;
+    uint64_t bits;
+
+    memcpy(&number, value, 8);
+    memcpy(&bits, value, 8);
+    if (isfinite(number)) {
+        g_ascii_dtostr(text, sizeof text, number);
+        json_number(json, name, text);
+    } else {
+        g_snprintf(text, sizeof text, "0x%016" PRIx64, bits);
+        json_string(json, name, text);
+    }
+}
+
+static void out_scalar(Visitor *v, const char *name, Scalar scalar, void *value)
+{
+    JsonWrite *json = json_of(v);
+
+    if (scalar == SCALAR_FLOAT64) {
+        out_float(json, name, value);
+        return;
+    }
+    Integer n = scalar_get(scalar, value);
+    if (scalar == SCALAR_BOOL)
+        json_bool(json, name, n.bits);
+    else if (n.negative)
+        json_int(json, name, (int64_t)n.bits);
+    else
+        json_uint(json, name, n.bits);
+}
+
+static void out_array(Visitor *v, const char *name, Scalar scalar, void *values, size_t count)
+{
+    JsonWrite *json = json_of(v);
+
+    json_array_start(json, name);
+    for (size_t i = 0; i < count; i++)
+        out_scalar(v, NULL, scalar, (uint8_t *)values + i * scalar_width(scalar));
+    json_array_end(json);
+}
+
+static void out_buffer(Visitor *v, const char *name, void *data, size_t len)
+{
+    json_hex(json_of(v), name, data, len);
+}
+
+static void out_octets(Visitor *v, const char *name, const char *type, void *data, size_t len)
+{
+    JsonWrite *json = json_of(v);
+
+    json_object_start(json, name);
+    json_string(json, "octets-of", type);
+    json_hex(json, "hex", data, len);
+    json_object_end(json);
+}
+
+static void out_bitmap(Visitor *v, const char *name, uint64_t *words, size_t bits)
+{
+    JsonWrite *json = json_of(v);
+    g_autofree char *ranges = text_bit_ranges(words, bits);
+
+    json_object_start(json, name);
+    json_uint(json, "bits", bits);
+    json_string(json, "set", ranges);
+    json_object_end(json);
+}
+
+static void out_string(Visitor *v, const char *name, char **text)
+{
+    json_string(json_of(v), name, *text ? *text : "");
+}
+
+static void out_free(Visitor *v)
+{
+    g_free(v);
+}
+
+static const VisitorOps ops = {
+    .struct_start = out_struct_start,
+    .struct_end = out_struct_end,
+    .list_start = out_list_start,
+    .list_end = out_list_end,
+    .subsection_start = out_subsection_start,
+    .subsection_end = out_struct_end,
+    .scalar = out_scalar,
+    .array = out_array,
+    .buffer = out_buffer,
+    .unused = out_buffer,
+    .octets = out_octets,
+    .bitmap = out_bitmap,
+    .string = out_string,
+    .free = out_free,
+};
+
+Visitor *json_out_new(JsonWrite *json, const char *key)
+{
+    JsonOut *j = g_new0(JsonOut, 1);
+
+    visitor_init(&j->v, &ops, NULL);
+    j->json = json;
+    j->key = key;
+    return &j->v;
+}

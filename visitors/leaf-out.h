@@ -1,0 +1,26 @@
+/*
+ * leaf-out.h: saves to a list of where each value is, so that two states can be compared value by value.
+ */
+#ifndef VISITORS_LEAF_OUT_H
+#define VISITORS_LEAF_OUT_H
+
+#include "visitors/visitor.h"
+
+typedef enum LeafKind { LEAF_SCALARS, LEAF_OCTETS, LEAF_BITMAP, LEAF_STRING } LeafKind;
+
+typedef struct Leaf {
+    char *path; /* short form, without the root */
+    LeafKind kind;
+    Scalar scalar;    /* of LEAF_SCALARS */
+    bool array;       /* of them, be it one */
+    const void *data; /* in the state that was saved; borrowed from it */
+    size_t count;     /* scalars, octets, bits */
+} Leaf;
+
+/* An array of Leaf that owns the paths. */
+GArray *leaf_array_new(void);
+
+/* Appends to such an array, borrowed. */
+Visitor *leaf_out_new(GArray *leaves);
+
+#endif
