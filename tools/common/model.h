@@ -1,0 +1,46 @@
+/*
+ * model.h: all of a stream but its RAM, in memory, for programs that look at two of them.
+ */
+#ifndef TOOLS_COMMON_MODEL_H
+#define TOOLS_COMMON_MODEL_H
+
+#include "tools/common/input.h"
+#include "vmstate/stream.h"
+#include "vmstate/verdict.h"
+
+typedef struct ModelSection {
+    char *name;
+    uint32_t instance;
+    unsigned nth; /* of that name and instance, from 0 */
+    int version;
+    const VMStateDescription *desc; /* NULL: not described */
+    void *state;
+    uint8_t *octets; /* without a description */
+    size_t len;
+    uint64_t offset;
+} ModelSection;
+
+typedef struct Model {
+    StreamSink sink;
+    char *path;
+    char *format; /* in words */
+    char *machine, *writer;
+    bool has_uuid;
+    uint8_t uuid[16];
+    bool shared; /* capability x-ignore-shared */
+    Schema *schema;
+    GPtrArray *sections; /* of ModelSection */
+    RamBlocks blocks;
+} Model;
+
+/* Reads a stream; other sinks may listen (NULL: none). borrowed: as in StreamSource. */
+Model *model_load(const char *path, const Schema *borrowed, StreamSink *also, GError **error);
+void model_free(Model *model);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(Model, model_free)
+
+const ModelSection *model_find(const Model *model, const ModelSection *like);
+
+/* The same as a side of a verdict; `sections` gets the array that it needs, to be freed by the caller. */
+VerdictSide model_side(const Model *model, VerdictSection **sections);
+
+#endif
