@@ -32,14 +32,21 @@ static BerLevel *level(Visitor *v)
     return &b->levels[b->depth];
 }
 
+/* Is not all of this there? */
+static bool is_cut(const Visitor *v, const uint8_t *end)
+{
+    const uint8_t *limit = ((const BerIn *)v)->limit;
+
+    return limit && end > limit;
+}
+
 static bool next(Visitor *v, const char *name, BerElement *e)
 {
     BerLevel *l = level(v);
 
     ((BerIn *)v)->last = l->in.pos;
     const char *wrong = byte_in_left(&l->in) ? ber_next(&l->in, e) : "the stream has no value for it";
-    const uint8_t *limit = ((BerIn *)v)->limit;
-    if (limit && !wrong && (e->form & BER_CONSTRUCTED ? e->content : e->content + e->len) > limit) {
+    if (!wrong && is_cut(v, e->form & BER_CONSTRUCTED ? e->content : e->content + e->len)) {
         visit_fail(v, FERRY_ERROR_CUT, name, "the input ends here");
         return false;
     }
@@ -110,8 +117,8 @@ static void leave(Visitor *v)
 
 static size_t count_elements(ByteIn in)
 {
-    BerElement e;
     size_t n = 0;
+    BerElement e;
 
     while (byte_in_left(&in) && !ber_next(&in, &e))
         n++;
@@ -166,10 +173,13 @@ static void in_list_start(Visitor *v, const char *name, size_t count, size_t ele
         fail_kind(v, NULL, &e, "an array of structs");
         return;
     }
-    enter(v, &e);
-    size_t found = count_elements(level(v)->in);
-    if (found != count)
+    ByteIn content;
+    byte_in_init(&content, e.content, e.len);
+    size_t found = count_elements(content);
+    if (found != count && !is_cut(v, e.content + e.len))
         fail_count(v, NULL, "elements", found, count);
+    else
+        enter(v, &e);
 }
 
 static void in_list_end(Visitor *v)
@@ -233,6 +243,10 @@ static bool index_values(Visitor *v)
     while (byte_in_left(&in)) {
         size_t start = in.pos;
         const char *wrong = ber_next(&in, &e);
+        if (is_cut(v, wrong ? in.data + in.len : e.content)) {
+            l->behind = start;
+            return true;
+        }
         if (wrong) {
             visit_fail(v, FERRY_ERROR_DAMAGED, NULL, "%s", wrong);
             return false;
@@ -252,7 +266,9 @@ static void in_select(Visitor *v, size_t index)
 
     if (!l->starts && !index_values(v))
         return;
-    if (index >= l->starts->len)
+    if (index >= l->starts->len && is_cut(v, l->in.data + l->in.len))
+        visit_fail(v, FERRY_ERROR_CUT, NULL, "the input ends here");
+    else if (index >= l->starts->len)
         visit_fail(v, FERRY_ERROR_DAMAGED, NULL, "the schema has a field number %zu, the struct only %u values", index,
                    l->starts->len);
     else
@@ -335,7 +351,7 @@ static void in_array(Visitor *v, const char *name, Scalar scalar, void *values, 
 
     if (!next(v, name, &array))
         return;
-    if (scalar == SCALAR_UINT8 && is_nothing(&array))
+    if (scalar_is_integer(scalar) && is_nothing(&array))
         array = (BerElement){.form = BER_UNIVERSAL, .tag = BER_OCTET_STRING};
     if (scalar_is_integer(scalar) && ber_is(&array, BER_UNIVERSAL, BER_OCTET_STRING)) {
         if (scalar == SCALAR_UINT8 && array.len == count && count)
@@ -348,11 +364,13 @@ static void in_array(Visitor *v, const char *name, Scalar scalar, void *values, 
         fail_kind(v, name, &array, "an array");
         return;
     }
+    size_t start = ((BerIn *)v)->last;
     enter(v, &array);
     for (; i < count && byte_in_left(&level(v)->in) && next(v, name, &e); i++)
         store_scalar(v, name, &e, scalar, (uint8_t *)values + i * width);
     size_t found = i + count_elements(level(v)->in);
     leave(v);
+    ((BerIn *)v)->last = start;
     if (!v->error && found != count)
         fail_count(v, name, "elements", found, count);
 }

@@ -8,7 +8,10 @@ typedef struct BerOut {
     ByteOut *out;
     unsigned form;
     uint32_t tag;
-    size_t marks[VISIT_DEPTH_MAX];
+    struct {
+        size_t mark;
+        bool numbered; /* it has a number of its own: no SEQUENCE */
+    } levels[VISIT_DEPTH_MAX];
 } BerOut;
 
 static ByteOut *out_of(Visitor *v)
@@ -20,14 +23,15 @@ static void open_level(Visitor *v, unsigned form, uint32_t tag)
 {
     BerOut *b = (BerOut *)v;
 
-    b->marks[v->depth - 1] = ber_start(b->out, form, tag);
+    b->levels[v->depth - 1].mark = ber_start(b->out, form, tag);
+    b->levels[v->depth - 1].numbered = form != BER_UNIVERSAL;
 }
 
 static void close_level(Visitor *v)
 {
     BerOut *b = (BerOut *)v;
 
-    ber_end(b->out, b->marks[v->depth - 1]);
+    ber_end(b->out, b->levels[v->depth - 1].mark);
 }
 
 /* What stands for octets that are not there. */
@@ -38,11 +42,10 @@ static void put_nothing(Visitor *v)
 
 static void close_struct(Visitor *v)
 {
-    BerOut *b = (BerOut *)v;
-    size_t mark = b->marks[v->depth - 1];
+    const BerOut *b = (BerOut *)v;
 
-    /* b->out->data[mark - 1] is the identifier octet, or its last */
-    if (b->out->len == mark + 1 && b->out->data[mark - 1] != (BER_CONSTRUCTED | BER_SEQUENCE))
+    /* the length octet is there already */
+    if (b->levels[v->depth - 1].numbered && b->out->len == b->levels[v->depth - 1].mark + 1)
         put_nothing(v);
     close_level(v);
 }

@@ -114,7 +114,7 @@ Chan *chan_file_open(const char *path, GError **error)
     return chan_fd_new(fd);
 }
 
-Chan *chan_spool(Chan *in, void (*tick)(uint64_t, void *), void *data, GError **error)
+Chan *chan_spool(Chan *in, uint64_t start, void (*tick)(uint64_t, void *), void *data, GError **error)
 {
     g_autofree char *name = NULL;
     g_autofree uint8_t *buf = g_malloc(1 << 20);
@@ -126,6 +126,8 @@ Chan *chan_spool(Chan *in, void (*tick)(uint64_t, void *), void *data, GError **
         return NULL;
     g_unlink(name);
     g_autoptr(Chan) to = chan_fd_new(fd);
+    if (!chan_seek(to, start, error))
+        return NULL;
     for (;;) {
         gssize n = chan_read_full(from, buf, 1 << 20, error);
         if (n < 0)
@@ -141,5 +143,5 @@ Chan *chan_spool(Chan *in, void (*tick)(uint64_t, void *), void *data, GError **
         if (tick)
             tick(done, data);
     }
-    return chan_seek(to, 0, error) ? g_steal_pointer(&to) : NULL;
+    return chan_seek(to, start, error) ? g_steal_pointer(&to) : NULL;
 }

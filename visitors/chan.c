@@ -70,7 +70,7 @@ ChanIn *chan_in_new_memory(const void *data, size_t len, uint64_t start)
 {
     ChanIn *in = g_new0(ChanIn, 1);
 
-    in->data = data;
+    in->data = data ? data : (const uint8_t *)"";
     in->end = len;
     in->base = start;
     in->pin = SIZE_MAX;
@@ -159,6 +159,8 @@ static bool skip_by_seeking(ChanIn *in, uint64_t n)
     uint64_t target = chan_in_tell(in) + n;
     int64_t size = chan_size(in->chan);
 
+    if (target < n)
+        return false;
     if (size < 0 || in->pin != SIZE_MAX || !chan_can_seek(in->chan))
         return false;
     if (target > (uint64_t)size || !chan_seek(in->chan, target, &in->error))

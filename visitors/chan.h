@@ -62,17 +62,20 @@ Chan *chan_fd_new(int fd);
 Chan *chan_file_open(const char *path, GError **error);
 
 /*
- * Copies what is left of `in` (taken) to an unnamed file in the directory for temporary files and returns that,
- * positioned at its start. For input that must be read more than once but cannot seek. tick, if not NULL, is called
- * with the number of octets copied so far.
+ * Copies what is left of `in` (taken, and standing at offset `start`) to an unnamed file in the directory for temporary
+ * files, to the same offsets, and returns that, positioned at `start`. For input that must be read more than once but
+ * cannot seek. tick, if not NULL, is called with the number of octets copied so far.
  */
-Chan *chan_spool(Chan *in, void (*tick)(uint64_t done, void *data), void *data, GError **error);
+Chan *chan_spool(Chan *in, uint64_t start, void (*tick)(uint64_t done, void *data), void *data, GError **error);
 
 /* Memory to read from; borrowed. It can seek. */
 Chan *chan_mem_new(const void *data, size_t len);
 
 /* Memory to write to: appends to `out`, borrowed. */
 Chan *chan_buf_new(ByteOut *out);
+
+/* Reads `len` octets that were taken from `inner` too early (copied) once more, and then what it still has (taken). */
+Chan *chan_unread_new(Chan *inner, const void *data, size_t len);
 
 /* What the channel unpacks. */
 typedef enum PackFormat { PACK_NONE, PACK_GZIP, PACK_BZIP2, PACK_XZ, PACK_ZSTD } PackFormat;

@@ -11,6 +11,7 @@
 typedef struct QemufileIn {
     Visitor v;
     ChanIn *in;
+    uint64_t last; /* where the last value started, for messages */
     char subsection[256];
 } QemufileIn;
 
@@ -18,8 +19,9 @@ typedef struct QemufileIn {
 static const uint8_t *take(Visitor *v, const char *name, size_t n)
 {
     QemufileIn *q = (QemufileIn *)v;
-    const uint8_t *p = chan_in_take(q->in, n);
 
+    q->last = chan_in_tell(q->in);
+    const uint8_t *p = chan_in_take(q->in, n);
     if (!p) {
         g_autofree char *path = visit_path(v, name);
         chan_in_error(q->in, &v->error, "%s", path);
@@ -115,7 +117,7 @@ static void in_string(Visitor *v, const char *name, char **text)
 
 static int64_t in_offset(const Visitor *v)
 {
-    return (int64_t)chan_in_tell(((const QemufileIn *)v)->in);
+    return (int64_t)((const QemufileIn *)v)->last;
 }
 
 static void in_free(Visitor *v)
@@ -143,5 +145,6 @@ Visitor *qemufile_in_new(ChanIn *in, const char *root)
 
     visitor_init(&q->v, &ops, root);
     q->in = in;
+    q->last = chan_in_tell(in);
     return &q->v;
 }

@@ -4,6 +4,7 @@
 #include "visitors/ber-in.h"
 #include "visitors/qemufile-in.h"
 #include "vmstate/berstream-load-impl.h"
+#include "vmstate/exact.h"
 #include "vmstate/state.h"
 #include "vmstate/walk.h"
 
@@ -43,8 +44,8 @@ static bool load_state(const BerCursor *c, StreamSection *s, void *state, GError
     return visit_finish(v, error);
 }
 
-/* The body as legacy octets, which a description may explain. */
-static bool explain_octets(const StreamSection *s, void *state, char **note)
+/* The body as legacy octets, which a description may explain: wholly, then the state says all, or not. */
+static bool explain_octets(StreamSection *s, void *state, char **note)
 {
     g_autoptr(ChanIn) in = chan_in_new_memory(s->octets, s->len, s->body);
     g_autoptr(Visitor) v = qemufile_in_new(in, s->name);
@@ -59,7 +60,10 @@ static bool explain_octets(const StreamSection *s, void *state, char **note)
         *note = g_strdup("not decoded: its octets are more than its fields");
         return false;
     }
-    *note = g_strdup("its octets hold more than its fields say");
+    if (vmstate_is_exact(s->desc, state, s->octets, s->len))
+        s->octets = NULL;
+    else
+        *note = g_strdup("its octets hold more than its fields say");
     return true;
 }
 

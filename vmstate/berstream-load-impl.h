@@ -11,6 +11,7 @@
 typedef struct BerLoad {
     ChanIn *in;
     StreamSink *sink;
+    const Schema *borrowed;
     uint64_t ordinal; /* of the record that is being read */
     XXH3_state_t *checks;
     StreamHeader header;

@@ -113,8 +113,11 @@ static bool read_schema(BerLoad *l, BerRecord *r, GError **error)
 {
     size_t first = schema_section_count(l->schema);
 
-    return schema_reader_take(l->schema_reader, &r->members) && ber_cursor_end(&r->members) &&
-           SINK(l->sink, schema, l->schema, first, error);
+    if (!schema_reader_take(l->schema_reader, &r->members) || !ber_cursor_end(&r->members))
+        return false;
+    if (l->borrowed)
+        schema_borrow(l->schema, first, l->borrowed);
+    return SINK(l->sink, schema, l->schema, first, error);
 }
 
 /* --- slices ----------------------------------------------------------------------------------------------------- */
@@ -218,11 +221,15 @@ static bool read_residue(BerLoad *l, BerRecord *r, GError **error)
 {
     BerCursor *c = &r->members;
     const uint8_t *data;
+    uint64_t place;
     size_t len;
-    bool cut;
 
-    return ber_cursor_bool(c, &cut) && ber_cursor_octets(c, 0, &data, &len) && ber_cursor_end(c) &&
-           (cut || close_slice(l, error)) && SINK(l->sink, residue, cut, data, len, error);
+    if (!ber_cursor_enumerated(c, BERSTREAM_RESIDUE_BETWEEN, &place) ||
+        !ber_cursor_optional_octets(c, 0, &data, &len) || !ber_cursor_end(c))
+        return false;
+    if (place != BERSTREAM_RESIDUE_IN_SLICE && !close_slice(l, error))
+        return false;
+    return SINK(l->sink, residue, place != BERSTREAM_RESIDUE_BEHIND, data, len, error);
 }
 
 static bool unpack_trailer(BerLoad *l, BerCursor *c, const BerElement *e, StreamTrailer *t, GError **error)
@@ -419,12 +426,13 @@ static void load_done(BerLoad *l)
     g_free(l->pages);
 }
 
-bool berstream_load(ChanIn *in, StreamSink *sink, GError **error)
+bool berstream_load(ChanIn *in, const Schema *borrowed, StreamSink *sink, GError **error)
 {
     GError *wrong = NULL, *later = NULL;
     BerLoad l;
 
     load_init(&l, in, sink);
+    l.borrowed = borrowed;
     if (take_start(&l, &wrong))
         read_records(&l, &wrong);
     if (g_error_matches(wrong, FERRY_ERROR, FERRY_ERROR_CUT) && l.ordinal && !l.ended && !tell_cut(&l, &later)) {

@@ -9,9 +9,9 @@
 
 /*
  * Reads from `in`, borrowed, which stands at the stream's first octet, to the end. Nothing of a record is believed
- * before its check has been. A cut input is told as stream_load tells one.
+ * before its check has been. A cut input is told as stream_load tells one. borrowed: as in StreamSource; or NULL.
  */
-bool berstream_load(ChanIn *in, StreamSink *sink, GError **error);
+bool berstream_load(ChanIn *in, const Schema *borrowed, StreamSink *sink, GError **error);
 
 /* Only the schema, as far as it comes before anything else: what a destination judges before RAM moves. */
 Schema *berstream_load_schema(ChanIn *in, GError **error);

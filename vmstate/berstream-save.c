@@ -21,6 +21,8 @@ uint64_t berstream_check(const void *data, size_t len, uint64_t ordinal)
     return XXH3_64bits_withSeed(data, len, ordinal);
 }
 
+enum { RESIDUE_PIECE = 1 << 20 };
+
 /* --- records ---------------------------------------------------------------------------------------------------- */
 
 ByteOut *bersave_start(BerstreamSave *s, unsigned class, uint32_t tag)
@@ -105,6 +107,7 @@ static bool save_slice_start(StreamSink *sink, const StreamSlice *slice, GError 
     BerstreamSave *s = bersave_of(sink);
 
     (void)error;
+    s->in_slice = true;
     ByteOut *b = bersave_start(s, BER_APPLICATION, BERSTREAM_SLICE);
     ber_put_integer_as(b, BER_UNIVERSAL, BER_ENUMERATED, (Integer){.bits = slice->kind});
     ber_put_uint(b, slice->id);
@@ -120,6 +123,7 @@ static bool save_slice_start(StreamSink *sink, const StreamSlice *slice, GError 
 static bool save_slice_end(StreamSink *sink, GError **error)
 {
     (void)error;
+    bersave_of(sink)->in_slice = false;
     return bersave_flush_pieces(bersave_of(sink));
 }
 
@@ -285,20 +289,27 @@ static bool save_eof(StreamSink *sink, const StreamTrailer *trailer, GError **er
     return true;
 }
 
+static void put_residue(BerstreamSave *s, unsigned place, const uint8_t *data, size_t len)
+{
+    ByteOut *b = bersave_start(s, BER_PRIVATE, BERSTREAM_RESIDUE);
+
+    ber_put_integer_as(b, BER_UNIVERSAL, BER_ENUMERATED, (Integer){.bits = place});
+    if (len)
+        ber_put_octets_as(b, BER_CONTEXT, 0, data, len);
+    bersave_end(s);
+}
+
+/* A cut is told even if it leaves nothing over: a slice that is open stays open, one that is closed is closed. */
 static bool save_residue(StreamSink *sink, bool cut, const uint8_t *data, size_t len, GError **error)
 {
     BerstreamSave *s = bersave_of(sink);
+    unsigned where = s->in_slice ? BERSTREAM_RESIDUE_IN_SLICE : BERSTREAM_RESIDUE_BETWEEN;
+    unsigned place = cut ? where : BERSTREAM_RESIDUE_BEHIND;
 
     (void)error;
     bersave_flush_pieces(s);
-    for (size_t done = 0; done < len;) {
-        size_t step = MIN(len - done, 1 << 20);
-        ByteOut *b = bersave_start(s, BER_PRIVATE, BERSTREAM_RESIDUE);
-        ber_put_bool(b, cut);
-        ber_put_octets_as(b, BER_CONTEXT, 0, data + done, step);
-        bersave_end(s);
-        done += step;
-    }
+    for (size_t done = 0; done < len || (cut && done == 0); done += RESIDUE_PIECE)
+        put_residue(s, place, data + done, MIN(len - done, RESIDUE_PIECE));
     return true;
 }
 

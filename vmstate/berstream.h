@@ -43,6 +43,9 @@ enum {
 /* Kinds of trailer in Tail. */
 enum { BERSTREAM_TRAILER_NONE, BERSTREAM_TRAILER_DERIVED, BERSTREAM_TRAILER_VERBATIM };
 
+/* Places of Residue. */
+enum { BERSTREAM_RESIDUE_BEHIND, BERSTREAM_RESIDUE_IN_SLICE, BERSTREAM_RESIDUE_BETWEEN };
+
 /* The check over `len` octets of record number `ordinal`. */
 uint64_t berstream_check(const void *data, size_t len, uint64_t ordinal);
 

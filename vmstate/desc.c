@@ -66,7 +66,7 @@ static bool unsound(GError **error, const VMStateDescription *desc, const VMStat
 /* Octets the member takes in the struct. */
 static size_t member_size(const VMStateField *f)
 {
-    if (f->flags & VMS_POINTER)
+    if (f->pointer)
         return sizeof(void *);
     if (f->kind == VMS_BITMAP)
         return vms_field_wire_size(f);

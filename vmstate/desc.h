@@ -51,10 +51,7 @@ typedef enum VMStateFlags {
     VMS_DEFAULTABLE = 1 << 2, /* a stream that lacks it leaves the reset value */
     VMS_LISTED = 1 << 3,      /* array: the JSON description lists the elements one by one */
     VMS_INLINE = 1 << 4,      /* struct: the JSON description has its members in the field itself ("tmp") */
-    VMS_ARRAYED = 1 << 5,     /* an array, be it of one element */
-    VMS_POINTER =
-        1 << 6, /* the member points to the elements: g_malloc'd, owned by the struct, NULL if there are none */
-    VMS_FLAGS_WIRE = 0x1f, /* those that the schema carries; the others follow from the rest */
+    VMS_FLAGS_WIRE = 0x1f,    /* all of them: the schema carries them */
 } VMStateFlags;
 
 /* What a scalar must be, beyond its range. The destination's value is the one in the state before the load. */
@@ -71,6 +68,8 @@ struct VMStateField {
     uint8_t kind;      /* VMStateKind */
     uint8_t scalar;    /* Scalar, of VMS_SCALAR */
     uint8_t rule;      /* VMStateRule */
+    bool array;        /* an array, be it of one element */
+    bool pointer;      /* the member points to the elements: g_malloc'd, owned by the struct, NULL if there are none */
     uint32_t flags;    /* VMStateFlags */
     size_t offset;     /* of the member in the struct */
     size_t size;       /* octets of one element in memory; of a bitmap its bits */
@@ -156,8 +155,8 @@ struct VMStateShape {
 /* A fixed array of scalars. */
 #define VMS_ARRAY(Struct, member, ...)                                                                                 \
     {                                                                                                                  \
-        .name = #member, .kind = VMS_SCALAR, .scalar = VMS_SCALAR_OF(VMS_MEMBER(Struct, member)[0]),                   \
-        .flags = VMS_ARRAYED, .offset = offsetof(Struct, member), .size = sizeof(VMS_MEMBER(Struct, member)[0]),       \
+        .name = #member, .kind = VMS_SCALAR, .scalar = VMS_SCALAR_OF(VMS_MEMBER(Struct, member)[0]), .array = true,    \
+        .offset = offsetof(Struct, member), .size = sizeof(VMS_MEMBER(Struct, member)[0]),                             \
         .count = sizeof(VMS_MEMBER(Struct, member)) / sizeof(VMS_MEMBER(Struct, member)[0]), ##__VA_ARGS__             \
     }
 
@@ -168,10 +167,9 @@ struct VMStateShape {
 /* g_malloc'd scalars, as many as `counter_` says and at most `most`. */
 #define VMS_POINTED(Struct, member, counter_, most, ...)                                                               \
     {                                                                                                                  \
-        .name = #member, .kind = VMS_SCALAR, .scalar = VMS_SCALAR_OF(VMS_MEMBER(Struct, member)[0]),                   \
-        .flags = VMS_ARRAYED | VMS_POINTER, .offset = offsetof(Struct, member),                                        \
-        .size = sizeof(VMS_MEMBER(Struct, member)[0]), .count = (most), VMS_COUNTED_BY(Struct, counter_),              \
-        ##__VA_ARGS__                                                                                                  \
+        .name = #member, .kind = VMS_SCALAR, .scalar = VMS_SCALAR_OF(VMS_MEMBER(Struct, member)[0]), .array = true,    \
+        .pointer = true, .offset = offsetof(Struct, member), .size = sizeof(VMS_MEMBER(Struct, member)[0]),            \
+        .count = (most), VMS_COUNTED_BY(Struct, counter_), ##__VA_ARGS__                                               \
     }
 
 #define VMS_COUNTED_BY(Struct, counter_)                                                                               \
@@ -213,7 +211,7 @@ struct VMStateShape {
     }
 #define VMS_SUB_ARRAY(Struct, member, desc_, ...)                                                                      \
     {                                                                                                                  \
-        .name = #member, .kind = VMS_STRUCT, .flags = VMS_ARRAYED, .offset = offsetof(Struct, member),                 \
+        .name = #member, .kind = VMS_STRUCT, .array = true, .offset = offsetof(Struct, member),                        \
         .size = sizeof(VMS_MEMBER(Struct, member)[0]),                                                                 \
         .count = sizeof(VMS_MEMBER(Struct, member)) / sizeof(VMS_MEMBER(Struct, member)[0]), .desc = (desc_),          \
         ##__VA_ARGS__                                                                                                  \
@@ -242,7 +240,7 @@ enum {
 
 static inline bool vms_is_array(const VMStateField *f)
 {
-    return f->flags & VMS_ARRAYED;
+    return f->array;
 }
 
 /* Octets of one element on the legacy wire, of all kinds but struct and string. */

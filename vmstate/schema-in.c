@@ -50,7 +50,7 @@ static bool read_attribute(SchemaReader *r, BerCursor *c, const BerElement *e, D
         return ber_cursor_fail(c, "an attribute of field \"%s\" that is not context-specific and primitive", d->name);
     switch (e->tag) {
     case 0:
-        f->flags |= VMS_ARRAYED;
+        f->array = true;
         return ber_cursor_to_number(c, e, VMS_COUNT_MAX, &f->count);
     case 1:
         if (!ber_cursor_to_number(c, e, G_MAXUINT32, &n))

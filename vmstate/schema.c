@@ -124,6 +124,16 @@ bool schema_add_section(Schema *s, const SchemaSection *section, GError **error)
     return true;
 }
 
+void schema_borrow(Schema *s, size_t first, const Schema *from)
+{
+    for (size_t i = first; i < s->sections->len; i++) {
+        SchemaSection *section = &g_array_index(s->sections, SchemaSection, i);
+        const SchemaSection *like = section->desc ? NULL : schema_find(from, section->name, section->instance, 0);
+        if (like && like->desc && like->version == section->version)
+            section->desc = like->desc;
+    }
+}
+
 /* --- building --------------------------------------------------------------------------------------------------- */
 
 struct TypeBuilder {
@@ -163,7 +173,8 @@ void type_builder_field(TypeBuilder *b, const VMStateField *field)
     f.type = intern(b->schema, field->type);
     f.kind = field->kind;
     f.scalar = field->scalar;
-    f.flags = field->flags & (VMS_FLAGS_WIRE | VMS_ARRAYED);
+    f.array = field->array;
+    f.flags = field->flags & VMS_FLAGS_WIRE;
     f.size = field->size;
     f.count = field->count;
     f.counted_by = intern(b->schema, field->counted_by);
@@ -190,9 +201,16 @@ static bool refuse(GError **error, const TypeBuilder *b, const char *field, cons
     return false;
 }
 
-/* "config[0]" where QEMU numbers fields of the same name: just "config", if no other field needs that. */
+/*
+ * An element that could not be put together with the others to an array has its number. "config[0]" where QEMU numbers
+ * fields of the same name: just "config", if no other field needs that.
+ */
 static const char *make_label(const TypeBuilder *b, const VMStateField *f)
 {
+    if (f->index) {
+        g_autofree char *element = g_strdup_printf("%s[%d]", f->name, f->index - 1);
+        return intern(b->schema, element);
+    }
     const char *bracket = strrchr(f->name, '[');
     size_t stem = bracket ? (size_t)(bracket - f->name) : 0;
 
@@ -406,8 +424,8 @@ static bool merge_field(Schema *s, TypeBuilder *b, const VMStateField *x, const 
     VMStateField merged = *x;
 
     if (x->name != y->name || x->type != y->type || x->kind != y->kind || x->scalar != y->scalar ||
-        x->count != y->count || x->flags != y->flags || x->index != y->index || x->since != y->since ||
-        x->counted_by != y->counted_by)
+        x->count != y->count || x->array != y->array || x->flags != y->flags || x->index != y->index ||
+        x->since != y->since || x->counted_by != y->counted_by)
         return false;
     if (x->kind == VMS_STRUCT)
         merged.desc = schema_merge(s, x->desc, y->desc);

@@ -36,6 +36,12 @@ const SchemaSection *schema_find(const Schema *schema, const char *name, uint32_
 /* Adds a section (copied); its description must be one of this schema. False beyond the limit. */
 bool schema_add_section(Schema *schema, const SchemaSection *section, GError **error);
 
+/*
+ * Gives the sections from number `first` on that are not described the description that `from`, which must live longer,
+ * has of a section of that name, instance and version.
+ */
+void schema_borrow(Schema *schema, size_t first, const Schema *from);
+
 /* --- building descriptions -------------------------------------------------------------------------------------- */
 
 typedef struct TypeBuilder TypeBuilder;

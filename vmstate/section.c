@@ -134,13 +134,14 @@ bool section_load_commit(SectionLoad *load, GError **error)
         if (!load->copies[i])
             continue;
         vms_state_done(s->desc, s->state);
-        memcpy(s->state, load->copies[i], s->desc->size);
-        g_clear_pointer(&load->copies[i], g_free); /* what it owned is now the state's */
+        memcpy(s->state, load->copies[i], s->desc->size); /* with all that the copy owned */
     }
+    /* pushed when every state is in place: one may look at another */
     for (size_t i = 0; i < n; i++) {
         const Section *s = section_list_get(load->list, i);
-        if (s->desc->push)
+        if (load->copies[i] && s->desc->push)
             s->desc->push(s->opaque);
+        g_clear_pointer(&load->copies[i], g_free);
     }
     return true;
 }

@@ -83,7 +83,7 @@ static void each_owned(const VMStateDescription *desc, void *state, const void *
         used = vms_field_count_used(f, from ? from : state);
         char *member = (char *)state + f->offset;
         const char *source = from ? (const char *)from + f->offset : NULL;
-        if (f->flags & VMS_POINTER || f->kind == VMS_STRING) {
+        if (f->pointer || f->kind == VMS_STRING) {
             fn(f, member, source, used);
         } else if (f->kind == VMS_STRUCT) {
             for (size_t i = 0; i < f->count; i++)

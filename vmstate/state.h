@@ -11,7 +11,7 @@ static inline void *vms_field_data(const VMStateField *f, const void *state)
 {
     char *member = (char *)state + f->offset;
 
-    return f->flags & VMS_POINTER ? *(void **)member : member;
+    return f->pointer ? *(void **)member : member;
 }
 
 /*

@@ -7,7 +7,7 @@
  */
 #include <string.h>
 
-#include "visitors/qemufile-out.h"
+#include "vmstate/exact.h"
 #include "vmstate/stream-load-impl.h"
 
 typedef struct Device {
@@ -38,18 +38,6 @@ static bool at_end_of_body(StreamLoad *l, const Device *d, GError **error)
                        "at 0x%" G_GINT64_MODIFIER "x, where it should end, no section starts", chan_in_tell(l->in));
 }
 
-/* Does the state say all that the octets say? */
-static bool is_exact(const Device *d, const uint8_t *octets, size_t len)
-{
-    ByteOut again = {0};
-    g_autoptr(Visitor) v = qemufile_out_new(&again, d->title);
-
-    vmstate_save(v, d->desc, d->state);
-    bool exact = visit_finish(v, NULL) && again.len == len && memcmp(again.data, octets, len) == 0;
-    byte_out_done(&again);
-    return exact;
-}
-
 /* Reads the body by its description. *fits: it did. False with an error only if the input is cut there. */
 static bool read_described(StreamLoad *l, Device *d, bool *fits, GError **error)
 {
@@ -74,7 +62,7 @@ static bool read_described(StreamLoad *l, Device *d, bool *fits, GError **error)
     d->section.desc = d->desc;
     d->section.state = d->state;
     d->section.len = len;
-    if (!is_exact(d, octets, len)) {
+    if (!vmstate_is_exact(d->desc, d->state, octets, len)) {
         d->section.octets = octets;
         d->note = g_strdup("its octets hold more than its fields say");
     }

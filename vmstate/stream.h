@@ -120,8 +120,7 @@ typedef struct StreamPacket {
     uint64_t offsets[STREAM_PACKET_PAGES];
     const uint8_t *data;
     size_t len;
-    const uint8_t
-        *header; /* STREAM_PACKET_HEADER octets as they were, if the members do not tell all; NULL otherwise */
+    const uint8_t *header; /* STREAM_PACKET_HEADER octets as they came, if the members do not tell all; or NULL */
 } StreamPacket;
 
 /* Makes the header that the members give. */

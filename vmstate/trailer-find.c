@@ -5,7 +5,7 @@
 
 enum {
     WINDOW = 1 << 20,
-    HEAD = 6, /* end marker, marker, length */
+    HEAD = 5, /* marker, length */
 };
 
 static const char needle[] = "{\"page_size\"";
@@ -23,7 +23,7 @@ static bool read_at(Chan *chan, uint64_t pos, void *data, size_t len, GError **e
 /* Is the text at p, `left` octets from the end, a description? Its length stands in front. */
 static bool plausible(const uint8_t *p, uint64_t left)
 {
-    return p[-HEAD] == 0x00 && p[-HEAD + 1] == 0x06 && load_be32(p - 4) <= left;
+    return p[-HEAD] == 0x06 && load_be32(p - 4) <= left;
 }
 
 static bool read_text(Chan *chan, uint64_t pos, Trailer *t, GError **error)

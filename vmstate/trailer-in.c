@@ -79,7 +79,7 @@ static bool read_field(Parse *p, json_t *object, VMStateField *f, int64_t *index
     if (json_object_get(object, "array_len")) {
         if (!get_integer(p, object, "array_len", VMS_COUNT_MAX, -1, &count, error))
             return false;
-        f->flags |= VMS_ARRAYED;
+        f->array = true;
         f->count = (size_t)count;
     } else if (json_object_get(object, "index") && !get_integer(p, object, "index", VMS_COUNT_MAX, -1, index, error)) {
         return false;
@@ -139,7 +139,8 @@ static bool read_fields(Parse *p, json_t *list, TypeBuilder *b, GError **error)
         flush(b, &array);
         if (index == 0 && f.kind != VMS_BITMAP && !vms_is_array(&f)) {
             array = f;
-            array.flags |= VMS_ARRAYED | VMS_LISTED;
+            array.array = true;
+            array.flags |= VMS_LISTED;
             continue;
         }
         f.index = (int)(index + 1);
@@ -251,11 +252,15 @@ static bool read_devices(Parse *p, GError **error)
     if (take(p, "]"))
         return true;
     do {
+        size_t start = p->pos;
         json_t *device = take_value(p, error);
+        size_t end = p->pos;
+        p->pos = start; /* what is wrong is wrong with this device */
         bool ok = device && read_device(p, device, error);
         json_decref(device);
         if (!ok)
             return false;
+        p->pos = end;
     } while (take(p, ","));
     return take(p, "]") || fail(p, error, "\"devices\" does not end");
 }

@@ -51,7 +51,7 @@ void trailer_type_read(const char *type, size_t size, VMStateField *f)
         as_scalar(f, aliases[i].scalar);
         if (aliases[i].count) {
             f->count = count;
-            f->flags |= VMS_ARRAYED;
+            f->array = true;
         }
         return;
     }

@@ -155,7 +155,7 @@ static void judge_order(Judge *j, const char *path, const VmsPlan *plan)
         if (position == VMS_NO_FIELD)
             continue;
         if (position < last) {
-            g_autofree char *field = verdict_join(path, plan->to, &plan->to->fields[i]);
+            g_autofree char *field = verdict_join(path, plan->from, &plan->from->fields[position]);
             verdict_find(j, VERDICT_CONVERTIBLE, "reordered", field,
                          "the stream has it before %s, the destination behind it", plan->from->fields[last].name);
         }
@@ -195,12 +195,14 @@ void verdict_by_name(Judge *j, const char *path, const VMStateDescription *to, c
         return;
     VmsPlan *plan = vms_plan_new(to, from);
     for (size_t i = 0; to->fields[i].name; i++) {
-        const VMStateField *f = &to->fields[i];
-        g_autofree char *field = verdict_join(path, to, f);
-        if (plan->from_of[i] == VMS_NO_FIELD)
+        if (plan->from_of[i] == VMS_NO_FIELD) {
             judge_missing(j, path, plan, i, version);
-        else
-            judge_field(j, field, f, &from->fields[plan->from_of[i]], version, states);
+            continue;
+        }
+        /* called as in a dump of the stream */
+        const VMStateField *f = &from->fields[plan->from_of[i]];
+        g_autofree char *field = verdict_join(path, from, f);
+        judge_field(j, field, &to->fields[i], f, version, states);
     }
     for (size_t i = 0; i < plan->wanted_count; i++)
         if (!plan->wanted[i])

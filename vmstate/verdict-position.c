@@ -33,6 +33,13 @@ static bool judge_pair(Judge *j, const char *path, const VMStateDescription *to_
     g_autofree char *a = vms_field_describe(from);
     g_autofree char *b = vms_field_describe(to);
 
+    if (to->kind == VMS_OCTETS && from->kind == VMS_OCTETS && same_name(to, from)) {
+        if (to->size != from->size)
+            verdict_find(j, VERDICT_CONVERTIBLE, "not judged", path,
+                         "nobody described these octets: the stream has %zu, the destination %zu", from->size,
+                         to->size);
+        return true;
+    }
     if ((to->kind == VMS_STRUCT) != (from->kind == VMS_STRUCT) || extent(to) != extent(from)) {
         verdict_find(j, VERDICT_INCOMPATIBLE, elements(to) != elements(from) ? "count" : "kind", path,
                      "the stream has %s here, the destination %s; all that follows in this struct would be misread", a,

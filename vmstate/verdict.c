@@ -40,9 +40,7 @@ void verdict_find(Judge *j, VerdictLevel level, const char *kind, const char *pa
 
 char *verdict_join(const char *path, const VMStateDescription *desc, const VMStateField *f)
 {
-    const char *label = vms_field_label(desc, f);
-
-    return f->index ? g_strdup_printf("%s.%s[%d]", path, label, f->index - 1) : g_strdup_printf("%s.%s", path, label);
+    return g_strdup_printf("%s.%s", path, vms_field_label(desc, f));
 }
 
 void verdict_version(Judge *j, const char *path, int to, int minimum, int from)
@@ -154,11 +152,19 @@ static void judge_section(Judge *j, const VerdictSection *to, const VerdictSecti
     }
 }
 
+/* QEMU's configuration section says what machine it is, which is judged as such; its subsections are all optional. */
+static bool is_configuration(const VerdictSection *s)
+{
+    return strcmp(s->name, "configuration") == 0;
+}
+
 static void judge_sections(Judge *j, const VerdictSide *to, const VerdictSide *from)
 {
     for (size_t i = 0; i < from->section_count; i++) {
         const VerdictSection *s = &from->sections[i], *there = find_section(to, s);
         g_autofree char *title = title_of(s);
+        if (is_configuration(s))
+            continue;
         if (there) {
             judge_section(j, there, s);
         } else {
@@ -169,7 +175,7 @@ static void judge_sections(Judge *j, const VerdictSide *to, const VerdictSide *f
     }
     for (size_t i = 0; i < to->section_count; i++) {
         g_autofree char *title = title_of(&to->sections[i]);
-        if (!find_section(from, &to->sections[i]))
+        if (!find_section(from, &to->sections[i]) && !is_configuration(&to->sections[i]))
             verdict_find(j, VERDICT_CONVERTIBLE, "defaulted", title,
                          "the stream does not have this section; the device keeps its reset state");
     }

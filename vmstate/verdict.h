@@ -20,9 +20,9 @@ typedef enum VerdictLoader { VERDICT_BY_NAME, VERDICT_BY_POSITION } VerdictLoade
 
 typedef struct VerdictFinding {
     VerdictLevel level;
-    const char
-        *kind; /* "widened", "narrowed", "sign changed", "defaulted", "skipped", "reordered", "unknown", "missing",
-                  "kind", "count", "version", "type name", "not judged", "ram", "machine", "capability" */
+    /* "widened", "narrowed", "sign changed", "defaulted", "skipped", "renamed", "reordered", "unknown", "missing",
+       "kind", "count", "version", "type name", "not judged", "ram", "machine", "capability" */
+    const char *kind;
     char *path;
     char *text;
 } VerdictFinding;

@@ -208,7 +208,7 @@ static void load_field(Walk *w, const VMStateDescription *desc, const VMStateFie
 {
     Integer before = {0};
 
-    if (f->flags & VMS_POINTER && !renew_pointer(w->v, desc, f, state))
+    if (f->pointer && !renew_pointer(w->v, desc, f, state))
         return;
     if (f->rule)
         before = scalar_get((Scalar)f->scalar, (const char *)state + f->offset);

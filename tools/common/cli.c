@@ -69,11 +69,9 @@ void cli_complain(const char *format, ...)
 
 int cli_fail(GError *error)
 {
-    bool mismatch = g_error_matches(error, FERRY_ERROR, FERRY_ERROR_MISMATCH);
-
     cli_complain("%s", error->message);
     g_error_free(error);
-    return mismatch ? EXIT_DIFFERS : EXIT_DAMAGED;
+    return EXIT_DAMAGED;
 }
 
 bool cli_colour(const char *when)

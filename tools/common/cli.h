@@ -31,7 +31,7 @@ void cli_usage(const char *format, ...) G_GNUC_PRINTF(1, 2) G_GNUC_NORETURN;
 /* "program: message" on standard error. */
 void cli_complain(const char *format, ...) G_GNUC_PRINTF(1, 2);
 
-/* The same for an error, which is freed; returns the exit status that fits it. */
+/* The same for an error, which is freed; returns EXIT_DAMAGED. */
 int cli_fail(GError *error);
 
 /* Is colour wanted on standard output? `when` is "auto", "always", "never" or NULL (auto); NO_COLOR is honoured. */
@@ -50,7 +50,7 @@ CliOutput *cli_output_open(const char *path, GError **error);
 /* The channel to write to, once; taken by the caller. */
 Chan *cli_output_chan(CliOutput *output);
 
-/* Descriptor to write to, owned by the output; -1 if it is standard output. */
+/* Its descriptor, to write and to read, owned by the output; -1 if it is no regular file. */
 int cli_output_fd(CliOutput *output);
 
 /* keep: gives the file its name; otherwise removes it. Frees the output. */

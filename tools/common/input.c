@@ -18,32 +18,46 @@ enum {
 typedef struct Opening {
     Input *input;
     Chan *chan;
-    uint64_t start; /* where what we look at starts in the channel */
+    uint64_t start; /* where what we look at starts in the channel; one that cannot seek stands there */
     uint8_t *look;
     size_t got;
 } Opening;
 
-static void spool_tick(uint64_t done, void *data)
-{
-    (void)data;
-    cli_progress_tick("copying", done, -1);
-}
-
-/* Makes sure that the channel can seek, and reads what stands at `start`. */
+/* Reads what stands at `start`. */
 static bool look_at(Opening *o, GError **error)
 {
-    if (!chan_can_seek(o->chan)) {
-        o->chan = chan_spool(g_steal_pointer(&o->chan), spool_tick, NULL, error);
-        cli_progress_end();
-        if (!o->chan)
-            return false;
-        o->start = 0;
-    }
-    if (!chan_seek(o->chan, o->start, error))
+    if (chan_can_seek(o->chan) && !chan_seek(o->chan, o->start, error))
         return false;
     gssize got = chan_read_full(o->chan, o->look, LOOK, error);
     o->got = got < 0 ? 0 : (size_t)got;
+    if (!chan_can_seek(o->chan))
+        o->chan = chan_unread_new(o->chan, o->look, o->got);
     return got >= 0;
+}
+
+/* Goes on to what stands `n` octets further, as far as the channel goes. */
+static bool step_over(Opening *o, uint64_t n, GError **error)
+{
+    o->start += n;
+    while (n && !chan_can_seek(o->chan)) {
+        gssize got = chan_read_full(o->chan, o->look, (size_t)MIN(n, LOOK), error);
+        if (got <= 0)
+            return got == 0;
+        n -= (uint64_t)got;
+    }
+    return true;
+}
+
+static bool take_libvirt(Opening *o, LibvirtSave *save, uint64_t size, GError **error)
+{
+    o->input->libvirt = save;
+    if (strcmp(save->packed, "lzop") == 0) {
+        g_set_error(error, FERRY_ERROR, FERRY_ERROR_UNSUPPORTED,
+                    "the stream is packed with lzop: unpack it first (tail -c +%" G_GUINT64_FORMAT " FILE | lzop -d)",
+                    o->start + size + 1);
+        return false;
+    }
+    return step_over(o, size, error);
 }
 
 /* Takes off what is around a stream: a libvirt header, packing. *again: there was something. */
@@ -58,26 +72,17 @@ static bool unwrap(Opening *o, bool *again, GError **error)
         g_propagate_error(error, wrong);
         return false;
     }
-    if (save) {
-        o->input->libvirt = save;
-        o->start += size;
-        if (strcmp(save->packed, "lzop") == 0) {
-            g_set_error(error, FERRY_ERROR, FERRY_ERROR_UNSUPPORTED,
-                        "the stream is packed with lzop: unpack it first (tail -c +%" G_GUINT64_FORMAT
-                        " FILE | lzop -d)",
-                        o->start + 1);
-            return false;
-        }
-        return true;
-    }
+    if (save)
+        return take_libvirt(o, save, size, error);
     PackFormat packed = chan_pack_format(o->look, o->got);
     *again = packed != PACK_NONE;
     if (packed == PACK_NONE)
         return true;
     o->input->packed = packed;
-    if (!chan_seek(o->chan, o->start, error))
+    if (chan_can_seek(o->chan) && !chan_seek(o->chan, o->start, error))
         return false;
-    o->chan = chan_unpack_new(g_steal_pointer(&o->chan), packed);
+    o->chan = chan_unpack_new(o->chan, packed);
+    o->start = 0;
     return true;
 }
 
@@ -116,6 +121,27 @@ static bool classify(Opening *o, StreamKind kind, GError **error)
     return input->kind != STREAM_KINDS || not_a_stream(o, error);
 }
 
+/* The description of a QEMUFile stands at its end, and is wanted first. */
+static bool needs_trailer(const Input *input)
+{
+    return input->format == INPUT_QEMUFILE && input->kind == STREAM_MACHINE;
+}
+
+static void spool_tick(uint64_t done, void *data)
+{
+    (void)data;
+    cli_progress_tick("copying", done, -1);
+}
+
+static bool find_trailer(Opening *o, GError **error)
+{
+    if (!chan_can_seek(o->chan)) {
+        o->chan = chan_spool(o->chan, o->start, spool_tick, NULL, error);
+        cli_progress_end();
+    }
+    return o->chan && trailer_find(o->chan, o->start, &o->input->trailer, error);
+}
+
 static bool open_layers(Opening *o, StreamKind kind, GError **error)
 {
     bool again = true;
@@ -129,38 +155,38 @@ static bool open_layers(Opening *o, StreamKind kind, GError **error)
         if (!look_at(o, error) || !unwrap(o, &again, error))
             return false;
     }
-    if (!classify(o, kind, error))
-        return false;
-    if (o->input->format == INPUT_QEMUFILE && o->input->kind == STREAM_MACHINE &&
-        !trailer_find(o->chan, o->start, &o->input->trailer, error))
-        return false;
-    return chan_seek(o->chan, o->start, error);
+    return classify(o, kind, error) && (!needs_trailer(o->input) || find_trailer(o, error)) &&
+           (!chan_can_seek(o->chan) || chan_seek(o->chan, o->start, error));
 }
 
-Input *input_open(const char *path, StreamKind kind, bool digest, GError **error)
+Input *input_open_chan(Chan *chan, const char *path, StreamKind kind, bool digest, GError **error)
 {
     g_autoptr(Input) input = g_new0(Input, 1);
-    bool standard = strcmp(path, "-") == 0;
-    Opening o = {.input = input};
+    Opening o = {.input = input, .chan = chan};
 
-    input->path = g_strdup(standard ? "standard input" : path);
-    o.chan = standard ? chan_fd_new(dup(STDIN_FILENO)) : chan_file_open(path, error);
-    if (!o.chan)
-        return NULL;
+    input->path = g_strdup(path);
     o.look = g_malloc(LOOK);
     bool ok = open_layers(&o, kind, error);
     g_free(o.look);
     if (!ok) {
         chan_free(o.chan);
-        g_prefix_error(error, "%s: ", input->path);
+        g_prefix_error(error, "%s: ", path);
         return NULL;
     }
     input->start = o.start;
-    Chan *chan = cli_progress_new(o.chan, "reading");
+    chan = cli_progress_new(o.chan, "reading");
     if (digest)
         chan = input->digest = chan_digest_new(chan);
     input->in = chan_in_new(chan, o.start);
     return g_steal_pointer(&input);
+}
+
+Input *input_open(const char *path, StreamKind kind, bool digest, GError **error)
+{
+    bool standard = strcmp(path, "-") == 0;
+    Chan *chan = standard ? chan_fd_new(dup(STDIN_FILENO)) : chan_file_open(path, error);
+
+    return chan ? input_open_chan(chan, standard ? "standard input" : path, kind, digest, error) : NULL;
 }
 
 void input_free(Input *input)
@@ -180,7 +206,7 @@ bool input_load(Input *input, const Schema *borrowed, StreamSink *sink, GError *
     bool ok;
 
     if (input->format == INPUT_BER)
-        ok = berstream_load(input->in, sink, error);
+        ok = berstream_load(input->in, borrowed, sink, error);
     else if (input->kind == STREAM_MACHINE || input->kind == STREAM_RECOVERY)
         ok = stream_load(input->in, &source, sink, error);
     else

@@ -1,9 +1,9 @@
 /*
  * input.h: finds out what a file is, and reads it.
  *
- * A stream may be a file, standard input ("-"), packed (gzip, bzip2, xz, zstd), or inside a libvirt save file. What
- * must be read twice (QEMUFile: the description stands at the end) but cannot seek is first copied to an unnamed
- * temporary file.
+ * A stream may be a file, standard input ("-"), packed (gzip, bzip2, xz, zstd), or inside a libvirt save file. A
+ * QEMUFile of a machine that cannot seek is first copied to an unnamed temporary file, for its description stands at
+ * the end. BER streams and the other channels of a migration are read as they come.
  */
 #ifndef TOOLS_COMMON_INPUT_H
 #define TOOLS_COMMON_INPUT_H
@@ -40,6 +40,9 @@ typedef struct Input {
  * one over the stream.
  */
 Input *input_open(const char *path, StreamKind kind, bool digest, GError **error);
+/* The same for a channel that is open (taken); `path` is what messages call it. */
+Input *input_open_chan(Chan *chan, const char *path, StreamKind kind, bool digest, GError **error);
+
 void input_free(Input *input);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(Input, input_free)
 

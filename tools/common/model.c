@@ -6,6 +6,7 @@
 #include "tools/common/fan.h"
 #include "vmstate/match.h"
 #include "vmstate/state.h"
+#include "vmstate/stream-load.h"
 
 static Model *model_of(StreamSink *sink)
 {
@@ -16,7 +17,12 @@ static bool model_header(StreamSink *sink, const StreamHeader *h, GError **error
 {
     Model *m = model_of(sink);
 
-    (void)error;
+    if (h->kind != STREAM_MACHINE) {
+        g_set_error(error, FERRY_ERROR, FERRY_ERROR_UNSUPPORTED,
+                    "this is only a channel of a migration (%s), not the state of a machine",
+                    stream_kind_name(h->kind));
+        return false;
+    }
     m->format = g_strdup(h->format);
     m->machine = g_strdup(h->machine);
     if (h->writer)
@@ -138,12 +144,6 @@ Model *model_load(const char *path, const Schema *borrowed, StreamSink *also, GE
     if (!input)
         return NULL;
     m->path = g_strdup(input->path);
-    if (input->kind != STREAM_MACHINE && input->format == INPUT_QEMUFILE) {
-        g_set_error(error, FERRY_ERROR, FERRY_ERROR_UNSUPPORTED,
-                    "%s: this is only a channel of a migration (%s), not the state of a machine", input->path,
-                    stream_kind_name(input->kind));
-        return NULL;
-    }
     fan_init(&fan);
     fan_add(&fan, &m->sink);
     if (also)
@@ -163,6 +163,15 @@ void model_free(Model *m)
     g_free(m->machine);
     g_free(m->writer);
     g_free(m);
+}
+
+bool stream_section_fits(const char *glob, const char *name, uint32_t instance)
+{
+    g_autofree char *title = stream_section_title(name, instance);
+    const char *slash = strrchr(name, '/');
+
+    return g_pattern_match_simple(glob, title) || g_pattern_match_simple(glob, name) ||
+           (slash && g_pattern_match_simple(glob, slash + 1));
 }
 
 const ModelSection *model_find(const Model *m, const ModelSection *like)

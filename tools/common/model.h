@@ -38,6 +38,12 @@ Model *model_load(const char *path, const Schema *borrowed, StreamSink *also, GE
 void model_free(Model *model);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(Model, model_free)
 
+/*
+ * Does the glob (* and ? only) fit the section: as "name[instance]", as the name, or as what comes behind the last
+ * slash of it?
+ */
+bool stream_section_fits(const char *glob, const char *name, uint32_t instance);
+
 const ModelSection *model_find(const Model *model, const ModelSection *like);
 
 /* The same as a side of a verdict; `sections` gets the array that it needs, to be freed by the caller. */

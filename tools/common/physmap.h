@@ -21,8 +21,7 @@ typedef struct PhysRange {
 typedef struct PhysWish {
     const char *machine; /* machine type, NULL if not known */
     uint64_t below;      /* RAM below 4 GiB as the user says, 0: as the machine type has it */
-    char *
-        *blocks; /* names of the blocks of RAM in order of address as the user says, NULL: the one that looks like it */
+    char **blocks;       /* names of the blocks of RAM in order of address, NULL: the one that looks like it */
 } PhysWish;
 
 /* The ranges, in order of address; or NULL with an error that says what option helps. New array of PhysRange. */

@@ -28,6 +28,7 @@ struct RamFile {
     RamBlocks blocks; /* by name, over all channels */
     GArray *numbers;  /* of the channel that is read: its block number -> ours */
     GArray *ranges;
+    GPtrArray *came;     /* for each range a bit for each page that has come */
     GPtrArray *channels; /* of RamChannel */
     bool in_ram;         /* the slice that is open is of RAM */
     bool main_done;
@@ -80,6 +81,37 @@ GArray *ramfile_map_all(const RamBlocks *blocks, const char *machine, void *data
         at += (range.length + RAM_PAGE - 1) / RAM_PAGE * RAM_PAGE;
     }
     return ranges;
+}
+
+/* --- which pages have come -------------------------------------------------------------------------------------- */
+
+static uint64_t pages_of(const PhysRange *r)
+{
+    return (r->length + RAM_PAGE - 1) / RAM_PAGE;
+}
+
+static void mark(RamFile *f, const PhysRange *r, uint64_t page, uint64_t count)
+{
+    uint8_t *bits = g_ptr_array_index(f->came, (guint)(r - (const PhysRange *)(void *)f->ranges->data));
+
+    for (; count--; page++)
+        bits[page / 8] |= (uint8_t)(1u << page % 8);
+}
+
+uint64_t ramfile_missing(const RamFile *f, uint64_t *total, uint64_t *first)
+{
+    uint64_t missing = 0;
+
+    *total = 0;
+    for (guint i = 0; f->ranges && i < f->ranges->len; i++) {
+        const PhysRange *r = &g_array_index(f->ranges, PhysRange, i);
+        const uint8_t *bits = g_ptr_array_index(f->came, i);
+        *total += pages_of(r);
+        for (uint64_t page = 0; page < pages_of(r); page++)
+            if (!(bits[page / 8] >> page % 8 & 1) && missing++ == 0)
+                *first = r->file + page * RAM_PAGE;
+    }
+    return missing;
 }
 
 /* --- pages ------------------------------------------------------------------------------------------------------ */
@@ -143,6 +175,7 @@ static bool put_run(RamFile *f, uint32_t block, uint64_t first, uint64_t count, 
         while (i + n < count && !pages[i + n] == !pages[i] && offset + n * RAM_PAGE - r->start < r->length)
             n++;
         uint64_t at = r->file + (offset - r->start);
+        mark(f, r, (offset - r->start) / RAM_PAGE, n);
         if (!(pages[i] ? write_pages(f, pages + i, n, at, error) : clear_pages(f, n, at, error)))
             return false;
         i += n;
@@ -173,6 +206,7 @@ static bool file_piece(StreamSink *sink, const RamPiece *piece, GError **error)
     if (!r)
         return true;
     uint64_t at = r->file + piece->page * RAM_PAGE - r->start;
+    mark(f, r, piece->page - r->start / RAM_PAGE, 1);
     if (pread(f->fd, page, RAM_PAGE, (off_t)at) != RAM_PAGE)
         return fail_io(error, "reading");
     if (!ram_piece_apply(piece, page, error)) {
@@ -194,7 +228,8 @@ static bool make_map(RamFile *f, GError **error)
         return false;
     for (guint i = 0; i < f->ranges->len; i++) {
         const PhysRange *r = &g_array_index(f->ranges, PhysRange, i);
-        end = MAX(end, r->file + r->length);
+        end = MAX(end, r->file + pages_of(r) * RAM_PAGE);
+        g_ptr_array_add(f->came, g_malloc0(pages_of(r) / 8 + 1));
     }
     return ftruncate(f->fd, (off_t)end) == 0 || fail_io(error, "sizing");
 }
@@ -303,6 +338,10 @@ bool ramfile_add_channel(RamFile *f, const char *path, GError **error)
 bool ramfile_finish(RamFile *f, GError **error)
 {
     f->main_done = true;
+    if (!f->ranges) {
+        g_set_error(error, FERRY_ERROR, FERRY_ERROR_MISMATCH, "the stream has no list of RAM blocks");
+        return false;
+    }
     for (guint i = 0; i < f->channels->len; i++) {
         RamChannel *c = g_ptr_array_index(f->channels, i);
         while (c->reader && !c->ended)
@@ -348,6 +387,7 @@ RamFile *ramfile_new(int fd, RamFileMap *map, void *data)
     f->map_data = data;
     ram_blocks_init(&f->blocks);
     f->numbers = g_array_new(FALSE, FALSE, sizeof(uint32_t));
+    f->came = g_ptr_array_new_with_free_func(g_free);
     f->channels = g_ptr_array_new_with_free_func(free_channel);
     return f;
 }
@@ -358,6 +398,7 @@ void ramfile_free(RamFile *f)
         return;
     g_ptr_array_unref(f->channels);
     g_array_unref(f->numbers);
+    g_ptr_array_unref(f->came);
     g_clear_pointer(&f->ranges, g_array_unref);
     ram_blocks_done(&f->blocks);
     g_free(f->machine);

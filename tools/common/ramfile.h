@@ -31,8 +31,11 @@ StreamSink *ramfile_sink(RamFile *file);
  */
 bool ramfile_add_channel(RamFile *file, const char *path, GError **error);
 
-/* After the main channel: reads what other channels still have. */
+/* After the main channel: reads what other channels still have. False, too, if no RAM has come. */
 bool ramfile_finish(RamFile *file, GError **error);
+
+/* How many pages of those that the file has a place for never came; and where in the file the first would be. */
+uint64_t ramfile_missing(const RamFile *file, uint64_t *total, uint64_t *first);
 
 /* The ranges that were written (NULL if no block list has come), and the blocks that they are of. Borrowed. */
 const GArray *ramfile_ranges(const RamFile *file);

@@ -21,7 +21,7 @@ static const GOptionEntry entries[] = {
     {"ignore", 0, 0, G_OPTION_ARG_STRING_ARRAY, &opt.ignore,
      "Leave out findings whose path GLOB fits (* and ?); may come again", "GLOB"},
     {"strict", 0, 0, G_OPTION_ARG_NONE, &opt.strict, "Anything but identical is a failure", NULL},
-    {"schema-from", 0, 0, G_OPTION_ARG_FILENAME, &opt.schema_from, "Describe what A does not by the stream in FILE",
+    {"schema-from", 0, 0, G_OPTION_ARG_FILENAME, &opt.schema_from, "Describe what A and B do not by the stream in FILE",
      "FILE"},
     {"color", 0, 0, G_OPTION_ARG_STRING, &opt.colour, "auto (default), always or never", "WHEN"},
     {NULL, 0, 0, 0, NULL, NULL, NULL},
@@ -146,7 +146,7 @@ int main(int argc, char **argv)
     if (opt.schema_from && !(borrowed = input_schema(opt.schema_from, &error)))
         return cli_fail(error);
     g_autoptr(Model) a = model_load(paths[0], borrowed, NULL, &error);
-    g_autoptr(Model) b = a ? model_load(paths[1], NULL, NULL, &error) : NULL;
+    g_autoptr(Model) b = a ? model_load(paths[1], borrowed, NULL, &error) : NULL;
     if (!b)
         return cli_fail(error);
     g_autofree VerdictSection *from_sections = NULL, *to_sections = NULL;

@@ -66,22 +66,21 @@ static bool convert(Input *input, const Schema *borrowed, Chan *to, bool ber, bo
     return !wrong;
 }
 
-/* Reads a BER stream back to what it was made of; the writer holds that against what the stream says it was. */
-static bool verify(const char *path, GError **error)
+/* Reads the BER stream in `output` back to what it was made of; the writer holds that against what it says it was. */
+static bool verify(CliOutput *output, GError **error)
 {
-    g_autoptr(Input) input = input_open(path, STREAM_KINDS, false, error);
+    Chan *written = chan_fd_new(dup(cli_output_fd(output)));
+    g_autoptr(Input) input = input_open_chan(written, "the output, read back", STREAM_KINDS, false, error);
+    CliOutput *nowhere = input ? cli_output_open("/dev/null", error) : NULL;
     bool cut;
 
-    if (!input)
-        return false;
-    CliOutput *nowhere = cli_output_open("/dev/null", error);
     if (!nowhere)
         return false;
     bool ok = convert(input, NULL, cli_output_chan(nowhere), false, &cut, error);
     return cli_output_close(nowhere, false, NULL) && ok;
 }
 
-static void check_options(char **paths)
+static void check_options(void)
 {
     if (!opt.to || (strcmp(opt.to, "ber") != 0 && strcmp(opt.to, "qemufile") != 0))
         cli_usage("--to takes ber or qemufile, not '%s'", opt.to ? opt.to : "");
@@ -92,8 +91,8 @@ static void check_options(char **paths)
         cli_usage("--compress and --level go with --to=ber");
     if (opt.level < 0 || opt.level > 19)
         cli_usage("--level takes 1 to 19, not %d", opt.level);
-    if (opt.verify && (!ber || strcmp(paths[1], "-") == 0))
-        cli_usage("--verify goes with --to=ber and a file");
+    if (opt.verify && !ber)
+        cli_usage("--verify goes with --to=ber");
 }
 
 int main(int argc, char **argv)
@@ -103,17 +102,18 @@ int main(int argc, char **argv)
     GError *error = NULL;
     bool cut = false;
 
-    check_options(paths);
+    check_options();
     if (opt.schema_from && !(borrowed = input_schema(opt.schema_from, &error)))
         return cli_fail(error);
     g_autoptr(Input) input = input_open(paths[0], input_kind(opt.kind), true, &error);
     CliOutput *output = input ? cli_output_open(paths[1], &error) : NULL;
     if (!output)
         return cli_fail(error);
-    bool ok = convert(input, borrowed, cli_output_chan(output), strcmp(opt.to, "ber") == 0, &cut, &error);
+    if (opt.verify && cli_output_fd(output) < 0)
+        cli_usage("--verify needs a regular file to write to");
+    bool ok = convert(input, borrowed, cli_output_chan(output), strcmp(opt.to, "ber") == 0, &cut, &error) &&
+              (!opt.verify || verify(output, &error));
     bool kept = cli_output_close(output, ok || (cut && opt.partial), ok ? &error : NULL);
-    if (ok && kept && opt.verify)
-        ok = verify(paths[1], &error);
     if (cut && !opt.partial)
         g_prefix_error(&error, "nothing was written (--partial would keep what there is): ");
     return ok && kept ? EXIT_FINE : cli_fail(error);

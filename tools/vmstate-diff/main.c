@@ -45,6 +45,7 @@ typedef struct Report {
     JsonWrite *json; /* NULL: text */
     bool colour;
     uint64_t differences, ignored;
+    bool fitted; /* --section has fitted something */
 } Report;
 
 static bool fits_any(char **globs, const char *path)
@@ -101,12 +102,11 @@ static void tell(void *data, DiffSide side, const char *path, const char *a, con
 
 /* --- devices and machine ---------------------------------------------------------------------------------------- */
 
-static bool is_wanted(const ModelSection *s)
+static bool is_wanted(Report *r, const char *name, uint32_t instance)
 {
-    const char *slash = strrchr(s->name, '/');
-
-    return !opt.section || g_pattern_match_simple(opt.section, s->name) ||
-           (slash && g_pattern_match_simple(opt.section, slash + 1));
+    if (opt.section && !stream_section_fits(opt.section, name, instance))
+        return false;
+    return r->fitted = true;
 }
 
 static void compare_sections(const Model *a, const Model *b, Report *r)
@@ -115,7 +115,7 @@ static void compare_sections(const Model *a, const Model *b, Report *r)
         const ModelSection *s = g_ptr_array_index(a->sections, i), *other = model_find(b, s);
         g_autofree char *title = stream_section_title(s->name, s->instance);
         g_autofree char *version = g_strdup_printf("section, version %d", s->version);
-        if (!is_wanted(s))
+        if (!is_wanted(r, s->name, s->instance))
             continue;
         if (!other) {
             tell(r, DIFF_ONLY_A, title, version, NULL);
@@ -131,7 +131,7 @@ static void compare_sections(const Model *a, const Model *b, Report *r)
         const ModelSection *s = g_ptr_array_index(b->sections, i);
         g_autofree char *title = stream_section_title(s->name, s->instance);
         g_autofree char *version = g_strdup_printf("section, version %d", s->version);
-        if (is_wanted(s) && !model_find(a, s))
+        if (is_wanted(r, s->name, s->instance) && !model_find(a, s))
             tell(r, DIFF_ONLY_B, title, NULL, version);
     }
 }
@@ -245,6 +245,17 @@ static bool compare_block(const RamCopy *a, const RamCopy *b, const RamBlock *bl
     return true;
 }
 
+/* Pages that were sent elsewhere count as zeros, which the user should know. */
+static void tell_missing(const Model *m, const RamCopy *copy)
+{
+    uint64_t total, first = 0, missing = ramfile_missing(copy->file, &total, &first);
+
+    if (missing)
+        cli_complain("%s: %" G_GUINT64_FORMAT " of %" G_GUINT64_FORMAT
+                     " pages of memory are not in the stream, and count as zeros",
+                     m->path, missing, total);
+}
+
 static bool compare_ram(const RamCopy *a, const RamCopy *b, const Model *m, Report *r, GError **error)
 {
     for (guint i = 0; i < m->blocks.list->len; i++)
@@ -262,9 +273,7 @@ static void put_end(Report *r)
     g_autofree char *line = g_strdup_printf("# %" G_GUINT64_FORMAT " differences%s; RAM %s\n", r->differences, ignored,
                                             opt.ram ? "compared" : "not compared (--ram)");
 
-    if (r->json)
-        json_close_to(r->json, 0);
-    else if (!opt.quiet)
+    if (!r->json && !opt.quiet)
         chan_out_put(r->out, line, strlen(line));
 }
 
@@ -285,9 +294,13 @@ static bool diff(char **paths, const Schema *borrowed, Report *r, GError **error
             tell(r, DIFF_CHANGED, "machine", a->machine ? a->machine : "not told",
                  b->machine ? b->machine : "not told");
         compare_sections(a, b, r);
-        if (!opt.section)
+        bool has_ram = a->blocks.list->len || b->blocks.list->len;
+        if (has_ram && (is_wanted(r, "ram", 0) || opt.ram)) {
             compare_blocks(&a->blocks, &b->blocks, r);
-        ok = !opt.ram || compare_ram(&copies[0], &copies[1], a, r, error);
+            for (size_t i = 0; opt.ram && i < 2; i++)
+                tell_missing(i ? b : a, &copies[i]);
+            ok = !opt.ram || compare_ram(&copies[0], &copies[1], a, r, error);
+        }
     }
     ram_copy_close(&copies[0]);
     ram_copy_close(&copies[1]);
@@ -311,15 +324,18 @@ int main(int argc, char **argv)
         report.json = json;
         json_array_start(json, NULL);
     }
-    if (diff(paths, borrowed, &report, &error))
+    bool ok = diff(paths, borrowed, &report, &error);
+    bool fitted = !opt.section || report.fitted;
+    if (ok && fitted)
         put_end(&report);
+    json_close_to(json, 0); /* also what an error left open */
     if (!chan_out_finish(out, &later)) {
         g_clear_error(&error);
         error = later;
     }
-    if (error) {
-        int status = cli_fail(error);
-        return status == EXIT_DIFFERS ? EXIT_DAMAGED : status;
-    }
+    if (error)
+        return cli_fail(error);
+    if (!fitted)
+        cli_usage("no section of A or B fits --section='%s'", opt.section);
     return report.differences ? EXIT_DIFFERS : EXIT_FINE;
 }

@@ -1,20 +1,18 @@
 /* common.c: what the forms of a dump share. */
 #include <string.h>
 
+#include "tools/common/model.h"
 #include "tools/vmstate-dump/dump.h"
 #include "visitors/trace.h"
 #include "vmstate/state.h"
 #include "vmstate/stream-load.h"
 #include "vmstate/walk.h"
 
-bool dump_wants(const DumpWish *wish, const char *name, uint32_t instance)
+bool dump_wants(DumpWish *wish, const char *name, uint32_t instance)
 {
-    if (!wish->section)
-        return true;
-    g_autofree char *title = stream_section_title(name, instance);
-    const char *last = strrchr(name, '/');
-    return g_pattern_match_simple(wish->section, title) || g_pattern_match_simple(wish->section, name) ||
-           (last && g_pattern_match_simple(wish->section, last + 1));
+    if (wish->section && !stream_section_fits(wish->section, name, instance))
+        return false;
+    return wish->fitted = true;
 }
 
 /* --- RAM -------------------------------------------------------------------------------------------------------- */

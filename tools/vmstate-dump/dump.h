@@ -12,21 +12,22 @@ typedef struct DumpWish {
     const char *section; /* glob, NULL: all */
     bool colour;
     const Input *input; /* what is read, for what the stream itself does not say */
+    bool fitted;        /* the glob has fitted something; set by dump_wants */
 } DumpWish;
 
-/* Does the glob (* and ? only) fit the section's title or name? */
-bool dump_wants(const DumpWish *wish, const char *name, uint32_t instance);
+/* Does the glob fit the section (stream_section_fits)? */
+bool dump_wants(DumpWish *wish, const char *name, uint32_t instance);
 
-StreamSink *pretty_new(ChanOut *out, const DumpWish *wish);
+StreamSink *pretty_new(ChanOut *out, DumpWish *wish);
 void pretty_free(StreamSink *sink);
 
-StreamSink *json_dump_new(ChanOut *out, const DumpWish *wish);
+StreamSink *json_dump_new(ChanOut *out, DumpWish *wish);
 void json_dump_free(StreamSink *sink);
 
-StreamSink *summary_new(ChanOut *out, const DumpWish *wish);
+StreamSink *summary_new(ChanOut *out, DumpWish *wish);
 void summary_free(StreamSink *sink);
 
-StreamSink *schema_dump_new(ChanOut *out, const DumpWish *wish, bool json);
+StreamSink *schema_dump_new(ChanOut *out, DumpWish *wish, bool json);
 void schema_dump_free(StreamSink *sink);
 
 /* --- counting, for all of them ---------------------------------------------------------------------------------- */

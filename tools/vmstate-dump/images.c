@@ -6,9 +6,10 @@ enum { IMAGES_MAX = 2 };
 struct Images {
     struct {
         CliOutput *output;
+        const char *path;
         RamFile *ram;
     } image[IMAGES_MAX];
-    size_t count;
+    size_t count, finished;
     Core *core; /* belongs to the last image; NULL: it is raw */
 };
 
@@ -20,6 +21,7 @@ static bool add_image(Images *m, const char *path, char **channels, PhysWish *wi
         return false;
     int fd = cli_output_fd(output);
     m->image[m->count].output = output;
+    m->image[m->count].path = path;
     m->image[m->count].ram = ramfile_new(fd, map, wish);
     m->count++;
     if (fd < 0) {
@@ -41,7 +43,7 @@ Images *images_new(const char *raw, const char *core, char **channels, PhysWish 
         m->core = core ? core_new() : NULL;
         return m;
     }
-    images_close(m, false, NULL);
+    images_close(m, NULL);
     return NULL;
 }
 
@@ -53,19 +55,52 @@ void images_add_to(Images *m, Fan *fan)
         fan_add(fan, core_sink(m->core));
 }
 
-bool images_close(Images *m, bool complete, GError **error)
+/* Pages that never came are an error, or, if the user knows (partial), worth a word. */
+static bool check_missing(const RamFile *ram, const char *path, bool partial, GError **error)
 {
-    bool ok = complete;
+    uint64_t total, first = 0, missing = ramfile_missing(ram, &total, &first);
 
+    if (!missing)
+        return true;
+    g_autofree char *text =
+        g_strdup_printf("%s: %" G_GUINT64_FORMAT " of %" G_GUINT64_FORMAT
+                        " pages of memory never came, the first of them for 0x%" G_GINT64_MODIFIER "x of the image",
+                        path, missing, total, first);
+    if (partial)
+        cli_complain("%s: zeros stand for them", text);
+    else
+        g_set_error(error, FERRY_ERROR, FERRY_ERROR_CUT, "%s (is there another --channel? --partial keeps the image)",
+                    text);
+    return partial;
+}
+
+static bool finish_image(Images *m, size_t i, bool partial, GError **error)
+{
+    RamFile *ram = m->image[i].ram;
+    bool is_core = m->core && i + 1 == m->count;
+
+    return ramfile_finish(ram, error) && check_missing(ram, m->image[i].path, partial, error) &&
+           (!is_core || core_finish(m->core, cli_output_fd(m->image[i].output), ramfile_ranges(ram), error));
+}
+
+bool images_finish(Images *m, bool partial, GError **error)
+{
+    for (; m->finished < m->count; m->finished++)
+        if (!finish_image(m, m->finished, partial, error))
+            return false;
+    return true;
+}
+
+bool images_close(Images *m, GError **error)
+{
+    bool ok = true;
+
+    if (!m)
+        return true;
     for (size_t i = 0; i < m->count; i++) {
-        RamFile *ram = m->image[i].ram;
-        bool is_core = m->core && i + 1 == m->count;
-        ok = ok && ramfile_finish(ram, error);
-        if (ok && is_core)
-            ok = core_finish(m->core, cli_output_fd(m->image[i].output), ramfile_ranges(ram), error);
-        if (!cli_output_close(m->image[i].output, ok, ok ? error : NULL))
+        if (!cli_output_close(m->image[i].output, i < m->finished, ok ? error : NULL))
             ok = false;
-        ramfile_free(ram);
+        ramfile_free(m->image[i].ram);
     }
     core_free(m->core);
     g_free(m);

@@ -17,7 +17,10 @@ Images *images_new(const char *raw, const char *core, char **channels, PhysWish 
 
 void images_add_to(Images *images, Fan *fan);
 
-/* After the stream. complete: it was read to its end; otherwise what was written is removed. Frees the images. */
-bool images_close(Images *images, bool complete, GError **error);
+/* After the stream: completes the images. partial: also if pages of memory are missing, of which the user is told. */
+bool images_finish(Images *images, bool partial, GError **error);
+
+/* Gives the images that were finished their names and removes the others. Frees the images. NULL is fine. */
+bool images_close(Images *images, GError **error);
 
 #endif

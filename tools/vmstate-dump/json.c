@@ -10,7 +10,7 @@
 
 typedef struct JsonDump {
     StreamSink sink;
-    const DumpWish *wish;
+    DumpWish *wish;
     JsonWrite *json;
     RamCount ram;
     StreamSlice slice; /* the one that is open; its name is ours */
@@ -267,6 +267,8 @@ static bool dump_message_element(StreamSink *sink, const StreamMessage *m, GErro
 
 static void put_ram(JsonDump *d)
 {
+    if (d->ram.blocks->len == 0 || !dump_wants(d->wish, "ram", 0))
+        return;
     JsonWrite *json = d->json;
 
     json_array_start(json, "ram");
@@ -291,8 +293,7 @@ static bool dump_end(StreamSink *sink, const StreamEnd *end, GError **error)
 
     (void)error;
     json_close_to(d->json, 1);
-    if (dump_wants(d->wish, "ram", 0))
-        put_ram(d);
+    put_ram(d);
     json_object_start(d->json, "end");
     json_bool(d->json, "complete", end->complete);
     json_uint(d->json, "offset", end->offset);
@@ -318,7 +319,7 @@ static const StreamSinkOps ops = {
     .end = dump_end,
 };
 
-StreamSink *json_dump_new(ChanOut *out, const DumpWish *wish)
+StreamSink *json_dump_new(ChanOut *out, DumpWish *wish)
 {
     JsonDump *d = g_new0(JsonDump, 1);
 

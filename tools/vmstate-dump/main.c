@@ -12,7 +12,7 @@
 static struct {
     char *format, *section, *colour, *kind, *schema_from, *ram, *core, *below, *blocks;
     char **channels;
-    gboolean schema;
+    gboolean schema, partial;
 } opt;
 
 static const GOptionEntry entries[] = {
@@ -26,7 +26,8 @@ static const GOptionEntry entries[] = {
     {"core", 0, 0, G_OPTION_ARG_FILENAME, &opt.core, "Write memory and registers to CORE, an ELF core file", "CORE"},
     {"channel", 0, 0, G_OPTION_ARG_FILENAME_ARRAY, &opt.channels,
      "Another channel with pages of the same migration; may come again", "FILE"},
-    {"ram-below", 0, 0, G_OPTION_ARG_STRING, &opt.below, "So much RAM is below 4 GiB (K, M, G)", "SIZE"},
+    {"partial", 0, 0, G_OPTION_ARG_NONE, &opt.partial, "Keep images also if FILE is cut or lacks pages", NULL},
+    {"ram-below", 0, 0, G_OPTION_ARG_STRING, &opt.below, "So much RAM is below 4 GiB (K, M, G, T)", "SIZE"},
     {"ram-blocks", 0, 0, G_OPTION_ARG_STRING, &opt.blocks, "These blocks are guest memory, in order of address",
      "NAME,..."},
     {"color", 0, 0, G_OPTION_ARG_STRING, &opt.colour, "auto (default), always or never", "WHEN"},
@@ -53,7 +54,7 @@ static Form form_of(const char *name)
     cli_usage("--format takes pretty, json or summary, not '%s'", name);
 }
 
-static StreamSink *make_sink(Form form, ChanOut *out, const DumpWish *wish)
+static StreamSink *make_sink(Form form, ChanOut *out, DumpWish *wish)
 {
     if (opt.schema)
         return schema_dump_new(out, wish, form == FORM_JSON);
@@ -88,11 +89,15 @@ static uint64_t size_of(const char *text)
 
     if (end == text || (*end && (!unit || end[1])) || size >= UINT64_C(1) << 40)
         cli_usage("'%s' is no size: a number, and perhaps K, M, G or T", text);
-    return unit ? size << (10 * (unit - units + 1)) : size;
+    size = unit ? size << (10 * (unit - units + 1)) : size;
+    if (size == 0 || size % RAM_PAGE)
+        cli_usage("--ram-below=%s: not a multiple of the page size, 4K", text);
+    return size;
 }
 
-/* Reads the stream and writes all that is wanted of it. */
-static bool dump(Input *input, const Schema *borrowed, Form form, ChanOut *out, Images *images, GError **error)
+/* Reads the stream and writes all that is wanted of it. *shown: there was something. */
+static bool dump(Input *input, const Schema *borrowed, Form form, ChanOut *out, Images *images, bool *shown,
+                 GError **error)
 {
     DumpWish wish = {.section = opt.section, .colour = cli_colour(opt.colour), .path = input->path, .input = input};
     StreamSink *sink = make_sink(form, out, &wish);
@@ -104,7 +109,15 @@ static bool dump(Input *input, const Schema *borrowed, Form form, ChanOut *out, 
         images_add_to(images, &fan);
     bool ok = input_load(input, borrowed, &fan.sink, error);
     free_sink(form, sink);
+    *shown = !opt.section || wish.fitted;
     return ok;
+}
+
+/* Where the next error goes: only the first is told. */
+static GError **keep_first(GError **first, GError **later)
+{
+    g_clear_error(later);
+    return *first ? later : first;
 }
 
 int main(int argc, char **argv)
@@ -117,8 +130,8 @@ int main(int argc, char **argv)
     Images *images = NULL;
     Form form = form_of(opt.format);
 
-    if (opt.channels && !opt.ram && !opt.core)
-        cli_usage("--channel goes with --ram or --core");
+    if ((opt.channels || opt.partial) && !opt.ram && !opt.core)
+        cli_usage("--%s goes with --ram or --core", opt.channels ? "channel" : "partial");
     if (opt.schema_from && !(borrowed = input_schema(opt.schema_from, &error)))
         return cli_fail(error);
     g_autoptr(Input) input = input_open(paths[0], input_kind(opt.kind), false, &error);
@@ -127,12 +140,15 @@ int main(int argc, char **argv)
     if ((opt.ram || opt.core) && !(images = images_new(opt.ram, opt.core, opt.channels, &phys, &error)))
         return cli_fail(error);
     g_autoptr(ChanOut) out = chan_out_new(chan_fd_new(dup(STDOUT_FILENO)));
-    bool ok = dump(input, borrowed, form, out, images, &error);
-    if (images && !images_close(images, ok, ok ? &error : NULL))
-        ok = false;
-    if (!chan_out_finish(out, &later)) {
-        g_clear_error(&error);
-        error = later;
-    }
-    return error ? cli_fail(error) : EXIT_FINE;
+    bool shown = false, ok = dump(input, borrowed, form, out, images, &shown, &error);
+    if (images && (ok || (opt.partial && g_error_matches(error, FERRY_ERROR, FERRY_ERROR_CUT))))
+        images_finish(images, opt.partial, keep_first(&error, &later));
+    images_close(images, keep_first(&error, &later));
+    chan_out_finish(out, keep_first(&error, &later));
+    g_clear_error(&later);
+    if (error)
+        return cli_fail(error);
+    if (!shown)
+        cli_usage("no section of the stream fits --section='%s'", opt.section);
+    return EXIT_FINE;
 }

@@ -14,7 +14,7 @@
 typedef struct Pretty {
     StreamSink sink;
     ChanOut *out;
-    const DumpWish *wish;
+    DumpWish *wish;
     RamCount ram;
     char *slice; /* name of the one that is open */
     bool wanted; /* it */
@@ -250,7 +250,7 @@ static bool pretty_end(StreamSink *sink, const StreamEnd *end, GError **error)
     Pretty *p = pretty_of(sink);
 
     (void)error;
-    if (dump_wants(p->wish, "ram", 0) && p->ram.blocks->len) {
+    if (p->ram.blocks->len && dump_wants(p->wish, "ram", 0)) {
         say(p, "RAM, not described further (--ram=FILE writes it)");
         put_ram(p);
     }
@@ -277,7 +277,7 @@ static const StreamSinkOps ops = {
     .end = pretty_end,
 };
 
-StreamSink *pretty_new(ChanOut *out, const DumpWish *wish)
+StreamSink *pretty_new(ChanOut *out, DumpWish *wish)
 {
     Pretty *p = g_new0(Pretty, 1);
 

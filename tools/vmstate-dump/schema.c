@@ -11,7 +11,7 @@
 typedef struct SchemaDump {
     StreamSink sink;
     ChanOut *out;
-    const DumpWish *wish;
+    DumpWish *wish;
     JsonWrite *json;   /* NULL: text */
     GHashTable *types; /* description -> number + 1 */
     GPtrArray *order;  /* descriptions, those that others need first */
@@ -161,8 +161,10 @@ static void add_line(SchemaDump *d, const SchemaSection *s)
     if (s->desc)
         g_ptr_array_add(d->lines, g_strdup_printf("section %-36s version %d, type %u\n", title, s->version,
                                                   number_type(d, s->desc)));
-    else
+    else if (s->version)
         g_ptr_array_add(d->lines, g_strdup_printf("section %-36s version %d, not described\n", title, s->version));
+    else /* a QEMUFile's JSON does not tell it */
+        g_ptr_array_add(d->lines, g_strdup_printf("section %-36s not described\n", title));
 }
 
 static void json_section(SchemaDump *d, const SchemaSection *s)
@@ -170,7 +172,8 @@ static void json_section(SchemaDump *d, const SchemaSection *s)
     json_object_start(d->json, NULL);
     json_string(d->json, "section", s->name);
     json_uint(d->json, "instance", s->instance);
-    json_uint(d->json, "version", (uint64_t)s->version);
+    if (s->desc || s->version)
+        json_uint(d->json, "version", (uint64_t)s->version);
     if (s->desc)
         json_uint(d->json, "type", number_type(d, s->desc));
     json_object_end(d->json);
@@ -202,7 +205,7 @@ static const StreamSinkOps ops = {
     .schema = dump_schema,
 };
 
-StreamSink *schema_dump_new(ChanOut *out, const DumpWish *wish, bool json)
+StreamSink *schema_dump_new(ChanOut *out, DumpWish *wish, bool json)
 {
     SchemaDump *d = g_new0(SchemaDump, 1);
 

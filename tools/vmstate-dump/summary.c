@@ -28,12 +28,13 @@ typedef struct LiveCount {
 typedef struct Summary {
     StreamSink sink;
     ChanOut *out;
-    const DumpWish *wish;
+    DumpWish *wish;
     RamCount ram;
     GArray *live; /* of LiveCount */
     uint64_t share[SHARES];
     Share current;
-    uint64_t since; /* offset from which on octets are of the current share */
+    uint64_t since;   /* offset from which on octets are of the current share */
+    uint64_t residue; /* octets that say nothing, at the end */
     uint64_t sections, undescribed, commands, packets, packet_pages, messages;
     bool table; /* its head has been written */
 } Summary;
@@ -212,6 +213,7 @@ static bool summary_residue(StreamSink *sink, bool cut, const uint8_t *data, siz
 
     (void)data;
     (void)error;
+    s->residue += len;
     if (!cut)
         put(s, "\n%zu octets behind the end\n", len);
     return true;
@@ -226,6 +228,8 @@ static void put_live(Summary *s)
     put(s, "\n");
     for (guint i = 0; i < s->live->len; i++) {
         const LiveCount *c = &g_array_index(s->live, LiveCount, i);
+        if (!dump_wants(s->wish, c->name, 0))
+            continue;
         put(s, "live section %-14s %" G_GUINT64_FORMAT " slices, the first at 0x%" G_GINT64_MODIFIER "x\n", c->name,
             c->slices, c->first);
     }
@@ -236,7 +240,7 @@ static void put_ram(Summary *s)
     g_autofree char *head = g_strdup_printf("\n%-*s %10s %10s %10s %10s %10s %8s", COLUMN_NAME, "RAM block", "size",
                                             "zero", "normal", "compressed", "xbzrle", "filled");
 
-    if (s->ram.blocks->len == 0)
+    if (s->ram.blocks->len == 0 || !dump_wants(s->wish, "ram", 0))
         return;
     put_bold(s, head);
     for (guint i = 0; i < s->ram.blocks->len; i++) {
@@ -271,6 +275,7 @@ static bool summary_end(StreamSink *sink, const StreamEnd *end, GError **error)
     Summary *s = summary_of(sink);
 
     (void)error;
+    change_share(s, SHARE_REST, end->offset - s->residue);
     change_share(s, SHARE_REST, end->offset);
     if (s->sections)
         put(s, "%" G_GUINT64_FORMAT " sections, %" G_GUINT64_FORMAT " of them not described\n", s->sections,
@@ -307,7 +312,7 @@ static void clear_live(void *count)
     g_free(((LiveCount *)count)->name);
 }
 
-StreamSink *summary_new(ChanOut *out, const DumpWish *wish)
+StreamSink *summary_new(ChanOut *out, DumpWish *wish)
 {
     Summary *s = g_new0(Summary, 1);
 
