@@ -1,0 +1,520 @@
+/* test-walk.c: one walker, every kind of field, every format, both directions. */
+#include <criterion/criterion.h>
+#include <string.h>
+
+#include "tests/support/zoo.h"
+#include "visitors/ber-in.h"
+#include "visitors/ber-out.h"
+#include "visitors/qemufile-in.h"
+#include "visitors/qemufile-out.h"
+#include "visitors/text-out.h"
+#include "visitors/trace.h"
+#include "vmstate/state.h"
+#include "vmstate/walk.h"
+
+enum { ROUNDS = 300 };
+
+typedef enum Format { QEMUFILE, BER } Format;
+
+static Visitor *out_visitor(Format format, ByteOut *out)
+{
+    return format == BER ? ber_out_new(out, "zoo", BER_CONTEXT, 0) : qemufile_out_new(out, "zoo");
+}
+
+static Visitor *in_visitor(Format format, const ByteOut *out, ChanIn *in)
+{
+    return format == BER ? ber_in_new(out->data, out->len, 0, "zoo", BER_CONTEXT, 0) : qemufile_in_new(in, "zoo");
+}
+
+static void save(const VMStateDescription *desc, const void *state, Format format, ByteOut *out)
+{
+    g_autoptr(Visitor) v = out_visitor(format, out);
+    GError *error = NULL;
+
+    vmstate_save(v, desc, state);
+    cr_assert(visit_finish(v, &error), "%s", error ? error->message : "");
+}
+
+static bool load(const VMStateDescription *desc, void *state, int version, Format format, const ByteOut *out,
+                 const VMStateDescription *stream, GError **error)
+{
+    g_autoptr(ChanIn) in = chan_in_new_memory(out->data, out->len, 0);
+    g_autoptr(Visitor) v = in_visitor(format, out, in);
+
+    vmstate_load(v, desc, state, version, stream);
+    return visit_finish(v, error);
+}
+
+static Zoo *random_zoo(GRand *rand)
+{
+    Zoo *zoo = vms_state_new(&zoo_state);
+
+    zoo_fill(&zoo_state, zoo, rand);
+    return zoo;
+}
+
+/* --- there and back --------------------------------------------------------------------------------------------- */
+
+static void check_round_trip(Format format, const VMStateDescription *stream)
+{
+    GRand *rand = g_rand_new_with_seed(1);
+
+    for (int i = 0; i < ROUNDS; i++) {
+        Zoo *zoo = random_zoo(rand), *again = vms_state_new(&zoo_state);
+        g_autoptr(GError) error = NULL;
+        ByteOut out = {0};
+        save(&zoo_state, zoo, format, &out);
+        cr_assert(load(&zoo_state, again, 3, format, &out, stream, &error), "round %d: %s", i,
+                  error ? error->message : "");
+        cr_assert(vms_state_equal(&zoo_state, zoo, again), "round %d: the state changed", i);
+        byte_out_done(&out);
+        vms_state_free(&zoo_state, zoo);
+        vms_state_free(&zoo_state, again);
+    }
+    g_rand_free(rand);
+}
+
+Test(walk, a_random_state_survives_qemufile)
+{
+    check_round_trip(QEMUFILE, NULL);
+}
+
+Test(walk, a_random_state_survives_ber_by_position)
+{
+    check_round_trip(BER, NULL);
+}
+
+Test(walk, a_random_state_survives_ber_by_name)
+{
+    check_round_trip(BER, &zoo_state);
+}
+
+Test(walk, the_legacy_size_is_what_is_written)
+{
+    GRand *rand = g_rand_new_with_seed(2);
+
+    for (int i = 0; i < ROUNDS; i++) {
+        Zoo *zoo = random_zoo(rand);
+        ByteOut out = {0};
+        save(&zoo_state, zoo, QEMUFILE, &out);
+        cr_assert_eq(out.len, vms_state_wire_size(&zoo_state, zoo));
+        byte_out_done(&out);
+        vms_state_free(&zoo_state, zoo);
+    }
+    g_rand_free(rand);
+}
+
+/* What one side saved and the other loaded leave the same record. */
+static void check_symmetry(Format format)
+{
+    GRand *rand = g_rand_new_with_seed(3);
+
+    for (int i = 0; i < ROUNDS; i++) {
+        Zoo *zoo = random_zoo(rand), *again = vms_state_new(&zoo_state);
+        ByteOut wire = {0}, saved = {0}, loaded = {0};
+        g_autoptr(ChanOut) save_lines = chan_out_new(chan_buf_new(&saved));
+        g_autoptr(ChanOut) load_lines = chan_out_new(chan_buf_new(&loaded));
+        g_autoptr(Visitor) save_witness = text_out_new(save_lines, "zoo", false);
+        g_autoptr(Visitor) load_witness = text_out_new(load_lines, "zoo", false);
+        g_autoptr(Visitor) out = out_visitor(format, &wire);
+        g_autoptr(Visitor) save_trace = trace_new(out, save_witness);
+
+        vmstate_save(save_trace, &zoo_state, zoo);
+        cr_assert(visit_finish(save_trace, NULL));
+        g_autoptr(ChanIn) in = chan_in_new_memory(wire.data, wire.len, 0);
+        g_autoptr(Visitor) reader = in_visitor(format, &wire, in);
+        g_autoptr(Visitor) load_trace = trace_new(reader, load_witness);
+        vmstate_load(load_trace, &zoo_state, again, 3, NULL);
+        cr_assert(visit_finish(load_trace, NULL));
+        chan_out_flush(save_lines);
+        chan_out_flush(load_lines);
+        cr_assert_gt(saved.len, 1000);
+        cr_assert(saved.len == loaded.len && memcmp(saved.data, loaded.data, saved.len) == 0, "round %d", i);
+        byte_out_done(&wire);
+        byte_out_done(&saved);
+        byte_out_done(&loaded);
+        vms_state_free(&zoo_state, zoo);
+        vms_state_free(&zoo_state, again);
+    }
+    g_rand_free(rand);
+}
+
+Test(walk, saving_and_loading_qemufile_make_the_same_visits)
+{
+    check_symmetry(QEMUFILE);
+}
+
+Test(walk, saving_and_loading_ber_make_the_same_visits)
+{
+    check_symmetry(BER);
+}
+
+/* --- input that is wrong ---------------------------------------------------------------------------------------- */
+
+/* Saved with a state that the destination's copy then gets; returns the message of the load. */
+static char *message_after(Format format, void (*spoil)(ByteOut *))
+{
+    GRand *rand = g_rand_new_with_seed(4);
+    Zoo *zoo = random_zoo(rand), *again = vms_state_new(&zoo_state);
+    GError *error = NULL;
+    ByteOut out = {0};
+
+    save(&zoo_state, zoo, format, &out);
+    spoil(&out);
+    cr_assert_not(load(&zoo_state, again, 3, format, &out, NULL, &error));
+    char *message = g_strdup(error->message);
+    g_error_free(error);
+    byte_out_done(&out);
+    vms_state_free(&zoo_state, zoo);
+    vms_state_free(&zoo_state, again);
+    g_rand_free(rand);
+    return message;
+}
+
+/* Offsets in the legacy wire of a zoo: 20 base, 1 flag, 1, 2, 4, 8 signed, 1, 2, 4, 8 unsigned, ... */
+static void spoil_flag(ByteOut *out)
+{
+    out->data[20] = 2;
+}
+
+Test(walk, a_bool_of_two_is_refused_with_path_and_offset)
+{
+    g_autofree char *message = message_after(QEMUFILE, spoil_flag);
+
+    cr_assert_str_eq(message, "zoo.flag @0x14: a bool is 0x02, not 0 or 1");
+}
+
+Test(walk, a_counter_beyond_the_room_is_refused)
+{
+    Zoo zoo = {.used = 8}, again = {0};
+    g_autoptr(GError) error = NULL;
+    ByteOut out = {0};
+
+    save(&zoo_state, &zoo, BER, &out);
+    uint8_t *p = memmem(out.data, out.len, "\x02\x01\x08\x30\x18", 5); /* used, and the head of eight zeros */
+    cr_assert_not_null(p);
+    p[2] = 9;
+    cr_assert_not(load(&zoo_state, &again, 3, BER, &out, NULL, &error));
+    cr_assert_not_null(strstr(error->message, "zoo.fifo @0x"), "%s", error->message);
+    cr_assert_not_null(strstr(error->message, "used says 9 elements, there is room for 8"), "%s", error->message);
+    byte_out_done(&out);
+    vms_state_done(&zoo_state, &again);
+}
+
+Test(walk, every_cut_of_a_state_is_refused_and_leaks_nothing)
+{
+    GRand *rand = g_rand_new_with_seed(5);
+    Zoo *zoo = random_zoo(rand);
+
+    zoo->has_moat = zoo->has_tower = zoo->has_flag_on_tower = true;
+    for (Format format = QEMUFILE; format <= BER; format++) {
+        ByteOut out = {0};
+        save(&zoo_state, zoo, format, &out);
+        size_t fields = format == QEMUFILE ? out.len - (2 + 8 + 4 + 4) - (2 + 9 + 4 + 4) - (2 + 14 + 4 + 1) : out.len;
+        for (size_t len = 0; len < fields; len++) {
+            Zoo *again = vms_state_new(&zoo_state);
+            ByteOut part = {.data = out.data, .len = len};
+            g_autoptr(GError) error = NULL;
+            cr_assert_not(load(&zoo_state, again, 3, format, &part, NULL, &error), "cut at %zu of %zu", len, out.len);
+            cr_assert(g_str_has_prefix(error->message, "zoo"), "%s", error->message);
+            vms_state_free(&zoo_state, again);
+        }
+        byte_out_done(&out);
+    }
+    vms_state_free(&zoo_state, zoo);
+    g_rand_free(rand);
+}
+
+Test(walk, versions_outside_what_is_known_are_refused)
+{
+    Zoo zoo = {0}, again = {0};
+    g_autoptr(GError) new = NULL;
+    g_autoptr(GError) old = NULL;
+    ByteOut out = {0};
+
+    save(&zoo_state, &zoo, QEMUFILE, &out);
+    cr_assert_not(load(&zoo_state, &again, 4, QEMUFILE, &out, NULL, &new));
+    cr_assert_not_null(strstr(new->message, "the stream has version 4, the destination only knows up to 3"), "%s",
+                       new->message);
+    cr_assert_not(load(&zoo_state, &again, 1, QEMUFILE, &out, NULL, &old));
+    cr_assert_not_null(strstr(old->message, "the stream has version 1, the destination needs at least 2"), "%s",
+                       old->message);
+    byte_out_done(&out);
+}
+
+Test(walk, a_field_newer_than_the_stream_keeps_its_value)
+{
+    Zoo zoo = {.late = 7}, again = {.late = 5};
+    ByteOut out = {0};
+
+    save(&zoo_state, &zoo, QEMUFILE, &out);
+    /* version 2 has no `late`, which are the last four octets */
+    out.len -= 4;
+    cr_assert(load(&zoo_state, &again, 2, QEMUFILE, &out, NULL, NULL));
+    cr_assert_eq(again.late, 5);
+    byte_out_done(&out);
+}
+
+/* --- subsections ------------------------------------------------------------------------------------------------ */
+
+static const VMStateField plain_fields[] = {VMS_FIELD(Zoo, u8), VMS_END};
+
+static const VMStateDescription plain_zoo = {
+    .name = "zoo",
+    .version = 3,
+    .minimum = 2,
+    .size = sizeof(Zoo),
+    .fields = plain_fields,
+};
+
+static void check_foreign_subsection(const char *name, const char *wanted)
+{
+    Zoo again = {0};
+    g_autoptr(GError) error = NULL;
+    ByteOut out = {0};
+
+    byte_out_u8(&out, 1);
+    byte_out_u8(&out, 5);
+    byte_out_str8(&out, name);
+    byte_out_be32(&out, 1);
+    bool ok = load(&plain_zoo, &again, 3, QEMUFILE, &out, NULL, &error);
+    cr_assert_eq(ok, !wanted, "%s", error ? error->message : name);
+    if (wanted)
+        cr_assert_not_null(strstr(error->message, wanted), "%s", error->message);
+    byte_out_done(&out);
+}
+
+Test(walk, an_unknown_subsection_is_named)
+{
+    check_foreign_subsection("zoo/aviary",
+                             "zoo.zoo/aviary @0x1: the stream has this subsection, the destination does not know it");
+}
+
+Test(walk, a_subsection_of_an_outer_struct_is_left_for_it)
+{
+    check_foreign_subsection("park/aviary", NULL);
+}
+
+Test(walk, a_subsection_that_comes_twice_is_refused)
+{
+    Zoo zoo = {.has_moat = true, .moat_depth = 3}, again = {0};
+    g_autoptr(GError) error = NULL;
+    ByteOut out = {0};
+
+    save(&zoo_state, &zoo, QEMUFILE, &out);
+    g_autofree uint8_t *sub = g_memdup2(out.data + out.len - 18, 18);
+    byte_out_put(&out, sub, 18);
+    cr_assert_not(load(&zoo_state, &again, 3, QEMUFILE, &out, NULL, &error));
+    cr_assert_not_null(strstr(error->message, "the subsection is there twice"), "%s", error->message);
+    byte_out_done(&out);
+    vms_state_done(&zoo_state, &again);
+}
+
+/* --- rules ------------------------------------------------------------------------------------------------------ */
+
+typedef struct Ruled {
+    int32_t same, most;
+} Ruled;
+
+static const VMStateField ruled_fields[] = {
+    VMS_FIELD(Ruled, same, .rule = VMS_EQUAL),
+    VMS_FIELD(Ruled, most, .rule = VMS_AT_MOST),
+    VMS_END,
+};
+
+static const VMStateDescription ruled = {
+    .name = "ruled",
+    .version = 1,
+    .minimum = 1,
+    .size = sizeof(Ruled),
+    .fields = ruled_fields,
+};
+
+static char *ruled_message(Ruled from, Ruled to)
+{
+    GError *error = NULL;
+    ByteOut out = {0};
+
+    save(&ruled, &from, QEMUFILE, &out);
+    bool ok = load(&ruled, &to, 1, QEMUFILE, &out, NULL, &error);
+    char *message = g_strdup(ok ? "" : error->message);
+    g_clear_error(&error);
+    byte_out_done(&out);
+    return message;
+}
+
+Test(walk, a_field_that_must_be_equal_tells_both_values)
+{
+    g_autofree char *fine = ruled_message((Ruled){2, 1}, (Ruled){2, 2});
+    g_autofree char *other = ruled_message((Ruled){2, 1}, (Ruled){1, 2});
+    g_autofree char *more = ruled_message((Ruled){2, 3}, (Ruled){2, 2});
+    g_autofree char *negative = ruled_message((Ruled){2, -1}, (Ruled){2, 2});
+
+    cr_assert_str_eq(fine, "");
+    cr_assert_str_eq(other, "zoo.same @0x0: the stream has 2, the destination 1");
+    cr_assert_str_eq(more, "zoo.most @0x4: the stream has 3, the destination takes 0 to 2");
+    cr_assert_str_eq(negative, "zoo.most @0x4: the stream has -1, the destination takes 0 to 2");
+}
+
+/* --- by name ---------------------------------------------------------------------------------------------------- */
+
+typedef struct Old {
+    uint8_t a;
+    uint32_t b;
+    int16_t c[2];
+    uint16_t gone;
+} Old;
+
+typedef struct New {
+    int16_t c[2];
+    uint64_t b;
+    uint16_t a;
+    uint32_t fresh;
+} New;
+
+static const VMStateField old_fields[] = {
+    VMS_FIELD(Old, a), VMS_FIELD(Old, b), VMS_ARRAY(Old, c), VMS_FIELD(Old, gone, .flags = VMS_SKIPPABLE), VMS_END,
+};
+
+static const VMStateDescription old_state = {
+    .name = "thing",
+    .version = 1,
+    .minimum = 1,
+    .size = sizeof(Old),
+    .fields = old_fields,
+};
+
+static const VMStateField new_fields[] = {
+    VMS_ARRAY(New, c), VMS_FIELD(New, b), VMS_FIELD(New, a), VMS_FIELD(New, fresh, .since = 2), VMS_END,
+};
+
+static const VMStateDescription new_state = {
+    .name = "thing",
+    .version = 2,
+    .minimum = 1,
+    .size = sizeof(New),
+    .fields = new_fields,
+};
+
+Test(walk, fields_are_found_by_name_in_another_order_and_width)
+{
+    Old old = {.a = 200, .b = 0xdeadbeef, .c = {-1, 2}, .gone = 9};
+    New new = {.fresh = 77};
+    g_autoptr(GError) error = NULL;
+    ByteOut out = {0};
+
+    save(&old_state, &old, BER, &out);
+    cr_assert(load(&new_state, &new, 1, BER, &out, &old_state, &error), "%s", error ? error->message : "");
+    cr_assert_eq(new.a, 200);
+    cr_assert_eq(new.b, 0xdeadbeef);
+    cr_assert_eq(new.c[0], -1);
+    cr_assert_eq(new.c[1], 2);
+    cr_assert_eq(new.fresh, 77);
+    byte_out_done(&out);
+}
+
+static void check_narrow(uint64_t value, const char *wanted)
+{
+    New new = {.b = value};
+    Old old = {0};
+    g_autoptr(GError) error = NULL;
+    ByteOut out = {0};
+
+    save(&new_state, &new, BER, &out);
+    /* the old one needs `gone`, which the new one has not; as if it were defaultable */
+    VMStateField fields[5];
+    memcpy(fields, old_fields, sizeof fields);
+    fields[3].flags = VMS_DEFAULTABLE;
+    VMStateField source[5];
+    memcpy(source, new_fields, sizeof source);
+    source[3].flags = VMS_SKIPPABLE;
+    VMStateDescription to = old_state, from = new_state;
+    to.fields = fields;
+    from.fields = source;
+    bool ok = load(&to, &old, 1, BER, &out, &from, &error);
+    cr_assert_eq(ok, !wanted, "%s", error ? error->message : "it fits");
+    if (wanted)
+        cr_assert_not_null(strstr(error->message, wanted), "%s", error->message);
+    else
+        cr_assert_eq(old.b, value);
+    byte_out_done(&out);
+}
+
+Test(walk, a_narrowed_value_loads_if_it_fits)
+{
+    check_narrow(0xffffffff, NULL);
+    check_narrow(UINT64_C(0x100000000), "zoo.b @0x");
+    check_narrow(UINT64_C(0x100000000), "the value 4294967296 does not fit uint32");
+}
+
+Test(walk, a_field_that_only_one_side_has_is_named)
+{
+    Old old = {0};
+    New new = {0};
+    g_autoptr(GError) missing = NULL;
+    g_autoptr(GError) unknown = NULL;
+    ByteOut from_old = {0}, from_new = {0};
+
+    save(&old_state, &old, BER, &from_old);
+    save(&new_state, &new, BER, &from_new);
+    cr_assert_not(load(&new_state, &new, 2, BER, &from_old, &old_state, &missing));
+    cr_assert_not_null(strstr(missing->message, "zoo.fresh"), "%s", missing->message);
+    cr_assert_not_null(strstr(missing->message, "the destination needs it, the stream does not have it"), "%s",
+                       missing->message);
+    VMStateField fields[5];
+    memcpy(fields, old_fields, sizeof fields);
+    fields[3].flags = VMS_DEFAULTABLE;
+    VMStateDescription to = old_state;
+    to.fields = fields;
+    cr_assert_not(load(&to, &old, 1, BER, &from_new, &new_state, &unknown));
+    cr_assert_not_null(strstr(unknown->message, "zoo.fresh"), "%s", unknown->message);
+    cr_assert_not_null(strstr(unknown->message, "the stream has it, the destination does not know it"), "%s",
+                       unknown->message);
+    byte_out_done(&from_old);
+    byte_out_done(&from_new);
+}
+
+Test(walk, a_random_description_missing_subsections_loads_by_name)
+{
+    GRand *rand = g_rand_new_with_seed(6);
+    static const VMStateSubsection none[] = {{.desc = NULL}};
+    VMStateDescription bare = zoo_state;
+
+    bare.subsections = none;
+    for (int i = 0; i < ROUNDS; i++) {
+        Zoo *zoo = random_zoo(rand), *again = vms_state_new(&zoo_state);
+        g_autoptr(GError) error = NULL;
+        ByteOut out = {0};
+        save(&bare, zoo, BER, &out);
+        cr_assert(load(&zoo_state, again, 3, BER, &out, &bare, &error), "%s", error ? error->message : "");
+        cr_assert_not(again->has_moat || again->has_tower);
+        cr_assert(vms_state_equal(&bare, zoo, again));
+        byte_out_done(&out);
+        /* the other way round the subsections are unknown, unless they are skippable */
+        save(&zoo_state, zoo, BER, &out);
+        bool ok = load(&bare, again, 3, BER, &out, &zoo_state, NULL);
+        cr_assert_eq(ok, !zoo->has_moat && !zoo->has_tower);
+        byte_out_done(&out);
+        vms_state_free(&zoo_state, zoo);
+        vms_state_free(&zoo_state, again);
+    }
+    g_rand_free(rand);
+}
+
+Test(walk, a_skippable_subsection_is_left_out_with_all_that_is_in_it)
+{
+    VMStateSubsection subs[3];
+    VMStateDescription from = zoo_state, bare = zoo_state;
+    Zoo zoo = {.has_moat = true, .has_tower = true, .has_flag_on_tower = true}, again = {0};
+    g_autoptr(GError) error = NULL;
+    ByteOut out = {0};
+
+    memcpy(subs, zoo_state.subsections, sizeof subs);
+    subs[0].flags = subs[1].flags = VMS_SKIPPABLE;
+    from.subsections = subs;
+    bare.subsections = NULL;
+    save(&from, &zoo, BER, &out);
+    cr_assert(load(&bare, &again, 3, BER, &out, &from, &error), "%s", error ? error->message : "");
+    byte_out_done(&out);
+    vms_state_done(&zoo_state, &again);
+}
