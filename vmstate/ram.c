@@ -50,3 +50,15 @@ bool ram_block_has(const RamBlock *block, uint64_t page)
 {
     return block->length == 0 || page < (block->length + RAM_PAGE - 1) / RAM_PAGE;
 }
+
+char *ram_length_text(uint64_t octets)
+{
+    static const char *const units[] = {"B", "KiB", "MiB", "GiB", "TiB"};
+    unsigned unit = 0;
+
+    while (octets && octets % 1024 == 0 && unit + 1 < G_N_ELEMENTS(units)) {
+        octets /= 1024;
+        unit++;
+    }
+    return g_strdup_printf("%" G_GUINT64_FORMAT " %s", octets, units[unit]);
+}

@@ -48,6 +48,9 @@ bool ram_blocks_add(RamBlocks *blocks, const RamBlock *block, GError **error);
 /* The number of the block of that name (`len` octets, no terminator needed), or -1. */
 int ram_blocks_find(const RamBlocks *blocks, const void *name, size_t len);
 
+/* A length in words: "32 MiB", "18 B". New string. */
+char *ram_length_text(uint64_t octets);
+
 /* Does the page lie in the block? (Always, where lengths are not known.) */
 bool ram_block_has(const RamBlock *block, uint64_t page);
 

@@ -189,20 +189,19 @@ static void judge_blocks(Judge *j, const RamBlocks *to, const RamBlocks *from)
         const RamBlock *b = ram_block(from, i);
         g_autofree char *path = g_strdup_printf("ram.%s", b->name);
         int k = ram_blocks_find(to, b->name, strlen(b->name));
+        g_autofree char *here = ram_length_text(b->length);
         if (k < 0) {
             verdict_find(j, VERDICT_INCOMPATIBLE, "ram", path,
-                         "the stream has this block of 0x%" G_GINT64_MODIFIER "x octets, the destination does not",
-                         b->length);
+                         "the stream has this block (%s), the destination does not", here);
             continue;
         }
-        const RamBlock *there = ram_block(to, (size_t)k);
-        if (b->length == there->length)
+        g_autofree char *there = ram_length_text(ram_block(to, (size_t)k)->length);
+        if (b->length == ram_block(to, (size_t)k)->length)
             continue;
         /* QEMU makes the blobs of fw_cfg anew, and can resize them */
         bool resizable = g_str_has_prefix(b->name, "/rom@");
         verdict_find(j, resizable ? VERDICT_CONVERTIBLE : VERDICT_INCOMPATIBLE, "ram", path,
-                     "the stream has 0x%" G_GINT64_MODIFIER "x octets, the destination 0x%" G_GINT64_MODIFIER "x%s",
-                     b->length, there->length, resizable ? "; it can be resized" : "");
+                     "the stream has %s, the destination %s%s", here, there, resizable ? "; it can be resized" : "");
     }
     for (guint i = 0; i < to->list->len; i++) {
         const RamBlock *b = ram_block(to, i);

@@ -72,18 +72,6 @@ void ram_count_piece(RamCount *c, const RamPiece *piece)
 
 /* --- words ------------------------------------------------------------------------------------------------------ */
 
-char *dump_size(uint64_t octets)
-{
-    static const char *const units[] = {"B", "KiB", "MiB", "GiB", "TiB"};
-    unsigned unit = 0;
-
-    while (octets && octets % 1024 == 0 && unit + 1 < G_N_ELEMENTS(units)) {
-        octets /= 1024;
-        unit++;
-    }
-    return g_strdup_printf("%" G_GUINT64_FORMAT " %s", octets, units[unit]);
-}
-
 char *dump_uuid(const uint8_t u[16])
 {
     return g_strdup_printf("%02x%02x%02x%02x-%02x%02x-%02x%02x-%02x%02x-%02x%02x%02x%02x%02x%02x", u[0], u[1], u[2],

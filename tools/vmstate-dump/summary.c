@@ -245,7 +245,7 @@ static void put_ram(Summary *s)
     put_bold(s, head);
     for (guint i = 0; i < s->ram.blocks->len; i++) {
         const BlockCount *b = ram_count_block(&s->ram, i);
-        g_autofree char *size = b->length ? dump_size(b->length) : g_strdup("?");
+        g_autofree char *size = b->length ? ram_length_text(b->length) : g_strdup("?");
         put(s,
             "%-*s %10s %10" G_GUINT64_FORMAT " %10" G_GUINT64_FORMAT " %10" G_GUINT64_FORMAT " %10" G_GUINT64_FORMAT
             " %8" G_GUINT64_FORMAT "\n",
