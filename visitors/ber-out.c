@@ -94,13 +94,10 @@ static void out_scalar(Visitor *v, const char *name, Scalar scalar, void *value)
         ber_put_octets(out, bits, 8);
         return;
     }
-    Integer n = scalar_get(scalar, value);
     if (scalar == SCALAR_BOOL)
-        ber_put_bool(out, n.bits);
-    else if (n.negative)
-        ber_put_integer_as(out, BER_CONTEXT, 0, n);
+        ber_put_bool(out, *(const bool *)value);
     else
-        ber_put_integer(out, n);
+        ber_put_integers(out, scalar, value, 1);
 }
 
 static void out_buffer(Visitor *v, const char *name, void *data, size_t len)
@@ -122,7 +119,9 @@ static void out_array(Visitor *v, const char *name, Scalar scalar, void *values,
         return;
     }
     size_t mark = ber_start(out, BER_UNIVERSAL, BER_SEQUENCE);
-    for (size_t i = 0; i < count; i++)
+    if (scalar_is_integer(scalar))
+        ber_put_integers(out, scalar, values, count);
+    for (size_t i = 0; !scalar_is_integer(scalar) && i < count; i++)
         out_scalar(v, name, scalar, (uint8_t *)values + i * width);
     ber_end(out, mark);
 }

@@ -187,6 +187,72 @@ void ber_put_integer_as(ByteOut *out, unsigned form, uint32_t tag, Integer value
     ber_put_octets_as(out, form, tag, octets + first, 9 - first);
 }
 
+enum { INTEGER_MAX = 11, /* octets of one, head included */ INTEGERS_MAX = 1024 /* for which room is made at once */ };
+
+/*
+ * Writes the integer at `p`, behind which there is room for INTEGER_MAX octets, and returns where it ends. In the
+ * fewest octets: one bit more than its value needs, for the sign.
+ */
+static inline uint8_t *store_integer(uint8_t *p, uint64_t bits, bool negative)
+{
+    unsigned used = 64 - (unsigned)__builtin_clzll((negative ? ~bits : bits) | 1);
+    unsigned n = used / 8 + 1;
+
+    p[0] = negative ? BER_CONTEXT | 0 : BER_INTEGER;
+    p[1] = (uint8_t)n;
+    if (n > 8) {
+        p[2] = negative ? 0xff : 0;
+        store_be64(p + 3, bits);
+    } else {
+        store_be64(p + 2, bits << (64 - 8 * n));
+    }
+    return p + 2 + n;
+}
+
+#define STORE_ALL(type, negative)                                                                                      \
+    for (size_t i = 0; i < count; i++) {                                                                               \
+        type x;                                                                                                        \
+        memcpy(&x, from + i * sizeof x, sizeof x);                                                                     \
+        p = store_integer(p, (uint64_t)x, negative);                                                                   \
+    }                                                                                                                  \
+    return p
+
+static uint8_t *store_integers(uint8_t *p, Scalar scalar, const char *from, size_t count)
+{
+    switch (scalar) {
+    case SCALAR_INT8:
+        STORE_ALL(int8_t, x < 0);
+    case SCALAR_INT16:
+        STORE_ALL(int16_t, x < 0);
+    case SCALAR_INT32:
+        STORE_ALL(int32_t, x < 0);
+    case SCALAR_INT64:
+        STORE_ALL(int64_t, x < 0);
+    case SCALAR_UINT8:
+        STORE_ALL(uint8_t, false);
+    case SCALAR_UINT16:
+        STORE_ALL(uint16_t, false);
+    case SCALAR_UINT32:
+        STORE_ALL(uint32_t, false);
+    default:
+        STORE_ALL(uint64_t, false);
+    }
+}
+
+void ber_put_integers(ByteOut *out, Scalar scalar, const void *values, size_t count)
+{
+    const char *from = values;
+
+    while (count) {
+        size_t n = MIN(count, INTEGERS_MAX);
+        uint8_t *start = byte_out_room(out, n * INTEGER_MAX);
+        size_t used = (size_t)(store_integers(start, scalar, from, n) - start);
+        out->len -= n * INTEGER_MAX - used;
+        from += n * scalar_width(scalar);
+        count -= n;
+    }
+}
+
 void ber_put_octets_as(ByteOut *out, unsigned form, uint32_t tag, const void *data, size_t len)
 {
     ber_put_head(out, form, tag, len);

@@ -80,6 +80,9 @@ static inline void ber_put_integer(ByteOut *out, Integer value)
     ber_put_integer_as(out, BER_UNIVERSAL, BER_INTEGER, value);
 }
 
+/* Integers as values of a Section are: INTEGER, or [0] if negative; as many as there are, one after the other. */
+void ber_put_integers(ByteOut *out, Scalar scalar, const void *values, size_t count);
+
 static inline void ber_put_uint(ByteOut *out, uint64_t value)
 {
     ber_put_integer(out, (Integer){.bits = value});

@@ -124,13 +124,25 @@ bool schema_add_section(Schema *s, const SchemaSection *section, GError **error)
     return true;
 }
 
+/* The number that a section has among those of its name and instance. */
+static unsigned count_before(const Schema *s, size_t i)
+{
+    g_autofree char *key = section_key(schema_section(s, i)->name, schema_section(s, i)->instance);
+    const GArray *numbers = g_hash_table_lookup(s->by_name, key);
+    unsigned n = 0;
+
+    while (g_array_index(numbers, size_t, n) != i)
+        n++;
+    return n;
+}
+
 void schema_borrow(Schema *s, size_t first, const Schema *from)
 {
     for (size_t i = first; i < s->sections->len; i++) {
-        SchemaSection *section = &g_array_index(s->sections, SchemaSection, i);
-        const SchemaSection *like = section->desc ? NULL : schema_find(from, section->name, section->instance, 0);
-        if (like && like->desc && like->version == section->version)
-            section->desc = like->desc;
+        SchemaSection *own = &g_array_index(s->sections, SchemaSection, i);
+        const SchemaSection *like = own->desc ? NULL : schema_find(from, own->name, own->instance, count_before(s, i));
+        if (like && like->desc && like->version == own->version)
+            own->desc = like->desc;
     }
 }
 

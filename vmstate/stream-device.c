@@ -38,25 +38,21 @@ static bool at_end_of_body(StreamLoad *l, const Device *d, GError **error)
                        "at 0x%" G_GINT64_MODIFIER "x, where it should end, no section starts", chan_in_tell(l->in));
 }
 
-/* Reads the body by its description. *fits: it did. False with an error only if the input is cut there. */
-static bool read_described(StreamLoad *l, Device *d, bool *fits, GError **error)
+/* Does the body read as its description says? Otherwise the input stands at its start again. */
+static bool read_described(StreamLoad *l, Device *d)
 {
     g_autoptr(Visitor) v = qemufile_in_new(l->in, d->title);
 
-    *fits = false;
     d->state = vms_state_new(d->desc);
     vmstate_load(v, d->desc, d->state, d->slice->version, NULL);
     bool ok = visit_finish(v, &d->wrong);
     size_t len = (size_t)(chan_in_tell(l->in) - d->section.body);
     if (ok)
         ok = at_end_of_body(l, d, &d->wrong);
-    if (!ok && g_error_matches(d->wrong, FERRY_ERROR, FERRY_ERROR_CUT)) {
-        g_propagate_error(error, g_steal_pointer(&d->wrong));
-        return false;
-    }
     if (!ok) {
+        chan_in_clear_cut(l->in);
         chan_in_rewind(l->in, d->section.body);
-        return true;
+        return false;
     }
     const uint8_t *octets = chan_in_at(l->in, d->section.body);
     d->section.desc = d->desc;
@@ -66,7 +62,6 @@ static bool read_described(StreamLoad *l, Device *d, bool *fits, GError **error)
         d->section.octets = octets;
         d->note = g_strdup("its octets hold more than its fields say");
     }
-    *fits = true;
     return true;
 }
 
@@ -108,7 +103,7 @@ static const SchemaSection *find_description(StreamLoad *l, Device *d, unsigned 
 
     if (own && (own->desc || own->octets >= 0))
         return own;
-    return l->source->borrowed ? schema_find(l->source->borrowed, d->slice->name, d->slice->instance, 0) : NULL;
+    return l->source->borrowed ? schema_find(l->source->borrowed, d->slice->name, d->slice->instance, counts) : NULL;
 }
 
 static unsigned count_seen(StreamLoad *l, const char *title)
@@ -145,15 +140,12 @@ static bool tell_cut_section(StreamLoad *l, Device *d, GError **error)
 
 static bool read_body(StreamLoad *l, Device *d, const SchemaSection *described, GError **error)
 {
-    bool fits = false;
-
     if (described && described->desc && described->desc->version != d->slice->version)
         d->note = g_strdup_printf("not decoded: the section has version %d, its description %d", d->slice->version,
                                   described->desc->version);
     else if (described)
         d->desc = described->desc;
-    if (d->desc && !read_described(l, d, &fits, error))
-        return false;
+    bool fits = d->desc && read_described(l, d);
     if (!fits && !read_octets(l, d, described && !described->desc ? described->octets : -1, error))
         return false;
     if (!fits && d->wrong)

@@ -104,11 +104,26 @@ static char *title_of(const VerdictSection *s)
     return s->instance ? g_strdup_printf("%s[%u]", s->name, s->instance) : g_strdup(s->name);
 }
 
-static const VerdictSection *find_section(const VerdictSide *side, const VerdictSection *like)
+/* Some old machines have two devices that do not tell their sections apart: `a` is the nth of its kind on its side. */
+static unsigned count_before(const VerdictSide *side, const VerdictSection *a)
 {
-    for (size_t i = 0; i < side->section_count; i++)
-        if (side->sections[i].instance == like->instance && strcmp(side->sections[i].name, like->name) == 0)
-            return &side->sections[i];
+    unsigned n = 0;
+
+    for (const VerdictSection *s = side->sections; s < a; s++)
+        n += s->instance == a->instance && strcmp(s->name, a->name) == 0;
+    return n;
+}
+
+/* The section of `side` that is the same as `like`, which is one of `own`. */
+static const VerdictSection *find_section(const VerdictSide *side, const VerdictSide *own, const VerdictSection *like)
+{
+    unsigned nth = count_before(own, like);
+
+    for (size_t i = 0; i < side->section_count; i++) {
+        const VerdictSection *s = &side->sections[i];
+        if (s->instance == like->instance && strcmp(s->name, like->name) == 0 && nth-- == 0)
+            return s;
+    }
     return NULL;
 }
 
@@ -161,7 +176,7 @@ static bool is_configuration(const VerdictSection *s)
 static void judge_sections(Judge *j, const VerdictSide *to, const VerdictSide *from)
 {
     for (size_t i = 0; i < from->section_count; i++) {
-        const VerdictSection *s = &from->sections[i], *there = find_section(to, s);
+        const VerdictSection *s = &from->sections[i], *there = find_section(to, from, s);
         g_autofree char *title = title_of(s);
         if (is_configuration(s))
             continue;
@@ -175,7 +190,7 @@ static void judge_sections(Judge *j, const VerdictSide *to, const VerdictSide *f
     }
     for (size_t i = 0; i < to->section_count; i++) {
         g_autofree char *title = title_of(&to->sections[i]);
-        if (!find_section(from, &to->sections[i]) && !is_configuration(&to->sections[i]))
+        if (!find_section(from, to, &to->sections[i]) && !is_configuration(&to->sections[i]))
             verdict_find(j, VERDICT_CONVERTIBLE, "defaulted", title,
                          "the stream does not have this section; the device keeps its reset state");
     }

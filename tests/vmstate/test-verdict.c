@@ -624,3 +624,17 @@ Test(verdict, machine_type_and_shared_memory_must_agree)
     assert_only(capability, VERDICT_INCOMPATIBLE, "capability", "configuration",
                 "capability x-ignore-shared is on in the stream, off at the destination");
 }
+
+Test(verdict, sections_that_do_not_tell_themselves_apart_are_taken_in_order)
+{
+    VMStateField fields[] = {A, GATE, VMS_END};
+    VMStateDescription large = describe(fields);
+    VerdictSection both[] = {{.name = "isa-ide", .version = 1, .desc = &small_state},
+                             {.name = "isa-ide", .version = 1, .desc = &large}};
+    g_autoptr(Verdict) same = judge_sections(both, 2, both, 2);
+    g_autoptr(Verdict) fewer = judge_sections(both, 1, both, 2);
+
+    cr_assert_eq(same->level, VERDICT_IDENTICAL);
+    assert_only(fewer, VERDICT_INCOMPATIBLE, "unknown", "isa-ide",
+                "the stream has this section, the destination does not");
+}
