@@ -63,24 +63,36 @@ static void fail_kind(Visitor *v, const char *name, const BerElement *e, const c
     visit_fail(v, FERRY_ERROR_MISMATCH, name, "the stream has %s, the destination %s", found, wanted);
 }
 
-/* What stands for octets that are not there. */
+/* What stands for a string of no length, a pad of zeros, and the content of a struct that has none. */
 static bool is_nothing(const BerElement *e)
 {
     return ber_is(e, BER_UNIVERSAL, BER_BOOLEAN) && e->len == 1 && e->content[0] == 0;
 }
 
-/* The next element, which must be primitive and of this tag; or nothing, which then has no content. */
-static bool next_primitive(Visitor *v, const char *name, uint32_t tag, const char *wanted, BerElement *e)
+static bool is_opaque(const BerElement *e)
 {
-    if (!next(v, name, e))
+    return ber_is(e, BER_CONTEXT, BER_VALUE_OPAQUE);
+}
+
+/* The octets in an element that is opaque. */
+static bool take_opaque(Visitor *v, const char *name, const BerElement *e, const uint8_t **data, size_t *len)
+{
+    if (ber_get_opaque(e, data, len))
+        return true;
+    visit_fail(v, FERRY_ERROR_DAMAGED, name, "opaque octets do not start with an octet 0");
+    return false;
+}
+
+/* The same from the next element, which must be that. */
+static bool next_opaque(Visitor *v, const char *name, const char *wanted, const uint8_t **data, size_t *len)
+{
+    BerElement e;
+
+    if (!next(v, name, &e))
         return false;
-    if (ber_is(e, BER_UNIVERSAL, tag))
-        return true;
-    if (is_nothing(e) && tag != BER_BIT_STRING) {
-        e->len = 0;
-        return true;
-    }
-    fail_kind(v, name, e, wanted);
+    if (is_opaque(&e))
+        return take_opaque(v, name, &e, data, len);
+    fail_kind(v, name, &e, wanted);
     return false;
 }
 
@@ -308,9 +320,10 @@ static void store_scalar(Visitor *v, const char *name, const BerElement *e, Scal
 {
     if (scalar == SCALAR_BOOL && ber_is(e, BER_UNIVERSAL, BER_BOOLEAN) && e->len == 1)
         *(bool *)value = e->content[0] != 0;
-    else if (scalar == SCALAR_FLOAT64 && ber_is(e, BER_UNIVERSAL, BER_OCTET_STRING) && e->len == 8)
-        bytes_swap_be(value, e->content, 8, 1);
-    else if (scalar_is_integer(scalar) && (ber_is(e, BER_UNIVERSAL, BER_INTEGER) || ber_is(e, BER_CONTEXT, 0)))
+    else if (scalar == SCALAR_FLOAT64 && is_opaque(e) && e->len == 9 && e->content[0] == 0)
+        bytes_swap_be(value, e->content + 1, 8, 1);
+    else if (scalar_is_integer(scalar) &&
+             (ber_is(e, BER_UNIVERSAL, BER_INTEGER) || ber_is(e, BER_CONTEXT, BER_VALUE_NEGATIVE)))
         store_integer(v, name, e, scalar, value);
     else
         fail_kind(v, name, e, scalar_name(scalar));
@@ -328,15 +341,23 @@ static void in_scalar(Visitor *v, const char *name, Scalar scalar, void *value)
 static void store_octets(Visitor *v, const char *name, const BerElement *e, Scalar scalar, uint8_t *values,
                          size_t count)
 {
-    if (e->len != count) {
-        fail_count(v, name, "elements", e->len, count);
+    const uint8_t *octets;
+    size_t len;
+
+    if (!take_opaque(v, name, e, &octets, &len))
+        return;
+    if (len != count) {
+        fail_count(v, name, "elements", len, count);
+        return;
+    }
+    if (scalar == SCALAR_UINT8 && count) {
+        memcpy(values, octets, count);
         return;
     }
     for (size_t i = 0; i < count; i++) {
-        Integer n = {.bits = e->content[i]};
+        Integer n = {.bits = octets[i]};
         if (!scalar_fits(scalar, n)) {
-            visit_fail(v, FERRY_ERROR_MISMATCH, name, "the value %u does not fit %s", e->content[i],
-                       scalar_name(scalar));
+            visit_fail(v, FERRY_ERROR_MISMATCH, name, "the value %u does not fit %s", octets[i], scalar_name(scalar));
             return;
         }
         scalar_set(scalar, values + i * scalar_width(scalar), n);
@@ -351,13 +372,8 @@ static void in_array(Visitor *v, const char *name, Scalar scalar, void *values, 
 
     if (!next(v, name, &array))
         return;
-    if (scalar_is_integer(scalar) && is_nothing(&array))
-        array = (BerElement){.form = BER_UNIVERSAL, .tag = BER_OCTET_STRING};
-    if (scalar_is_integer(scalar) && ber_is(&array, BER_UNIVERSAL, BER_OCTET_STRING)) {
-        if (scalar == SCALAR_UINT8 && array.len == count && count)
-            memcpy(values, array.content, count);
-        else
-            store_octets(v, name, &array, scalar, values, count);
+    if (scalar_is_integer(scalar) && is_opaque(&array)) {
+        store_octets(v, name, &array, scalar, values, count);
         return;
     }
     if (!ber_is(&array, BER_CONSTRUCTED | BER_UNIVERSAL, BER_SEQUENCE)) {
@@ -377,25 +393,32 @@ static void in_array(Visitor *v, const char *name, Scalar scalar, void *values, 
 
 static void in_buffer(Visitor *v, const char *name, void *data, size_t len)
 {
-    BerElement e;
+    const uint8_t *octets;
+    size_t found;
 
-    if (!next_primitive(v, name, BER_OCTET_STRING, "octets", &e))
+    if (!next_opaque(v, name, "octets", &octets, &found))
         return;
-    if (e.len != len)
-        fail_count(v, name, "octets", e.len, len);
+    if (found != len)
+        fail_count(v, name, "octets", found, len);
     else if (len)
-        memcpy(data, e.content, len);
+        memcpy(data, octets, len);
 }
 
 static void in_unused(Visitor *v, const char *name, void *data, size_t len)
 {
+    const uint8_t *octets;
+    size_t found = 0;
     BerElement e;
 
-    if (!next_primitive(v, name, BER_OCTET_STRING, "a pad", &e))
+    if (!next(v, name, &e))
         return;
-    memset(data, 0, len);
-    if (e.len)
-        memcpy(data, e.content, MIN(e.len, len));
+    octets = e.content;
+    if (!is_nothing(&e) && !is_opaque(&e))
+        fail_kind(v, name, &e, "a pad");
+    else if ((is_nothing(&e) || take_opaque(v, name, &e, &octets, &found)) && len) {
+        memset(data, 0, len);
+        memcpy(data, octets, MIN(found, len));
+    }
 }
 
 static void in_octets(Visitor *v, const char *name, const char *type, void *data, size_t len)
@@ -408,8 +431,12 @@ static void in_bitmap(Visitor *v, const char *name, uint64_t *words, size_t bits
 {
     BerElement e;
 
-    if (!next_primitive(v, name, BER_BIT_STRING, "a bitmap", &e))
+    if (!next(v, name, &e))
         return;
+    if (!ber_is(&e, BER_CONTEXT, BER_VALUE_BITMAP)) {
+        fail_kind(v, name, &e, "a bitmap");
+        return;
+    }
     if (e.len == 0 || e.content[0] > 7 || (e.len == 1 && e.content[0])) {
         visit_fail(v, FERRY_ERROR_DAMAGED, name, "a BIT STRING does not tell its length");
         return;
@@ -431,8 +458,14 @@ static void in_string(Visitor *v, const char *name, char **text)
 {
     BerElement e;
 
-    if (!next_primitive(v, name, BER_UTF8_STRING, "a string", &e))
+    if (!next(v, name, &e))
         return;
+    if (is_nothing(&e)) {
+        e.len = 0;
+    } else if (!ber_is(&e, BER_UNIVERSAL, BER_UTF8_STRING)) {
+        fail_kind(v, name, &e, "a string");
+        return;
+    }
     if (!g_utf8_validate_len((const char *)e.content, e.len, NULL)) {
         visit_fail(v, FERRY_ERROR_DAMAGED, name, "a UTF8String is not UTF-8");
         return;

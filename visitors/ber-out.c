@@ -34,7 +34,7 @@ static void close_level(Visitor *v)
     ber_end(b->out, b->levels[v->depth - 1].mark);
 }
 
-/* What stands for octets that are not there. */
+/* What stands for a string of no length, a pad of zeros, and the content of a struct that has none. */
 static void put_nothing(Visitor *v)
 {
     ber_put_bool(out_of(v), false);
@@ -91,7 +91,7 @@ static void out_scalar(Visitor *v, const char *name, Scalar scalar, void *value)
     if (scalar == SCALAR_FLOAT64) {
         uint8_t bits[8];
         bytes_swap_be(bits, value, 8, 1);
-        ber_put_octets(out, bits, 8);
+        ber_put_opaque(out, BER_VALUE_OPAQUE, bits, 8);
         return;
     }
     if (scalar == SCALAR_BOOL)
@@ -103,10 +103,7 @@ static void out_scalar(Visitor *v, const char *name, Scalar scalar, void *value)
 static void out_buffer(Visitor *v, const char *name, void *data, size_t len)
 {
     (void)name;
-    if (len)
-        ber_put_octets(out_of(v), data, len);
-    else
-        put_nothing(v);
+    ber_put_opaque(out_of(v), BER_VALUE_OPAQUE, data, len);
 }
 
 static void out_array(Visitor *v, const char *name, Scalar scalar, void *values, size_t count)
@@ -128,7 +125,10 @@ static void out_array(Visitor *v, const char *name, Scalar scalar, void *values,
 
 static void out_unused(Visitor *v, const char *name, void *data, size_t len)
 {
-    out_buffer(v, name, data, bytes_are_zero(data, len) ? 0 : len);
+    if (bytes_are_zero(data, len))
+        put_nothing(v);
+    else
+        out_buffer(v, name, data, len);
 }
 
 static void out_octets(Visitor *v, const char *name, const char *type, void *data, size_t len)
@@ -144,7 +144,7 @@ static void out_bitmap(Visitor *v, const char *name, uint64_t *words, size_t bit
     size_t octets = (bits + 7) / 8;
 
     (void)name;
-    ber_put_head(out, BER_UNIVERSAL, BER_BIT_STRING, 1 + octets);
+    ber_put_head(out, BER_CONTEXT, BER_VALUE_BITMAP, 1 + octets);
     byte_out_u8(out, (uint8_t)(octets * 8 - bits));
     uint8_t *p = byte_out_room(out, octets);
     memset(p, 0, octets);

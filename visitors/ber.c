@@ -135,6 +135,15 @@ bool ber_get_integer(const BerElement *e, Integer *value)
     return true;
 }
 
+bool ber_get_opaque(const BerElement *e, const uint8_t **data, size_t *len)
+{
+    if (e->len == 0 || e->content[0] != 0)
+        return false;
+    *data = e->content + 1;
+    *len = e->len - 1;
+    return true;
+}
+
 /* --- writing ---------------------------------------------------------------------------------------------------- */
 
 void ber_put_head(ByteOut *out, unsigned form, uint32_t tag, size_t len)
@@ -198,7 +207,7 @@ static inline uint8_t *store_integer(uint8_t *p, uint64_t bits, bool negative)
     unsigned used = 64 - (unsigned)__builtin_clzll((negative ? ~bits : bits) | 1);
     unsigned n = used / 8 + 1;
 
-    p[0] = negative ? BER_CONTEXT | 0 : BER_INTEGER;
+    p[0] = negative ? BER_CONTEXT | BER_VALUE_NEGATIVE : BER_INTEGER;
     p[1] = (uint8_t)n;
     if (n > 8) {
         p[2] = negative ? 0xff : 0;
@@ -256,5 +265,17 @@ void ber_put_integers(ByteOut *out, Scalar scalar, const void *values, size_t co
 void ber_put_octets_as(ByteOut *out, unsigned form, uint32_t tag, const void *data, size_t len)
 {
     ber_put_head(out, form, tag, len);
+    byte_out_put(out, data, len);
+}
+
+void ber_put_opaque_head(ByteOut *out, uint32_t tag, size_t len)
+{
+    ber_put_head(out, BER_CONTEXT, tag, 1 + len);
+    byte_out_u8(out, 0);
+}
+
+void ber_put_opaque(ByteOut *out, uint32_t tag, const void *data, size_t len)
+{
+    ber_put_opaque_head(out, tag, len);
     byte_out_put(out, data, len);
 }

@@ -35,6 +35,9 @@ enum {
 
 enum { BER_DEPTH_MAX = 80 };
 
+/* Context-specific tags among the values of a Section. */
+enum { BER_VALUE_NEGATIVE = 0, BER_VALUE_OPAQUE = 1, BER_VALUE_BITMAP = 2 };
+
 /* --- reading ---------------------------------------------------------------------------------------------------- */
 
 typedef struct BerElement {
@@ -57,6 +60,12 @@ static inline bool ber_is(const BerElement *e, unsigned form, uint32_t tag)
 {
     return e->form == form && e->tag == tag;
 }
+
+/*
+ * Octets that may look like anything are a BIT STRING of whole octets (type Opaque of vmstate.asn1): the octet 0, which
+ * says that no bits are unused, and then they. False if the content is something else.
+ */
+bool ber_get_opaque(const BerElement *e, const uint8_t **data, size_t *len);
 
 /* "INTEGER", "[3]", "[APPLICATION 5]", ... New string. */
 char *ber_tag_name(unsigned form, uint32_t tag);
@@ -93,10 +102,9 @@ static inline void ber_put_bool(ByteOut *out, bool value)
     ber_put_octets_as(out, BER_UNIVERSAL, BER_BOOLEAN, value ? "\xff" : "", 1);
 }
 
-static inline void ber_put_octets(ByteOut *out, const void *data, size_t len)
-{
-    ber_put_octets_as(out, BER_UNIVERSAL, BER_OCTET_STRING, data, len);
-}
+/* Only the head, with the octet 0 behind it; and all. The tag is context-specific. */
+void ber_put_opaque_head(ByteOut *out, uint32_t tag, size_t len);
+void ber_put_opaque(ByteOut *out, uint32_t tag, const void *data, size_t len);
 
 static inline void ber_put_text(ByteOut *out, const char *text)
 {

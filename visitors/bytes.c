@@ -45,6 +45,18 @@ bool bytes_are_zero(const void *data, size_t len)
     return len == 0 || (p[0] == 0 && memcmp(p, p + 1, len - 1) == 0);
 }
 
+bool bytes_are_printable(const void *data, size_t len)
+{
+    const char *text = data, *end = text + len;
+
+    if (!g_utf8_validate_len(text, len, NULL))
+        return false;
+    for (const char *p = text; p < end; p = g_utf8_next_char(p))
+        if (g_unichar_iscntrl(g_utf8_get_char(p)))
+            return false;
+    return true;
+}
+
 char *bytes_show(const void *data, size_t len)
 {
     const uint8_t *p = data;

@@ -73,11 +73,16 @@ bool ber_cursor_to_number(const BerCursor *c, const BerElement *e, uint64_t max,
 
 bool ber_cursor_to_text(const BerCursor *c, const BerElement *e, char **text)
 {
-    if (!g_utf8_validate_len((const char *)e->content, e->len, NULL) || memchr(e->content, 0, e->len))
-        return ber_cursor_fail(c, "a text that is not UTF-8, or has a NUL in it");
+    if (!bytes_are_printable(e->content, e->len))
+        return ber_cursor_fail(c, "a text that is not UTF-8, or has control characters in it");
     g_free(*text);
     *text = g_strndup((const char *)e->content, e->len);
     return true;
+}
+
+bool ber_cursor_to_opaque(const BerCursor *c, const BerElement *e, const uint8_t **data, size_t *len)
+{
+    return ber_get_opaque(e, data, len) || ber_cursor_fail(c, "opaque octets that do not start with an octet 0");
 }
 
 bool ber_cursor_number(BerCursor *c, uint64_t max, uint64_t *value)
@@ -115,22 +120,18 @@ bool ber_cursor_text(BerCursor *c, char **text)
     return ber_cursor_next_of(c, BER_UNIVERSAL, BER_UTF8_STRING, &e) && ber_cursor_to_text(c, &e, text);
 }
 
-bool ber_cursor_octets(BerCursor *c, uint32_t tag, const uint8_t **data, size_t *len)
+bool ber_cursor_opaque(BerCursor *c, uint32_t tag, const uint8_t **data, size_t *len)
 {
     BerElement e;
 
-    if (!ber_cursor_next_of(c, BER_CONTEXT, tag, &e))
-        return false;
-    *data = e.content;
-    *len = e.len;
-    return true;
+    return ber_cursor_next_of(c, BER_CONTEXT, tag, &e) && ber_cursor_to_opaque(c, &e, data, len);
 }
 
-bool ber_cursor_octets_of(BerCursor *c, uint32_t tag, size_t len, const uint8_t **data)
+bool ber_cursor_opaque_of(BerCursor *c, uint32_t tag, size_t len, const uint8_t **data)
 {
     size_t found;
 
-    return ber_cursor_octets(c, tag, data, &found) &&
+    return ber_cursor_opaque(c, tag, data, &found) &&
            (found == len || ber_cursor_fail(c, "%zu octets where %zu should be", found, len));
 }
 
@@ -143,11 +144,18 @@ bool ber_cursor_optional_number(BerCursor *c, uint32_t tag, uint64_t max, uint64
     return !*there || (ber_cursor_next(c, &e) && ber_cursor_to_number(c, &e, max, value));
 }
 
-bool ber_cursor_optional_octets(BerCursor *c, uint32_t tag, const uint8_t **data, size_t *len)
+bool ber_cursor_optional_opaque(BerCursor *c, uint32_t tag, const uint8_t **data, size_t *len)
 {
     *data = NULL;
     *len = 0;
-    return !ber_cursor_is(c, BER_CONTEXT, tag) || ber_cursor_octets(c, tag, data, len);
+    return !ber_cursor_is(c, BER_CONTEXT, tag) || ber_cursor_opaque(c, tag, data, len);
+}
+
+bool ber_cursor_optional_text(BerCursor *c, uint32_t tag, char **text)
+{
+    BerElement e;
+
+    return !ber_cursor_is(c, BER_CONTEXT, tag) || (ber_cursor_next(c, &e) && ber_cursor_to_text(c, &e, text));
 }
 
 bool ber_cursor_optional_true(BerCursor *c, uint32_t tag, bool *value)

@@ -38,23 +38,25 @@ bool ber_cursor_is(const BerCursor *c, unsigned form, uint32_t tag);
 bool ber_cursor_enter(BerCursor *c, unsigned class, uint32_t tag, BerCursor *inner);
 
 /* Values of UNIVERSAL tags; *value, *text is 0, unchanged on failure. A text is a new string that replaces *text, and
- * has no NUL in it. */
+ * has no control characters in it. */
 bool ber_cursor_number(BerCursor *c, uint64_t max, uint64_t *value);
 bool ber_cursor_enumerated(BerCursor *c, uint64_t max, uint64_t *value);
 bool ber_cursor_bool(BerCursor *c, bool *value);
 bool ber_cursor_text(BerCursor *c, char **text);
 
-/* Primitive, context-specific octets; exactly `len` of them. */
-bool ber_cursor_octets(BerCursor *c, uint32_t tag, const uint8_t **data, size_t *len);
-bool ber_cursor_octets_of(BerCursor *c, uint32_t tag, size_t len, const uint8_t **data);
+/* Opaque octets (visitors/ber.h), context-specific; exactly `len` of them. */
+bool ber_cursor_opaque(BerCursor *c, uint32_t tag, const uint8_t **data, size_t *len);
+bool ber_cursor_opaque_of(BerCursor *c, uint32_t tag, size_t len, const uint8_t **data);
 
 /* The same from an element that was taken. */
 bool ber_cursor_to_number(const BerCursor *c, const BerElement *e, uint64_t max, uint64_t *value);
 bool ber_cursor_to_text(const BerCursor *c, const BerElement *e, char **text);
+bool ber_cursor_to_opaque(const BerCursor *c, const BerElement *e, const uint8_t **data, size_t *len);
 
-/* Context-specific primitive members that may be missing: *there tells. */
+/* Context-specific primitive members that may be missing: *there tells; *text is unchanged then. */
 bool ber_cursor_optional_number(BerCursor *c, uint32_t tag, uint64_t max, uint64_t *value, bool *there);
-bool ber_cursor_optional_octets(BerCursor *c, uint32_t tag, const uint8_t **data, size_t *len); /* NULL, 0 if not */
+bool ber_cursor_optional_opaque(BerCursor *c, uint32_t tag, const uint8_t **data, size_t *len); /* NULL, 0 if not */
+bool ber_cursor_optional_text(BerCursor *c, uint32_t tag, char **text);
 bool ber_cursor_optional_true(BerCursor *c, uint32_t tag, bool *value);
 
 #endif

@@ -11,7 +11,7 @@ bool berload_greeting(BerLoad *l, BerRecord *r, GError **error)
     StreamGreeting g;
 
     if (!ber_cursor_number(c, G_MAXUINT32, &version) || !ber_cursor_number(c, G_MAXUINT8, &channel) ||
-        !ber_cursor_octets_of(c, 0, sizeof g.uuid, &uuid) || !ber_cursor_octets_of(c, 1, sizeof g.rest, &rest) ||
+        !ber_cursor_opaque_of(c, 0, sizeof g.uuid, &uuid) || !ber_cursor_opaque_of(c, 1, sizeof g.rest, &rest) ||
         !ber_cursor_end(c))
         return false;
     g.version = (uint32_t)version;
@@ -47,8 +47,8 @@ bool berload_packet(BerLoad *l, BerRecord *r, GError **error)
 
     if (!ber_cursor_number(c, G_MAXUINT32, &flags) || !ber_cursor_number(c, STREAM_PACKET_PAGES, &allocated) ||
         !ber_cursor_number(c, G_MAXUINT64, &p.number) || !take_offsets(c, &p) ||
-        !ber_cursor_optional_octets(c, 0, &name, &name_len) || !ber_cursor_optional_octets(c, 1, &p.data, &p.len) ||
-        !ber_cursor_optional_octets(c, 2, &p.header, &header_len))
+        !ber_cursor_optional_opaque(c, 0, &name, &name_len) || !ber_cursor_optional_opaque(c, 1, &p.data, &p.len) ||
+        !ber_cursor_optional_opaque(c, 2, &p.header, &header_len))
         return false;
     if (name_len > 255 || (name_len && memchr(name, 0, name_len)))
         return ber_cursor_fail(c, "a RAM block's name of more than 255 octets, or with a NUL in it");
@@ -67,8 +67,8 @@ bool berload_message(BerLoad *l, BerRecord *r, GError **error)
     BerCursor *c = &r->members;
     uint64_t type;
 
-    if (!ber_cursor_number(c, G_MAXUINT16, &type) || !ber_cursor_optional_octets(c, 0, &m.payload, &m.len) ||
-        !ber_cursor_optional_octets(c, 1, &m.bitmap, &m.bitmap_len))
+    if (!ber_cursor_number(c, G_MAXUINT16, &type) || !ber_cursor_optional_opaque(c, 0, &m.payload, &m.len) ||
+        !ber_cursor_optional_opaque(c, 1, &m.bitmap, &m.bitmap_len))
         return false;
     if (m.len > G_MAXUINT16)
         return ber_cursor_fail(c, "a message of %zu octets", m.len);

@@ -71,13 +71,10 @@ static bool tell_octets(BerLoad *l, BerCursor *c, StreamSection *s, GError **err
 {
     g_autofree char *note = NULL;
     void *state = NULL;
-    BerElement e;
 
-    if (!ber_cursor_next(c, &e) || !ber_cursor_end(c))
+    if (!ber_cursor_opaque(c, 1, &s->octets, &s->len) || !ber_cursor_end(c))
         return false;
-    s->octets = e.content;
-    s->len = e.len;
-    s->body = c->offset + (uint64_t)(e.content - c->in.data);
+    s->body = c->offset + (uint64_t)(s->octets - c->in.data);
     const VMStateDescription *desc = s->desc;
     if (desc)
         state = vms_state_new(desc);
@@ -102,7 +99,7 @@ bool berload_section(BerLoad *l, BerRecord *r, GError **error)
 
     if (!take_head(l, c, &s, error))
         return false;
-    if (ber_cursor_is(c, BER_CONTEXT, 1) || ber_cursor_is(c, BER_UNIVERSAL, BER_NULL))
+    if (ber_cursor_is(c, BER_CONTEXT, 1))
         return tell_octets(l, c, &s, error);
     if (!s.desc)
         return ber_cursor_fail(c, "values of a section that the schema does not describe");
@@ -148,5 +145,5 @@ bool berload_cut_section(BerLoad *l, const uint8_t *data, size_t len, uint64_t o
         s.desc = NULL;
     }
     s.partial = v;
-    return SINK(l->sink, section, &s, error);
+    return berload_close_slice(l, error) && SINK(l->sink, section, &s, error);
 }

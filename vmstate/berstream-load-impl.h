@@ -48,6 +48,9 @@ typedef struct BerRecord {
  */
 bool berload_take_record(BerLoad *l, BerRecord *record, bool *end, char **what, GError **error);
 
+/* Tells the sink that the slice has ended, if one is open. */
+bool berload_close_slice(BerLoad *l, GError **error);
+
 /* berstream-ram.c */
 bool berload_ram_blocks(BerLoad *l, BerRecord *record, GError **error);
 bool berload_ram_pages(BerLoad *l, BerRecord *record, GError **error);

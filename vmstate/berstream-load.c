@@ -26,7 +26,8 @@ static bool take_start(BerLoad *l, GError **error)
     const uint8_t *p = chan_in_peek(l->in, 16, &got);
     int head = ber_read_head(p, got, &form, &tag, &len);
 
-    if (head == 0) {
+    /* of a Stream of definite length the next octet is looked at, too */
+    if (head == 0 || (head > 0 && len >= 0 && (size_t)head == got)) {
         chan_in_need(l->in, got + 1);
         chan_in_error(l->in, error, "stream @0x0");
         return false;
@@ -51,15 +52,15 @@ static bool read_header(BerLoad *l, BerRecord *r, GError **error)
     g_autofree char *format = NULL;
     BerCursor *c = &r->members;
     uint64_t version, flags;
-    const uint8_t *machine, *uuid;
-    size_t machine_len, uuid_len;
+    const uint8_t *uuid;
+    size_t uuid_len;
 
     if (l->ordinal || r->form != (BER_APPLICATION | BER_CONSTRUCTED) || r->tag != BERSTREAM_HEADER)
         return ber_cursor_fail(c, "the header is the first record, and only the first");
     if (!ber_cursor_text(c, &format) || !ber_cursor_number(c, G_MAXINT32, &version) ||
         !ber_cursor_text(c, &l->writer) || !ber_cursor_text(c, &l->writer_version) ||
-        !ber_cursor_number(c, G_MAXUINT32, &flags) || !ber_cursor_optional_octets(c, 0, &machine, &machine_len) ||
-        !ber_cursor_optional_octets(c, 1, &uuid, &uuid_len))
+        !ber_cursor_number(c, G_MAXUINT32, &flags) || !ber_cursor_optional_text(c, 0, &l->machine) ||
+        !ber_cursor_optional_opaque(c, 1, &uuid, &uuid_len))
         return false;
     if (strcmp(format, BERSTREAM_FORMAT) != 0)
         return ber_cursor_fail(c, "the format is \"%s\", not \"%s\"", format, BERSTREAM_FORMAT);
@@ -78,7 +79,7 @@ static bool read_header(BerLoad *l, BerRecord *r, GError **error)
     l->header.kind = (StreamKind)(flags & 15);
     l->header.writer = l->writer;
     l->header.writer_version = l->writer_version;
-    l->header.machine = l->machine = machine ? bytes_show(machine, machine_len) : NULL;
+    l->header.machine = l->machine;
     l->header.has_uuid = uuid;
     if (uuid)
         memcpy(l->header.uuid, uuid, 16);
@@ -130,7 +131,7 @@ static void free_slice(void *data)
     g_free(slice);
 }
 
-static bool close_slice(BerLoad *l, GError **error)
+bool berload_close_slice(BerLoad *l, GError **error)
 {
     if (!l->slice)
         return true;
@@ -196,7 +197,7 @@ static bool read_octets(BerLoad *l, BerRecord *r, GError **error)
     StreamOctets o = {.offset = r->offset};
     BerCursor *c = &r->members;
 
-    return ber_cursor_octets(c, 0, &o.data, &o.len) && ber_cursor_optional_true(c, 1, &o.continued) &&
+    return ber_cursor_opaque(c, 0, &o.data, &o.len) && ber_cursor_optional_true(c, 1, &o.continued) &&
            ber_cursor_end(c) && SINK(l->sink, octets, &o, error);
 }
 
@@ -206,7 +207,7 @@ static bool read_command(BerLoad *l, BerRecord *r, GError **error)
     BerCursor *c = &r->members;
     uint64_t id;
 
-    if (!ber_cursor_number(c, G_MAXUINT16, &id) || !ber_cursor_optional_octets(c, 0, &command.payload, &command.len) ||
+    if (!ber_cursor_number(c, G_MAXUINT16, &id) || !ber_cursor_optional_opaque(c, 0, &command.payload, &command.len) ||
         !ber_cursor_end(c))
         return false;
     if (command.len > G_MAXUINT16)
@@ -225,21 +226,26 @@ static bool read_residue(BerLoad *l, BerRecord *r, GError **error)
     size_t len;
 
     if (!ber_cursor_enumerated(c, BERSTREAM_RESIDUE_BETWEEN, &place) ||
-        !ber_cursor_optional_octets(c, 0, &data, &len) || !ber_cursor_end(c))
+        !ber_cursor_optional_opaque(c, 0, &data, &len) || !ber_cursor_end(c))
         return false;
-    if (place != BERSTREAM_RESIDUE_IN_SLICE && !close_slice(l, error))
+    if (place != BERSTREAM_RESIDUE_IN_SLICE && !berload_close_slice(l, error))
         return false;
     return SINK(l->sink, residue, place != BERSTREAM_RESIDUE_BEHIND, data, len, error);
 }
 
-static bool unpack_trailer(BerLoad *l, BerCursor *c, const BerElement *e, StreamTrailer *t, GError **error)
+/* The frame gives the text. */
+static bool unpack_trailer(BerLoad *l, BerCursor *c, StreamTrailer *t, GError **error)
 {
-    unsigned long long len = ZSTD_getFrameContentSize(e->content, e->len);
+    const uint8_t *frame;
+    size_t frame_len;
 
+    if (!ber_cursor_opaque(c, 0, &frame, &frame_len) || !ber_cursor_end(c))
+        return false;
+    unsigned long long len = ZSTD_getFrameContentSize(frame, frame_len);
     if (len > TRAILER_MAX)
         return ber_cursor_fail(c, "a JSON description of unknown size, or more than 32 MiB");
     g_autofree char *text = g_malloc(MAX(len, 1));
-    size_t got = ZSTD_decompressDCtx(l->zstd, text, len, e->content, e->len);
+    size_t got = ZSTD_decompressDCtx(l->zstd, text, len, frame, frame_len);
     if (got != len)
         return ber_cursor_fail(c, "the zstd frame of the JSON description is wrong");
     t->text = text;
@@ -252,12 +258,11 @@ static bool read_tail(BerLoad *l, BerRecord *r, GError **error)
     StreamTrailer t = {.present = true, .offset = r->offset};
     BerCursor *c = &r->members;
     uint64_t kind;
-    BerElement e;
 
     if (!ber_cursor_enumerated(c, BERSTREAM_TRAILER_VERBATIM, &kind))
         return false;
     if (kind == BERSTREAM_TRAILER_VERBATIM)
-        return ber_cursor_next_of(c, BER_CONTEXT, 0, &e) && ber_cursor_end(c) && unpack_trailer(l, c, &e, &t, error);
+        return unpack_trailer(l, c, &t, error);
     t.present = kind == BERSTREAM_TRAILER_DERIVED;
     return ber_cursor_end(c) && SINK(l->sink, eof, &t, error);
 }
@@ -279,7 +284,7 @@ static bool take_origin_end(BerCursor *c, StreamEnd *end)
     if (!ber_cursor_more(c))
         return true;
     if (!ber_cursor_enter(c, BER_CONTEXT, 1, &origin) || !ber_cursor_number(&origin, G_MAXINT64, &end->origin_len) ||
-        !ber_cursor_octets_of(&origin, 0, sizeof end->origin_digest, &digest) || !ber_cursor_end(&origin))
+        !ber_cursor_opaque_of(&origin, 0, sizeof end->origin_digest, &digest) || !ber_cursor_end(&origin))
         return false;
     memcpy(end->origin_digest, digest, sizeof end->origin_digest);
     end->has_origin = true;
@@ -294,7 +299,7 @@ static bool read_end(BerLoad *l, BerRecord *r, GError **error)
     uint64_t records;
 
     if (!ber_cursor_number(c, G_MAXUINT64, &records) || !ber_cursor_bool(c, &end.complete) ||
-        !ber_cursor_octets_of(c, 0, 16, &digest))
+        !ber_cursor_opaque_of(c, 0, 16, &digest))
         return false;
     if (records != l->ordinal)
         return ber_cursor_fail(c, "%" G_GUINT64_FORMAT " records were written, %" G_GUINT64_FORMAT " came", records,
@@ -303,7 +308,7 @@ static bool read_end(BerLoad *l, BerRecord *r, GError **error)
         return false;
     l->ended = true;
     l->incomplete = !end.complete;
-    return (l->incomplete || close_slice(l, error)) && SINK(l->sink, end, &end, error);
+    return (l->incomplete || berload_close_slice(l, error)) && SINK(l->sink, end, &end, error);
 }
 
 /* --- all records ------------------------------------------------------------------------------------------------ */
@@ -316,7 +321,7 @@ static bool read_private(BerLoad *l, BerRecord *r, GError **error)
     case BERSTREAM_RESIDUE:
         return tell_header(l, error) && read_residue(l, r, error);
     case BERSTREAM_TAIL:
-        return tell_header(l, error) && close_slice(l, error) && read_tail(l, r, error);
+        return tell_header(l, error) && berload_close_slice(l, error) && read_tail(l, r, error);
     default:
         return tell_header(l, error); /* optional, and not known: skipped */
     }
@@ -338,7 +343,7 @@ static bool read_application(BerLoad *l, BerRecord *r, GError **error)
     default:
         break;
     }
-    if (!close_slice(l, error))
+    if (!berload_close_slice(l, error))
         return false;
     switch (r->tag) {
     case BERSTREAM_SCHEMA:

@@ -104,19 +104,23 @@ static bool take_which(BerCursor *c, RamRun *run, const uint8_t **pages)
 /* The content of the pages, unpacked; the size is known, so a frame that says otherwise is wrong. */
 static bool take_content(BerLoad *l, BerCursor *c, size_t len, const uint8_t **content)
 {
+    const uint8_t *data;
     BerElement e;
+    size_t found;
 
     if (!ber_cursor_next(c, &e))
         return false;
-    if (ber_is(&e, BER_CONTEXT, 3)) {
-        *content = e.content;
-        return e.len == len || ber_cursor_fail(c, "pages of %zu octets, there should be %zu", e.len, len);
-    }
-    if (!ber_is(&e, BER_CONTEXT, 4))
+    if (e.form != BER_CONTEXT || e.tag < 3 || e.tag > 4)
         return ber_cursor_fail(c, "pages in an encoding that is not known");
+    if (!ber_cursor_to_opaque(c, &e, &data, &found))
+        return false;
+    if (e.tag == 3) {
+        *content = data;
+        return found == len || ber_cursor_fail(c, "pages of %zu octets, there should be %zu", found, len);
+    }
     if (!l->pages)
         l->pages = g_malloc(RAM_RUN_FULL * RAM_PAGE);
-    size_t got = ZSTD_decompressDCtx(l->zstd, l->pages, len, e.content, e.len);
+    size_t got = ZSTD_decompressDCtx(l->zstd, l->pages, len, data, found);
     if (ZSTD_isError(got))
         return ber_cursor_fail(c, "pages in a zstd frame: %s", ZSTD_getErrorName(got));
     *content = l->pages;
@@ -166,8 +170,8 @@ static bool take_piece(BerLoad *l, BerCursor *list, RamPiece *piece, GError **er
         piece->fill = (uint8_t)fill;
     } else if (e.form == BER_CONTEXT && e.tag <= 2) {
         piece->coding = e.tag == 1 ? RAM_XBZRLE : RAM_ZLIB;
-        piece->data = e.content;
-        piece->len = e.len;
+        if (!ber_cursor_to_opaque(&c, &e, &piece->data, &piece->len))
+            return false;
     } else {
         return ber_cursor_fail(&c, "a page in an encoding that is not known");
     }

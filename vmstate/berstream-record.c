@@ -13,7 +13,8 @@ enum {
     SEARCH_WHOLE = 2048, /* octets up to which every bit of a record is tried */
     SEARCH_HEAD = 32,    /* octets at its start that are tried in longer ones */
     FIRST_WINDOW = 64 << 10,
-    SEARCH_WINDOW = 1 << 20, /* what a longer record than its length says may be found in */
+    SEARCH_WINDOW = 1 << 20,      /* what a longer record than its length says may be found in */
+    SEARCH_INDEFINITE = 16 << 10, /* the same, of indefinite form: looking for its end takes time */
 };
 
 /* Octets of a record whose head is at p, 0 if that cannot be told from `avail` octets. */
@@ -42,20 +43,31 @@ static size_t check_position(const uint8_t *p, uint64_t size)
     return size < BERSTREAM_CHECK + behind + 2 ? 0 : size - BERSTREAM_CHECK - behind;
 }
 
+static uint64_t stated_check(const uint8_t *p)
+{
+    return load_be64(p + BERSTREAM_CHECK - 8);
+}
+
 static bool proves_right(const uint8_t *p, uint64_t size, uint64_t ordinal)
 {
     size_t at = check_position(p, size);
 
-    return at && p[at] == (BER_CONTEXT | BERSTREAM_CHECK_TAG) && p[at + 1] == 8 &&
-           load_be64(p + at + 2) == berstream_check(p, at, ordinal);
+    return at && p[at] == (BER_CONTEXT | BERSTREAM_CHECK_TAG) && p[at + 1] == 9 && p[at + 2] == 0 &&
+           stated_check(p + at) == berstream_check(p, at, ordinal);
 }
 
-/* Octet of a record that bits are flipped in, in the order in which they are tried: the head, the check, the rest. */
+/* What the extent of a record may be looked for in while bits of it are flipped. */
+static size_t search_window(const uint8_t *p, size_t avail)
+{
+    return avail > 1 && p[1] == 0x80 ? MIN(avail, SEARCH_INDEFINITE) : avail;
+}
+
+/* Flips each bit of an octet. True if one makes the record right; it stays flipped. */
 static bool try_octet(uint8_t *p, size_t avail, size_t i, uint64_t ordinal, unsigned *bit)
 {
     for (*bit = 0; *bit < 8; ++*bit) {
         p[i] ^= (uint8_t)(1u << *bit);
-        uint64_t size = extent(p, avail);
+        uint64_t size = extent(p, search_window(p, avail));
         bool right = size && size <= avail && proves_right(p, size, ordinal);
         if (right)
             return true;
@@ -66,11 +78,11 @@ static bool try_octet(uint8_t *p, size_t avail, size_t i, uint64_t ordinal, unsi
 
 /*
  * Finds the one bit whose flipping makes the record at p prove right, and leaves it flipped back. Returns the octet's
- * position or -1.
+ * position or -1. The head is tried first, then the check, then the rest.
  */
 static int64_t find_flipped_bit(uint8_t *p, size_t avail, uint64_t ordinal, unsigned *bit)
 {
-    uint64_t size = extent(p, avail);
+    uint64_t size = extent(p, search_window(p, avail));
 
     for (size_t i = 0; i < MIN(avail, SEARCH_HEAD); i++)
         if (try_octet(p, avail, i, ordinal, bit))
@@ -171,7 +183,7 @@ static bool fail_damaged(BerLoad *l, uint64_t offset, const char *why, FerryErro
 
     if (size > got && size <= BERSTREAM_RECORD_MAX)
         p = chan_in_peek(l->in, (size_t)size, &got);
-    g_autofree uint8_t *copy = g_memdup2(p, MAX(got, 1));
+    g_autofree uint8_t *copy = g_memdup2(p, got); /* NULL if nothing is there, and then nothing is tried */
     int64_t position = find_flipped_bit(copy, got, l->ordinal, &bit);
     if (position >= 0) {
         g_autofree char *name = record_name(l, copy, got, true);
@@ -280,7 +292,7 @@ bool berload_take_record(BerLoad *l, BerRecord *r, bool *end, char **what, GErro
         size_t at = check_position(p, size);
         g_autofree char *why =
             at ? g_strdup_printf("its check is %016" G_GINT64_MODIFIER "x, its octets give %016" G_GINT64_MODIFIER "x",
-                                 load_be64(p + at + 2), berstream_check(p, at, l->ordinal))
+                                 stated_check(p + at), berstream_check(p, at, l->ordinal))
                : g_strdup("it is too short for a record");
         return fail_damaged(l, offset, why, FERRY_ERROR_DAMAGED, error);
     }
@@ -290,7 +302,7 @@ bool berload_take_record(BerLoad *l, BerRecord *r, bool *end, char **what, GErro
     r->len = (size_t)size;
     g_free(*what);
     *what = record_name(l, p, (size_t)size, true);
-    XXH3_128bits_update(l->checks, p + check_position(p, size) + 2, 8);
+    XXH3_128bits_update(l->checks, p + check_position(p, size) + BERSTREAM_CHECK - 8, 8);
     chan_in_take(l->in, (size_t)size);
     p = chan_in_at(l->in, offset);
     ber_cursor_init(&r->members, p + head, members, offset + (uint64_t)head, *what, error);

@@ -85,7 +85,7 @@ static void put_run_record(BerstreamSave *s, const RamRun *run, const ByteOut *m
     struct iovec iov[RAM_RUN_FULL + 2];
 
     if (len)
-        ber_put_head(&content_head, BER_CONTEXT, tag, len);
+        ber_put_opaque_head(&content_head, tag, len);
     bersave_put_true(&tail, 5, run->named);
     ber_put_head(&head, BER_APPLICATION | BER_CONSTRUCTED, BERSTREAM_RAM_PAGES,
                  members->len + content_head.len + len + tail.len + BERSTREAM_CHECK);
@@ -101,7 +101,7 @@ static void put_run_record(BerstreamSave *s, const RamRun *run, const ByteOut *m
     if (tail.len)
         XXH3_64bits_update(s->record, tail.data, tail.len);
     store_be64(check, XXH3_64bits_digest(s->record));
-    ber_put_octets_as(&tail, BER_CONTEXT, BERSTREAM_CHECK_TAG, check, sizeof check);
+    ber_put_opaque(&tail, BERSTREAM_CHECK_TAG, check, sizeof check);
     iov[1 + count] = (struct iovec){.iov_base = tail.data, .iov_len = tail.len};
     XXH3_128bits_update(s->checks, check, sizeof check);
     chan_out_putv(s->out, iov, count + 2);
@@ -175,7 +175,7 @@ bool bersave_ram_piece(StreamSink *sink, const RamPiece *piece, GError **error)
     if (piece->coding == RAM_FILL)
         bersave_put_number(b, 0, piece->fill);
     else
-        ber_put_octets_as(b, BER_CONTEXT, piece->coding == RAM_XBZRLE ? 1 : 2, piece->data, piece->len);
+        ber_put_opaque(b, piece->coding == RAM_XBZRLE ? 1 : 2, piece->data, piece->len);
     bersave_put_true(b, 5, piece->named);
     ber_end(b, mark);
     return true;

@@ -41,7 +41,7 @@ void bersave_end(BerstreamSave *s)
     ber_end(&s->buf, s->mark);
     s->buf.len -= BERSTREAM_CHECK;
     store_be64(check, berstream_check(s->buf.data, s->buf.len, s->ordinal++));
-    ber_put_octets_as(&s->buf, BER_CONTEXT, BERSTREAM_CHECK_TAG, check, sizeof check);
+    ber_put_opaque(&s->buf, BERSTREAM_CHECK_TAG, check, sizeof check);
     XXH3_128bits_update(s->checks, check, sizeof check);
     chan_out_put(s->out, s->buf.data, s->buf.len);
 }
@@ -75,7 +75,7 @@ static bool save_header(StreamSink *sink, const StreamHeader *header, GError **e
     if (header->machine && header->machine[0])
         ber_put_octets_as(b, BER_CONTEXT, 0, header->machine, strlen(header->machine));
     if (header->has_uuid)
-        ber_put_octets_as(b, BER_CONTEXT, 1, header->uuid, sizeof header->uuid);
+        ber_put_opaque(b, 1, header->uuid, sizeof header->uuid);
     bersave_end(s);
     if (header->from_qemufile) {
         b = bersave_start(s, BER_PRIVATE, BERSTREAM_ORIGIN);
@@ -133,7 +133,7 @@ static bool save_octets(StreamSink *sink, const StreamOctets *octets, GError **e
 
     (void)error;
     ByteOut *b = bersave_start(s, BER_APPLICATION, BERSTREAM_OCTETS);
-    ber_put_octets_as(b, BER_CONTEXT, 0, octets->data, octets->len);
+    ber_put_opaque(b, 0, octets->data, octets->len);
     bersave_put_true(b, 1, octets->continued);
     bersave_end(s);
     return true;
@@ -170,10 +170,8 @@ static bool save_section(StreamSink *sink, const StreamSection *section, GError 
     ber_put_uint(b, section->id);
     if (section->version != listed->version)
         bersave_put_number(b, 2, (uint64_t)section->version);
-    if (section->octets && section->len) {
-        ber_put_octets_as(b, BER_CONTEXT, 1, section->octets, section->len);
-    } else if (section->octets) {
-        ber_put_head(b, BER_UNIVERSAL, BER_NULL, 0);
+    if (section->octets) {
+        ber_put_opaque(b, 1, section->octets, section->len);
     } else {
         g_autoptr(Visitor) v = ber_out_new(b, section->name, BER_CONTEXT, 0);
         vmstate_save(v, section->desc, section->state);
@@ -201,7 +199,7 @@ static bool save_command(StreamSink *sink, const StreamCommand *command, GError 
     ByteOut *b = bersave_start(s, BER_APPLICATION, BERSTREAM_COMMAND);
     ber_put_uint(b, command->id);
     if (command->len)
-        ber_put_octets_as(b, BER_CONTEXT, 0, command->payload, command->len);
+        ber_put_opaque(b, 0, command->payload, command->len);
     bersave_end(s);
     return true;
 }
@@ -216,8 +214,8 @@ static bool save_greeting(StreamSink *sink, const StreamGreeting *greeting, GErr
     ByteOut *b = bersave_start(s, BER_APPLICATION, BERSTREAM_GREETING);
     ber_put_uint(b, greeting->version);
     ber_put_uint(b, greeting->channel);
-    ber_put_octets_as(b, BER_CONTEXT, 0, greeting->uuid, sizeof greeting->uuid);
-    ber_put_octets_as(b, BER_CONTEXT, 1, greeting->rest, sizeof greeting->rest);
+    ber_put_opaque(b, 0, greeting->uuid, sizeof greeting->uuid);
+    ber_put_opaque(b, 1, greeting->rest, sizeof greeting->rest);
     bersave_end(s);
     return true;
 }
@@ -236,11 +234,11 @@ static bool save_packet(StreamSink *sink, const StreamPacket *packet, GError **e
         ber_put_uint(b, packet->offsets[i]);
     ber_end(b, mark);
     if (packet->block[0])
-        ber_put_octets_as(b, BER_CONTEXT, 0, packet->block, strlen(packet->block));
+        ber_put_opaque(b, 0, packet->block, strlen(packet->block));
     if (packet->len)
-        ber_put_octets_as(b, BER_CONTEXT, 1, packet->data, packet->len);
+        ber_put_opaque(b, 1, packet->data, packet->len);
     if (packet->header)
-        ber_put_octets_as(b, BER_CONTEXT, 2, packet->header, STREAM_PACKET_HEADER);
+        ber_put_opaque(b, 2, packet->header, STREAM_PACKET_HEADER);
     bersave_end(s);
     return true;
 }
@@ -253,9 +251,9 @@ static bool save_message(StreamSink *sink, const StreamMessage *message, GError 
     ByteOut *b = bersave_start(s, BER_APPLICATION, BERSTREAM_MESSAGE);
     ber_put_uint(b, message->type);
     if (message->len)
-        ber_put_octets_as(b, BER_CONTEXT, 0, message->payload, message->len);
+        ber_put_opaque(b, 0, message->payload, message->len);
     if (message->bitmap_len)
-        ber_put_octets_as(b, BER_CONTEXT, 1, message->bitmap, message->bitmap_len);
+        ber_put_opaque(b, 1, message->bitmap, message->bitmap_len);
     bersave_end(s);
     return true;
 }
@@ -283,7 +281,7 @@ static bool save_eof(StreamSink *sink, const StreamTrailer *trailer, GError **er
             g_set_error(error, FERRY_ERROR, FERRY_ERROR_IO, "packing the JSON description: %s", ZSTD_getErrorName(len));
             return false;
         }
-        ber_put_octets_as(b, BER_CONTEXT, 0, packed, len);
+        ber_put_opaque(b, 0, packed, len);
     }
     bersave_end(s);
     return true;
@@ -295,7 +293,7 @@ static void put_residue(BerstreamSave *s, unsigned place, const uint8_t *data, s
 
     ber_put_integer_as(b, BER_UNIVERSAL, BER_ENUMERATED, (Integer){.bits = place});
     if (len)
-        ber_put_octets_as(b, BER_CONTEXT, 0, data, len);
+        ber_put_opaque(b, 0, data, len);
     bersave_end(s);
 }
 
@@ -327,7 +325,7 @@ static void put_origin(BerstreamSave *s, ByteOut *b, const StreamEnd *end)
     }
     size_t mark = ber_start(b, BER_CONTEXT, 1);
     ber_put_uint(b, length);
-    ber_put_octets_as(b, BER_CONTEXT, 0, digest, sizeof digest);
+    ber_put_opaque(b, 0, digest, sizeof digest);
     ber_end(b, mark);
 }
 
@@ -342,7 +340,7 @@ static bool save_end(StreamSink *sink, const StreamEnd *end, GError **error)
     ByteOut *b = bersave_start(s, BER_APPLICATION, BERSTREAM_END);
     ber_put_uint(b, s->ordinal);
     ber_put_bool(b, end->complete);
-    ber_put_octets_as(b, BER_CONTEXT, 0, digest.digest, sizeof digest.digest);
+    ber_put_opaque(b, 0, digest.digest, sizeof digest.digest);
     put_origin(s, b, end);
     bersave_end(s);
     chan_out_put(s->out, "\0", 2);

@@ -35,7 +35,7 @@ enum {
 };
 
 enum {
-    BERSTREAM_CHECK = 10,            /* octets of a check, head included */
+    BERSTREAM_CHECK = 11,            /* octets of a check, head included */
     BERSTREAM_CHECK_TAG = 15,        /* context-specific */
     BERSTREAM_RECORD_MAX = 64 << 20, /* octets of a record */
 };

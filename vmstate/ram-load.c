@@ -99,7 +99,7 @@ static int take_block_name(RamLoad *ram, char **name, GError **error)
         fail_cut(ram, error);
         return -2;
     }
-    if (len == 0 || memchr(text, 0, len) || !g_utf8_validate_len((const char *)text, len, NULL)) {
+    if (len == 0 || !bytes_are_printable(text, len)) {
         g_autofree char *shown = bytes_show(text, len);
         fail(ram, error, FERRY_ERROR_DAMAGED, "\"%s\" is no name of a block", shown);
         return -2;

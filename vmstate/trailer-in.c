@@ -56,9 +56,14 @@ static bool get_integer(Parse *p, json_t *object, const char *key, int64_t max, 
 
 static const char *get_string(Parse *p, json_t *object, const char *key, GError **error)
 {
-    const char *text = json_string_value(json_object_get(object, key));
+    json_t *member = json_object_get(object, key);
+    const char *text = json_string_value(member);
 
-    return text ? text : fail(p, error, "\"%s\" is missing or not a string", key);
+    if (!text)
+        return fail(p, error, "\"%s\" is missing or not a string", key);
+    if (!bytes_are_printable(text, json_string_length(member)))
+        return fail(p, error, "\"%s\" has control characters in it", key);
+    return text;
 }
 
 /* --- types ------------------------------------------------------------------------------------------------------ */

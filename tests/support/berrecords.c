@@ -79,7 +79,7 @@ static void put_record(ByteOut *out, const BerRecordOctets *r, uint64_t ordinal,
         byte_out_put(out, r->members.data, r->members.len);
     }
     store_be64(check, berstream_check(out->data + start, out->len - start, ordinal));
-    ber_put_octets_as(out, BER_CONTEXT, BERSTREAM_CHECK_TAG, check, sizeof check);
+    ber_put_opaque(out, BERSTREAM_CHECK_TAG, check, sizeof check);
     XXH3_128bits_update(checks, check, sizeof check);
     if (how & BERRECORDS_INDEFINITE)
         byte_out_put(out, "\0", 2);
@@ -98,7 +98,7 @@ static void renew_end(BerRecordOctets *end, uint64_t ordinal, XXH3_state_t *chec
     XXH128_canonicalFromHash(&value, XXH3_128bits_digest(checks));
     ber_put_uint(&renewed, ordinal);
     ber_put_octets_as(&renewed, complete.form, complete.tag, complete.content, complete.len);
-    ber_put_octets_as(&renewed, BER_CONTEXT, 0, value.digest, sizeof value.digest);
+    ber_put_opaque(&renewed, 0, value.digest, sizeof value.digest);
     byte_out_put(&renewed, in.data + in.pos, byte_in_left(&in));
     byte_out_done(&end->members);
     end->members = renewed;

@@ -12,9 +12,9 @@ Test(ber_in_mismatch, a_scalar_of_another_kind_is_refused_and_both_are_named)
         {"02 01 01", SCALAR_FLOAT64, "root.x @0x100: the stream has INTEGER, the destination float64"},
         {"01 01 ff", SCALAR_INT8, "root.x @0x100: the stream has BOOLEAN, the destination int8"},
         {"01 02 ff ff", SCALAR_BOOL, "root.x @0x100: the stream has BOOLEAN, the destination bool"},
-        {"04 04 00 00 00 00", SCALAR_FLOAT64, "root.x @0x100: the stream has OCTET STRING, the destination float64"},
-        {"04 08 00 00 00 00 00 00 00 00", SCALAR_UINT64,
-         "root.x @0x100: the stream has OCTET STRING, the destination uint64"},
+        {"81 05 00 00 00 00 00", SCALAR_FLOAT64, "root.x @0x100: the stream has [1], the destination float64"},
+        {"81 09 00 00 00 00 00 00 00 00 00", SCALAR_UINT64,
+         "root.x @0x100: the stream has [1], the destination uint64"},
         {"30 03 02 01 01", SCALAR_UINT8, "root.x @0x100: the stream has SEQUENCE, the destination uint8"},
         {"05 00", SCALAR_INT32, "root.x @0x100: the stream has NULL, the destination int32"},
         {"a0 03 02 01 01", SCALAR_INT32, "root.x @0x100: the stream has [0], the destination int32"},
@@ -40,8 +40,8 @@ Test(ber_in_mismatch, values_of_another_kind_are_refused_and_both_are_named)
 
     visit_array(load_init(&l, "02 01 01"), "x", SCALAR_UINT16, words, 1);
     assert_refused(&l, FERRY_ERROR_MISMATCH, "root.x @0x100: the stream has INTEGER, the destination an array");
-    visit_array(load_init(&l, "04 01 01"), "x", SCALAR_BOOL, words, 1);
-    assert_refused(&l, FERRY_ERROR_MISMATCH, "root.x @0x100: the stream has OCTET STRING, the destination an array");
+    visit_array(load_init(&l, "81 02 00 01"), "x", SCALAR_BOOL, words, 1);
+    assert_refused(&l, FERRY_ERROR_MISMATCH, "root.x @0x100: the stream has [1], the destination an array");
     visit_array(load_init(&l, "30 03 01 01 ff"), "x", SCALAR_UINT16, words, 1);
     assert_refused(&l, FERRY_ERROR_MISMATCH, "root.x @0x102: the stream has BOOLEAN, the destination uint16");
     visit_buffer(load_init(&l, "30 03 02 01 01"), "x", words, 1);
@@ -64,15 +64,15 @@ Test(ber_in_mismatch, another_count_is_refused_and_both_are_told)
     uint64_t words[8] = {7};
     Load l;
 
-    visit_array(load_init(&l, "04 02 01 02"), "x", SCALAR_UINT8, words, 3);
+    visit_array(load_init(&l, "81 03 00 01 02"), "x", SCALAR_UINT8, words, 3);
     assert_refused(&l, FERRY_ERROR_MISMATCH, "root.x @0x100: the stream has 2 elements, the destination 3");
-    visit_array(load_init(&l, "01 01 00"), "x", SCALAR_UINT8, words, 3);
+    visit_array(load_init(&l, "81 01 00"), "x", SCALAR_UINT8, words, 3);
     assert_refused(&l, FERRY_ERROR_MISMATCH, "root.x @0x100: the stream has 0 elements, the destination 3");
-    visit_buffer(load_init(&l, "04 02 01 02"), "x", words, 1);
+    visit_buffer(load_init(&l, "81 03 00 01 02"), "x", words, 1);
     assert_refused(&l, FERRY_ERROR_MISMATCH, "root.x @0x100: the stream has 2 octets, the destination 1");
-    visit_octets(load_init(&l, "01 01 00"), "x", "thing", words, 1);
+    visit_octets(load_init(&l, "81 01 00"), "x", "thing", words, 1);
     assert_refused(&l, FERRY_ERROR_MISMATCH, "root.x @0x100: the stream has 0 octets, the destination 1");
-    visit_bitmap(load_init(&l, "03 02 01 00"), "x", words, 8);
+    visit_bitmap(load_init(&l, "82 02 01 00"), "x", words, 8);
     assert_refused(&l, FERRY_ERROR_MISMATCH, "root.x @0x100: the stream has 7 bits, the destination 8");
 }
 

@@ -40,7 +40,7 @@ Test(ber_in_struct, a_value_is_bounded_by_the_struct_that_holds_it)
 {
     uint8_t buffer[4];
     Load l;
-    Visitor *v = load_init(&l, "a0 08 30 03 04 04 61 62 63 64");
+    Visitor *v = load_init(&l, "a0 08 30 03 81 05 00 61 62 63");
 
     visit_struct_start(v, NULL);
     visit_struct_start(v, "inner");
@@ -125,7 +125,7 @@ Test(ber_in_struct, even_an_optional_value_has_a_place)
 
 /* Four values and two subsections. */
 static const char shuffled[] =
-    "a0 1c 02 01 0a 04 02 61 62 30 06 02 01 01 02 01 02 80 01 ff a1 03 02 01 05 a4 03 02 01 06";
+    "a0 1d 02 01 0a 81 03 00 61 62 30 06 02 01 01 02 01 02 80 01 ff a1 03 02 01 05 a4 03 02 01 06";
 
 Test(ber_in_struct, values_are_selected_in_any_order)
 {

@@ -97,7 +97,7 @@ Test(ber_in, octets_widen_to_an_array_of_wider_integers)
         uint64_t memory[3];
         uint8_t *p = (uint8_t *)memory;
         Load l;
-        Visitor *v = load_init(&l, "04 03 01 80 ff");
+        Visitor *v = load_init(&l, "81 04 00 01 80 ff");
         visit_array(v, "a", wider[i], memory, 3);
         assert_loaded(&l);
         cr_assert_eq(scalar_get(wider[i], p).bits, 1);
@@ -111,7 +111,7 @@ Test(ber_in, octets_of_no_length_widen_to_an_array_without_elements)
     for (int s = SCALAR_INT8; s <= SCALAR_UINT64; s++) {
         uint64_t memory = 7;
         Load l;
-        Visitor *v = load_init(&l, "01 01 00");
+        Visitor *v = load_init(&l, "81 01 00");
         visit_array(v, "a", (Scalar)s, &memory, 0);
         assert_loaded(&l);
         cr_assert_eq(memory, 7);
@@ -128,7 +128,7 @@ Test(ber_in, an_array_narrows_if_every_element_fits)
     visit_array(v, "a", SCALAR_UINT8, octets, 3);
     assert_loaded(&l);
     assert_octets(octets, 3, "01 ff 03");
-    v = load_init(&l, "04 02 01 7f");
+    v = load_init(&l, "81 03 00 01 7f");
     visit_array(v, "a", SCALAR_INT8, signs, 2);
     assert_loaded(&l);
     cr_assert(signs[0] == 1 && signs[1] == 127);
@@ -143,7 +143,7 @@ Test(ber_in, an_array_with_an_element_that_does_not_fit_is_refused)
 
     visit_array(v, "a", SCALAR_UINT8, octets, 3);
     assert_refused(&l, FERRY_ERROR_MISMATCH, "root.a @0x105: the value 256 does not fit uint8");
-    v = load_init(&l, "04 02 01 80");
+    v = load_init(&l, "81 03 00 01 80");
     visit_array(v, "a", SCALAR_INT8, signs, 2);
     assert_refused(&l, FERRY_ERROR_MISMATCH, "root.a @0x100: the value 128 does not fit int8");
 }
@@ -170,8 +170,8 @@ Test(ber_in, the_bits_of_a_float_are_kept_be_it_a_number_or_not)
                                            "00 00 00 00 00 00 00 01"};
 
     for (size_t i = 0; i < G_N_ELEMENTS(patterns); i++) {
-        g_autofree char *hex = g_strconcat("04 08 ", patterns[i], NULL);
-        g_autofree char *array_hex = g_strconcat("30 0a 04 08 ", patterns[i], NULL);
+        g_autofree char *hex = g_strconcat("81 09 00 ", patterns[i], NULL);
+        g_autofree char *array_hex = g_strconcat("30 0b 81 09 00 ", patterns[i], NULL);
         double number = 1, numbers[1] = {1};
         uint64_t bits;
         uint8_t octets[8];
@@ -189,11 +189,12 @@ Test(ber_in, the_bits_of_a_float_are_kept_be_it_a_number_or_not)
     }
 }
 
-Test(ber_in, octets_are_loaded_and_nothing_is_octets_of_no_length)
+Test(ber_in, octets_are_loaded_also_of_no_length)
 {
     char buffer[4] = "old", octets[4] = "old", array[4] = "old";
     Load l;
-    Visitor *v = load_init(&l, "04 03 61 62 63 04 03 64 65 66 04 03 67 68 69 01 01 00 01 01 00 01 01 00");
+    Visitor *v = load_init(&l, "81 04 00 61 62 63 81 04 00 64 65 66 81 04 00 67 68 69 "
+                               "81 01 00 81 01 00 81 01 00");
 
     visit_buffer(v, "buffer", buffer, 3);
     visit_octets(v, "octets", "thing", octets, 3);
@@ -211,7 +212,7 @@ Test(ber_in, a_pad_is_zeros_where_the_stream_has_none)
 {
     uint8_t pad[4] = {1, 2, 3, 4}, zeros[4] = {1, 2, 3, 4};
     Load l;
-    Visitor *v = load_init(&l, "04 04 05 00 06 00 01 01 00");
+    Visitor *v = load_init(&l, "81 05 00 05 00 06 00 01 01 00");
 
     visit_unused(v, "pad", pad, 4);
     visit_unused(v, "zeros", zeros, 4);
@@ -258,16 +259,16 @@ Test(ber_in, a_bitmap_is_loaded_bit_by_bit)
         const char *hex;
         uint64_t words[2];
     } cases[] = {
-        {0, "03 01 00", {0, 0}},
-        {1, "03 02 07 80", {1, 0}},
-        {7, "03 02 01 a2", {0x45, 0}},
-        {8, "03 02 00 a2", {0x45, 0}},
-        {9, "03 03 07 a2 80", {0x145, 0}},
-        {63, "03 09 01 a2 80 00 00 00 00 00 02", {UINT64_C(0x4000000000000145), 0}},
-        {64, "03 09 00 a2 80 00 00 00 00 00 03", {UINT64_C(0xc000000000000145), 0}},
-        {65, "03 0a 07 a2 80 00 00 00 00 00 03 80", {UINT64_C(0xc000000000000145), 1}},
+        {0, "82 01 00", {0, 0}},
+        {1, "82 02 07 80", {1, 0}},
+        {7, "82 02 01 a2", {0x45, 0}},
+        {8, "82 02 00 a2", {0x45, 0}},
+        {9, "82 03 07 a2 80", {0x145, 0}},
+        {63, "82 09 01 a2 80 00 00 00 00 00 02", {UINT64_C(0x4000000000000145), 0}},
+        {64, "82 09 00 a2 80 00 00 00 00 00 03", {UINT64_C(0xc000000000000145), 0}},
+        {65, "82 0a 07 a2 80 00 00 00 00 00 03 80", {UINT64_C(0xc000000000000145), 1}},
         /* what stands in the unused bits does not matter */
-        {3, "03 02 05 ff", {7, 0}},
+        {3, "82 02 05 ff", {7, 0}},
     };
 
     for (size_t i = 0; i < G_N_ELEMENTS(cases); i++) {
@@ -285,7 +286,7 @@ Test(ber_in, a_bitmap_is_loaded_bit_by_bit)
 
 Test(ber_in, a_bit_string_that_cannot_be_is_damage)
 {
-    static const char *const wrong[] = {"03 00", "03 02 08 ff", "03 01 01"};
+    static const char *const wrong[] = {"82 00", "82 02 08 ff", "82 01 01"};
 
     for (size_t i = 0; i < G_N_ELEMENTS(wrong); i++) {
         uint64_t word = 7;

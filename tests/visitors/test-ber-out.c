@@ -94,13 +94,13 @@ Test(ber_out, a_float_is_its_eight_octets_whatever_it_is)
         memcpy(&number, &bits[i], 8);
         visit_float64(v, "number", &number);
     }
-    assert_saved(&s, "04 08 c0 04 00 00 00 00 00 00 04 08 7f f8 00 00 00 c0 ff ee "
-                     "04 08 ff f0 00 00 00 00 00 01 04 08 80 00 00 00 00 00 00 00");
+    assert_saved(&s, "81 09 00 c0 04 00 00 00 00 00 00 81 09 00 7f f8 00 00 00 c0 ff ee "
+                     "81 09 00 ff f0 00 00 00 00 00 01 81 09 00 80 00 00 00 00 00 00 00");
 }
 
 /* --- octets, text, bits ----------------------------------------------------------------------------------------- */
 
-Test(ber_out, octets_of_all_kinds_are_octet_strings)
+Test(ber_out, octets_of_all_kinds_are_opaque)
 {
     char octets[] = "\0ab";
     Save s;
@@ -110,10 +110,10 @@ Test(ber_out, octets_of_all_kinds_are_octet_strings)
     visit_buffer(v, "buffer", octets, 3);
     visit_octets(v, "octets", "thing", octets, 3);
     visit_unused(v, "pad", octets, 3);
-    assert_saved(&s, "04 03 00 61 62 04 03 00 61 62 04 03 00 61 62 04 03 00 61 62");
+    assert_saved(&s, "81 04 00 00 61 62 81 04 00 00 61 62 81 04 00 00 61 62 81 04 00 00 61 62");
 }
 
-Test(ber_out, octets_and_strings_of_no_length_are_boolean_false)
+Test(ber_out, of_no_length_octets_are_opaque_and_strings_and_pads_boolean_false)
 {
     char *none = NULL, *empty = (char *)"";
     Save s;
@@ -125,7 +125,7 @@ Test(ber_out, octets_and_strings_of_no_length_are_boolean_false)
     visit_unused(v, "pad", NULL, 0);
     visit_string(v, "none", &none);
     visit_string(v, "empty", &empty);
-    assert_saved(&s, "01 01 00 01 01 00 01 01 00 01 01 00 01 01 00 01 01 00");
+    assert_saved(&s, "81 01 00 81 01 00 81 01 00 01 01 00 01 01 00 01 01 00");
 }
 
 Test(ber_out, a_pad_of_zeros_is_boolean_false)
@@ -163,14 +163,14 @@ Test(ber_out, a_bitmap_is_a_bit_string_whose_first_bit_is_the_most_significant)
         size_t bits;
         const char *hex;
     } cases[] = {
-        {0, "03 01 00"},
-        {1, "03 02 07 80"},
-        {7, "03 02 01 a2"},
-        {8, "03 02 00 a2"},
-        {9, "03 03 07 a2 80"},
-        {63, "03 09 01 a2 80 00 00 00 00 00 02"},
-        {64, "03 09 00 a2 80 00 00 00 00 00 03"},
-        {65, "03 0a 07 a2 80 00 00 00 00 00 03 80"},
+        {0, "82 01 00"},
+        {1, "82 02 07 80"},
+        {7, "82 02 01 a2"},
+        {8, "82 02 00 a2"},
+        {9, "82 03 07 a2 80"},
+        {63, "82 09 01 a2 80 00 00 00 00 00 02"},
+        {64, "82 09 00 a2 80 00 00 00 00 00 03"},
+        {65, "82 0a 07 a2 80 00 00 00 00 00 03 80"},
     };
 
     for (size_t i = 0; i < G_N_ELEMENTS(cases); i++) {
@@ -189,7 +189,7 @@ Test(ber_out, bits_behind_the_last_are_not_saved)
     Visitor *v = save_init(&s);
 
     visit_bitmap(v, "bits", words, 3);
-    assert_saved(&s, "03 02 05 e0");
+    assert_saved(&s, "82 02 05 e0");
 }
 
 /* --- what holds others ------------------------------------------------------------------------------------------ */
@@ -209,7 +209,7 @@ Test(ber_out, arrays_but_those_of_uint8_are_sequences)
     visit_array(v, "numbers", SCALAR_FLOAT64, numbers, 1);
     visit_array(v, "none", SCALAR_UINT32, NULL, 0);
     assert_saved(&s, "30 06 01 01 ff 01 01 00 30 06 80 01 ff 02 01 01 30 04 02 02 01 00 "
-                     "30 0a 04 08 3f f0 00 00 00 00 00 00 30 00");
+                     "30 0b 81 09 00 3f f0 00 00 00 00 00 00 30 00");
 }
 
 Test(ber_out, the_outermost_struct_has_the_identifier_it_was_given_and_the_others_are_sequences)

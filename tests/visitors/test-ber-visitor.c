@@ -87,7 +87,7 @@ Test(ber_visitor, an_indefinite_struct_written_by_hand_loads)
                                      "  30 80 02 01 01 02 02 01 00 00 00"                /* array */
                                      "  30 80 30 80 02 01 05 00 00 30 03 02 01 06 00 00" /* list */
                                      "  30 80 00 00"                                     /* empty struct */
-                                     "  a2 80 04 02 00 00 00 00"                         /* subsection */
+                                     "  a2 80 81 03 00 00 00 00 00"                      /* subsection */
                                      "00 00");
     g_autoptr(Visitor) v = load_new(&data);
     g_autoptr(GError) error = NULL;

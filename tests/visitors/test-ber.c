@@ -207,11 +207,35 @@ Test(ber, octets_text_and_bools_are_written_as_they_should_be)
 
     ber_put_bool(&out, true);
     ber_put_bool(&out, false);
-    ber_put_octets(&out, "abc", 3);
-    ber_put_octets(&out, NULL, 0);
+    ber_put_opaque(&out, 5, "abc", 3);
+    ber_put_opaque(&out, 31, NULL, 0);
     ber_put_text(&out, "xy");
     ber_put_octets_as(&out, BER_CONTEXT, 15, "z", 1);
-    assert_written(&out, "01 01 ff 01 01 00 04 03 61 62 63 04 00 0c 02 78 79 8f 01 7a");
+    assert_written(&out, "01 01 ff 01 01 00 85 04 00 61 62 63 9f 1f 01 00 0c 02 78 79 8f 01 7a");
+}
+
+Test(ber, opaque_octets_are_read_if_no_bits_are_unused)
+{
+    static const char *const wrong[] = {"80 00", "80 01 01", "80 02 ff 61"};
+    const uint8_t *octets = NULL;
+    size_t len = 7;
+    BerElement e;
+    ByteIn in;
+
+    g_auto(ByteOut) data = octets_of("8f 03 00 61 62 85 01 00");
+    byte_in_init(&in, data.data, data.len);
+    cr_assert_null(ber_next(&in, &e));
+    cr_assert(ber_get_opaque(&e, &octets, &len));
+    assert_octets(octets, len, "61 62");
+    cr_assert_null(ber_next(&in, &e));
+    cr_assert(ber_get_opaque(&e, &octets, &len));
+    cr_assert_eq(len, 0);
+    for (size_t i = 0; i < G_N_ELEMENTS(wrong); i++) {
+        g_auto(ByteOut) bad = octets_of(wrong[i]);
+        byte_in_init(&in, bad.data, bad.len);
+        cr_assert_null(ber_next(&in, &e));
+        cr_assert_not(ber_get_opaque(&e, &octets, &len), "%s", wrong[i]);
+    }
 }
 
 /* Nests elements whose content has so many octets each more than the one inside. */
@@ -222,7 +246,7 @@ static void put_nested(ByteOut *out, int levels, const size_t *lens)
     size_t mark = ber_start(out, levels % 2 ? BER_UNIVERSAL : BER_APPLICATION, levels % 2 ? BER_SEQUENCE : 1000);
     put_nested(out, levels - 1, lens + 1);
     g_autofree uint8_t *content = pattern_new(*lens, (uint32_t)levels);
-    ber_put_octets(out, content, *lens);
+    ber_put_octets_as(out, BER_UNIVERSAL, BER_OCTET_STRING, content, *lens);
     ber_end(out, mark);
 }
 

@@ -307,6 +307,20 @@ Test(bytes, equal_octets_other_than_zero_are_not_zero)
         cr_assert_not(bytes_are_zero(data, len));
 }
 
+Test(bytes, text_for_a_terminal_has_no_control_characters)
+{
+    static const char *const good[] = {"", "pc.ram", "a b\\~", "\303\244\342\202\254"};
+    static const struct {
+        const char *text;
+        size_t len;
+    } bad[] = {{"a\0b", 3}, {"\033[1m", 4}, {"\n", 1}, {"a\177", 2}, {"\302\233m", 3}, {"\377", 1}, {"\303", 1}};
+
+    for (size_t i = 0; i < G_N_ELEMENTS(good); i++)
+        cr_assert(bytes_are_printable(good[i], strlen(good[i])), "case %zu", i);
+    for (size_t i = 0; i < G_N_ELEMENTS(bad); i++)
+        cr_assert_not(bytes_are_printable(bad[i].text, bad[i].len), "case %zu", i);
+}
+
 Test(bytes, printable_octets_are_shown_as_they_are_and_all_others_in_hexadecimal)
 {
     g_autofree char *nothing = bytes_show("", 0);

@@ -60,7 +60,7 @@ static void make_record(const BerRecordOctets *record, uint64_t ordinal, ByteOut
 
     byte_out_put(out, record->members.data, record->members.len);
     store_be64(check, ordinal);
-    ber_put_octets_as(out, BER_CONTEXT, BERSTREAM_CHECK_TAG, check, sizeof check);
+    ber_put_opaque(out, BERSTREAM_CHECK_TAG, check, sizeof check);
     ber_end(out, mark);
 }
 

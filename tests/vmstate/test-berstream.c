@@ -226,6 +226,72 @@ Test(berstream, records_of_another_stream_do_not_pass)
     byte_out_done(&b);
 }
 
+/* --- cuts ------------------------------------------------------------------------------------------------------- */
+
+Test(berstream, a_stream_of_nothing_but_its_head_is_cut)
+{
+    static const char *const heads[] = {"\x60", "\x60\x80", "\x60\x05", "\x60\x82\x01"};
+
+    for (size_t i = 0; i < G_N_ELEMENTS(heads); i++) {
+        g_autoptr(GError) error = NULL;
+        ByteOut ber = {0};
+        byte_out_put(&ber, heads[i], MAX(strlen(heads[i]), 1));
+        cr_assert_not(reads(&ber, &error));
+        cr_assert(g_error_matches(error, FERRY_ERROR, FERRY_ERROR_CUT), "case %zu: %s", i, error->message);
+        byte_out_done(&ber);
+    }
+}
+
+/* What a sink was told: whether a slice is open, and whether what a test waits for has come. */
+typedef struct TestSink {
+    StreamSink sink;
+    bool in_slice, seen;
+} TestSink;
+
+static bool order_slice_start(StreamSink *sink, const StreamSlice *slice, GError **error)
+{
+    (void)slice;
+    (void)error;
+    cr_assert_not(((TestSink *)sink)->in_slice);
+    return ((TestSink *)sink)->in_slice = true;
+}
+
+static bool order_slice_end(StreamSink *sink, GError **error)
+{
+    (void)error;
+    cr_assert(((TestSink *)sink)->in_slice);
+    ((TestSink *)sink)->in_slice = false;
+    return true;
+}
+
+static bool order_section(StreamSink *sink, const StreamSection *section, GError **error)
+{
+    (void)error;
+    cr_assert_not(((TestSink *)sink)->in_slice, "section %s comes inside a slice", section->name);
+    ((TestSink *)sink)->seen = section->cut;
+    return true;
+}
+
+Test(berstream, a_slice_ends_in_front_of_a_section_that_is_cut)
+{
+    static const StreamSinkOps ops = {
+        .slice_start = order_slice_start, .slice_end = order_slice_end, .section = order_section};
+    TestSink sink = {.sink.ops = &ops};
+    g_autoptr(GError) error = NULL;
+    size_t start, len;
+    ByteOut ber = {0};
+
+    make_ber("h5-microvm.mig", &ber);
+    g_autoptr(GArray) records = berrecords_split(&ber);
+    guint ram = berrecords_find(records, APPLICATION, BERSTREAM_RAM_PAGES, 0);
+    span(&ber, berrecords_find(records, APPLICATION, BERSTREAM_SECTION, ram), &start, &len);
+    g_autoptr(ChanIn) in = chan_in_new_memory(ber.data, start + len / 2, 0);
+    cr_assert_not(berstream_load(in, NULL, &sink.sink, &error));
+    cr_assert(g_error_matches(error, FERRY_ERROR, FERRY_ERROR_CUT), "%s", error->message);
+    cr_assert(sink.seen && !sink.in_slice);
+    byte_out_done(&ber);
+}
+
 /* --- records ---------------------------------------------------------------------------------------------------- */
 
 Test(berstream, an_optional_record_nobody_knows_is_skipped_and_a_critical_one_is_not)
@@ -253,6 +319,42 @@ Test(berstream, a_later_format_is_refused_by_name_of_its_writer)
     m->data[2 + strlen(BERSTREAM_FORMAT) + 2] = 2;
     g_autofree char *message = message_of(records);
     cr_assert_str_eq(message, "header @0x2: the format has version 2, this program reads 1 (written by test 1)");
+}
+
+Test(berstream, names_that_a_terminal_would_obey_are_refused)
+{
+    GArray *records = make_records("h5-microvm.mig");
+
+    /* the writer's name stands behind the format's name and the version */
+    replace(records, 0, 2 + strlen(BERSTREAM_FORMAT) + 3 + 2, 1, "\033", 1);
+    g_autofree char *message = message_of(records);
+    cr_assert_not_null(strstr(message, "a text that is not UTF-8, or has control characters in it"), "%s", message);
+}
+
+static bool keep_machine(StreamSink *sink, const StreamHeader *header, GError **error)
+{
+    (void)error;
+    cr_assert_str_eq(header->machine, "pc\\x1b");
+    ((TestSink *)sink)->seen = true;
+    return true;
+}
+
+/* QEMU's octets were made printable on the way into BER; that is not done a second time. */
+Test(berstream, the_machine_s_name_comes_out_as_it_went_in)
+{
+    static const StreamSinkOps ops = {.header = keep_machine};
+    TestSink sink = {.sink.ops = &ops};
+    g_autoptr(GArray) records = make_records("a-kvm-min.mig");
+    ByteOut *m = &berrecords_get(records, 0)->members, ber = {0};
+    size_t old = strlen("pc-i440fx-7.2");
+
+    const uint8_t *at = memmem(m->data, m->len, "pc-i440fx-7.2", old);
+    replace(records, 0, (size_t)(at - m->data) - 1, 1 + old, "\6pc\\x1b", 7);
+    berrecords_join(records, 0, &ber);
+    g_autoptr(ChanIn) in = chan_in_new_memory(ber.data, ber.len, 0);
+    cr_assert(berstream_load(in, NULL, &sink.sink, NULL));
+    cr_assert(sink.seen);
+    byte_out_done(&ber);
 }
 
 Test(berstream, the_schema_can_be_read_before_anything_moves)

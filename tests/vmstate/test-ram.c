@@ -321,6 +321,11 @@ static void nameless(ByteOut *o)
     named(o, 0, 0x002, "");
 }
 
+static void terminal_control(ByteOut *o)
+{
+    named(o, 0, 0x002, "\033[1m");
+}
+
 static void second_list(ByteOut *o)
 {
     list(o);
@@ -343,6 +348,7 @@ Test(ram, what_is_wrong_is_named)
             "ram @0x23: flags 0x200: a multifd flush record, which QEMU writes from version 8.1 on");
     refused(rdma_hook, "ram @0x23: an RDMA hook record outside RDMA");
     refused(nameless, "ram @0x23: \"\" is no name of a block");
+    refused(terminal_control, "ram @0x23: \"\\x1b[1m\" is no name of a block");
     refused(second_list, "ram @0x23: the list has block \"pc.ram\" twice");
     refused(zlib_too_long, "ram @0x23: a compressed page has 5000 octets, at most 4110 make sense");
 }

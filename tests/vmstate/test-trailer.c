@@ -141,6 +141,8 @@ Test(trailer, what_is_wrong_is_named_with_the_device_and_the_place)
     check_refused(DEVICE("{\"name\": \"a\", \"type\": \"uint8\"}"), "\"size\" is missing or not an integer");
     check_refused(DEVICE("{\"name\": \"a\", \"type\": \"uint8\", \"size\": -1}"),
                   "\"size\" is -1, not between 0 and 67108864");
+    check_refused(DEVICE(FIELD("a\\u001b[1m", "uint8", 1)), "\"name\" has control characters in it");
+    check_refused(DEVICE(FIELD("a", "t\\u009bm", 1)), "\"type\" has control characters in it");
     check_refused("{\"name\": 5", "JSON description @0x");
     check_refused("7", "\"name\" is missing");
     check_refused(DEVICE(FIELD("a", "uint8", 1) ", " FIELD("a", "uint8", 1)), "type d.a: two fields have that name");
