@@ -254,13 +254,11 @@ void chan_in_error(ChanIn *in, GError **error, const char *wanted, ...)
     g_autofree char *what = g_strdup_vprintf(wanted, ap);
     va_end(ap);
     if (in->error) {
-        g_propagate_prefixed_error(error, g_steal_pointer(&in->error), "%s @0x%" G_GINT64_MODIFIER "x: ", what,
-                                   chan_in_tell(in));
+        g_propagate_prefixed_error(error, g_steal_pointer(&in->error), "%s: ", what);
         in->eof = true;
         return;
     }
-    g_set_error(error, FERRY_ERROR, FERRY_ERROR_CUT,
-                "%s @0x%" G_GINT64_MODIFIER "x: the input ends at 0x%" G_GINT64_MODIFIER "x", what, chan_in_tell(in),
+    g_set_error(error, FERRY_ERROR, FERRY_ERROR_CUT, "%s: the input ends at 0x%" G_GINT64_MODIFIER "x", what,
                 in->base + in->end);
 }
 

@@ -133,7 +133,8 @@ void chan_in_unpin(ChanIn *in);
 const uint8_t *chan_in_at(ChanIn *in, uint64_t offset);
 void chan_in_rewind(ChanIn *in, uint64_t offset);
 
-/* Did a read go past the end, or fail? chan_in_error makes the error of it, naming what was wanted. */
+/* Did a read go past the end, or fail? chan_in_error makes the error of it; what was wanted,
+ * and where it is, the caller says. */
 bool chan_in_failed(const ChanIn *in);
 void chan_in_error(ChanIn *in, GError **error, const char *wanted, ...) G_GNUC_PRINTF(3, 4);
 

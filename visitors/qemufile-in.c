@@ -24,7 +24,7 @@ static const uint8_t *take(Visitor *v, const char *name, size_t n)
     const uint8_t *p = chan_in_take(q->in, n);
     if (!p) {
         g_autofree char *path = visit_path(v, name);
-        chan_in_error(q->in, &v->error, "%s", path);
+        chan_in_error(q->in, &v->error, "%s @0x%" G_GINT64_MODIFIER "x", path, chan_in_tell(q->in));
     }
     return p;
 }

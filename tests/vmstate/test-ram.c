@@ -370,5 +370,5 @@ Test(ram, a_cut_tells_where_the_record_started_and_the_input_ended)
     list(&o);
     named(&o, 0, 0x008, "pc.ram");
     byte_out_put(&o, "only the start of a page", 24);
-    check(&o, 0, false, LISTED, "ram, record @0x23 @0x32: the input ends at 0x4a");
+    check(&o, 0, false, LISTED, "ram, record @0x23: the input ends at 0x4a");
 }

@@ -188,7 +188,7 @@ Test(stream, what_is_wrong_with_the_header_is_named)
     check_refused(magic, FERRY_ERROR_DAMAGED, "header @0x0: the magic is 0x5845564d, not 0x5145564d (\"QEVM\")");
     check_refused(old_version, FERRY_ERROR_UNSUPPORTED, "header @0x0: the stream has version 2, this program reads 3");
     check_refused(new_version, FERRY_ERROR_UNSUPPORTED, "header @0x0: the stream has version 4, this program reads 3");
-    check_refused(empty, FERRY_ERROR_CUT, "header @0x0 @0x0: the input ends at 0x0");
+    check_refused(empty, FERRY_ERROR_CUT, "header @0x0: the input ends at 0x0");
 }
 
 Test(stream, what_is_wrong_with_the_configuration_is_named)
