@@ -87,12 +87,11 @@ static bool unpack(ByteOut *out, Chan *packed, PackFormat format, size_t step, G
     g_autoptr(Chan) chan = chan_unpack_new(packed, format);
 
     for (;;) {
-        byte_out_grow(out, step);
-        gssize n = chan->ops->read(chan, out->data + out->len, step, error);
+        gssize n = chan->ops->read(chan, byte_out_room(out, step), step, error);
+        out->len -= step - (size_t)MAX(n, 0);
         if (n <= 0)
             return n == 0;
         cr_assert_leq((size_t)n, step);
-        byte_out_room(out, (size_t)n);
     }
 }
 
