@@ -95,6 +95,9 @@ static void in_octets(Visitor *v, const char *name, const char *type, void *data
 static void in_bitmap(Visitor *v, const char *name, uint64_t *words, size_t bits)
 {
     in_array(v, name, SCALAR_UINT64, words, (bits + 63) / 64);
+    /* what the last word has above the last bit is no part of the value */
+    if (bits % 64 && !v->error)
+        words[bits / 64] &= (UINT64_C(1) << bits % 64) - 1;
 }
 
 static void in_string(Visitor *v, const char *name, char **text)

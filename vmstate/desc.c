@@ -95,7 +95,8 @@ static bool check_field(const VMStateDescription *desc, const VMStateField *f, s
         return unsound(error, desc, f, "another field has the same name");
     if (strlen(f->name) > VMS_FIELD_NAME_MAX)
         return unsound(error, desc, f, "the name is too long");
-    if (f->count > VMS_COUNT_MAX || f->size > VMS_STATE_MAX)
+    if (f->count > VMS_COUNT_MAX || f->size > VMS_STATE_MAX ||
+        (f->offset == VMS_NOWHERE && f->size * f->count > VMS_STATE_MAX))
         return unsound(error, desc, f, "more elements or octets than the format allows");
     if (f->offset != VMS_NOWHERE && (f->offset > struct_size || member_size(f) > struct_size - f->offset))
         return unsound(error, desc, f, "the member is not inside the struct");

@@ -8,10 +8,18 @@ static bool is_octets(const VMStateField *f)
     return f->kind == VMS_BUFFER || (f->kind == VMS_SCALAR && f->scalar == SCALAR_UINT8 && vms_is_array(f));
 }
 
-/* Octets of what is_octets; elements of an array; bits of a bitmap. */
+/* Octets of what has no values in it, in all elements; elements of an array; bits of a bitmap. */
 static size_t extent(const VMStateField *f)
 {
-    return f->kind == VMS_SCALAR || f->kind == VMS_STRUCT ? f->count : f->size;
+    switch (f->kind) {
+    case VMS_SCALAR:
+    case VMS_STRUCT:
+        return f->count;
+    case VMS_BITMAP:
+        return f->size;
+    default:
+        return f->size * f->count;
+    }
 }
 
 char *vms_field_describe(const VMStateField *f)
@@ -30,12 +38,13 @@ char *vms_field_describe(const VMStateField *f)
     case VMS_STRING:
         return g_strdup("string");
     case VMS_UNUSED:
-        return g_strdup_printf("pad of %zu octets", f->size);
+        what = g_strdup_printf("pad of %zu octets", f->size);
+        break;
     case VMS_OCTETS:
-        return g_strdup_printf("%zu undescribed octets of %s", f->size, f->type ? f->type : "?");
+        what = g_strdup_printf("%zu undescribed octets of %s", f->size, f->type ? f->type : "?");
+        break;
     default:
-        return f->type ? g_strdup_printf("%s of %zu octets", f->type, f->size)
-                       : g_strdup_printf("buffer of %zu octets", f->size);
+        what = g_strdup_printf("%s of %zu octets", f->type ? f->type : "buffer", f->size);
     }
     if (!vms_is_array(f))
         return g_steal_pointer(&what);
@@ -58,13 +67,13 @@ static VmsMatch match_counts(const VMStateField *to, const VMStateField *from, c
         *why = both(to, from, "one is an array");
         return VMS_MATCH_INCOMPATIBLE;
     }
-    if (to->counted_by && extent(from) <= to->count)
+    if (to->counted_by && extent(from) <= extent(to))
         return VMS_MATCH_IDENTICAL;
     if (to->counted_by && from->counted_by) {
         *why = both(to, from, "there may be more than there is room for");
         return VMS_MATCH_NARROWED;
     }
-    if (to->counted_by || from->counted_by ? extent(from) > to->count : extent(from) != extent(to)) {
+    if (to->counted_by || from->counted_by ? extent(from) > extent(to) : extent(from) != extent(to)) {
         *why = both(to, from, "count changed");
         return VMS_MATCH_INCOMPATIBLE;
     }
@@ -109,7 +118,7 @@ static VmsMatch match_kinds(const VMStateField *to, const VMStateField *from, ch
             *why = both(to, from, "kind changed");
             return VMS_MATCH_INCOMPATIBLE;
         }
-        if (to->size == from->size)
+        if (extent(to) == extent(from))
             return VMS_MATCH_IDENTICAL;
         *why = both(to, from, "nobody described them, and they are not as many");
         return VMS_MATCH_UNJUDGED;
@@ -119,7 +128,7 @@ static VmsMatch match_kinds(const VMStateField *to, const VMStateField *from, ch
         *why = both(to, from, "the type has another name");
         return VMS_MATCH_CONVERTED;
     case VMS_UNUSED:
-        if (to->size == from->size)
+        if (extent(to) == extent(from))
             return VMS_MATCH_IDENTICAL;
         *why = both(to, from, "the pad has another size");
         return VMS_MATCH_CONVERTED;

@@ -20,6 +20,7 @@ enum {
     FLAG_HOOK = 0x080,
     FLAG_COMPRESS = 0x100,
     FLAG_MULTIFD_FLUSH = 0x200,
+    FLAG_PAGES = FLAG_ZERO | FLAG_PAGE | FLAG_XBZRLE | FLAG_COMPRESS, /* what CONTINUE may be added to */
 };
 
 void ram_load_init(RamLoad *ram, ChanIn *in, StreamSink *sink, bool addressed)
@@ -235,13 +236,16 @@ static bool read_page(RamLoad *ram, unsigned kind, uint32_t block, uint64_t page
 static bool read_record(RamLoad *ram, bool *end, GError **error)
 {
     uint64_t word = chan_in_be64(ram->in), offset = word & ~(uint64_t)(RAM_PAGE - 1);
-    unsigned flags = word & (RAM_PAGE - 1), kind = flags & ~(unsigned)FLAG_CONTINUE;
+    unsigned flags = word & (RAM_PAGE - 1), kind = flags & FLAG_PAGES ? flags & ~(unsigned)FLAG_CONTINUE : flags;
     bool named;
 
     if (chan_in_failed(ram->in))
         return fail_cut(ram, error);
     switch (kind) {
     case FLAG_EOS:
+        if (offset)
+            return fail(ram, error, FERRY_ERROR_DAMAGED, "an EOS record has offset 0x%" G_GINT64_MODIFIER "x, not 0",
+                        offset);
         *end = true;
         return flush_run(ram, error);
     case FLAG_MEM_SIZE:

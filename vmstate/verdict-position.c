@@ -10,15 +10,10 @@
 #include "vmstate/state.h"
 #include "vmstate/verdict-impl.h"
 
-static size_t elements(const VMStateField *f)
-{
-    return f->kind == VMS_SCALAR || f->kind == VMS_STRUCT ? f->count : 1;
-}
-
 /* Octets of all that is not a struct; elements of structs. */
 static size_t extent(const VMStateField *f)
 {
-    return f->kind == VMS_STRUCT ? f->count : elements(f) * vms_field_wire_size(f);
+    return f->kind == VMS_STRUCT ? f->count : f->count * vms_field_wire_size(f);
 }
 
 static bool same_name(const VMStateField *a, const VMStateField *b)
@@ -34,14 +29,14 @@ static bool judge_pair(Judge *j, const char *path, const VMStateDescription *to_
     g_autofree char *b = vms_field_describe(to);
 
     if (to->kind == VMS_OCTETS && from->kind == VMS_OCTETS && same_name(to, from)) {
-        if (to->size != from->size)
+        if (extent(to) != extent(from))
             verdict_find(j, VERDICT_CONVERTIBLE, "not judged", path,
-                         "nobody described these octets: the stream has %zu, the destination %zu", from->size,
-                         to->size);
+                         "nobody described these octets: the stream has %zu, the destination %zu", extent(from),
+                         extent(to));
         return true;
     }
     if ((to->kind == VMS_STRUCT) != (from->kind == VMS_STRUCT) || extent(to) != extent(from)) {
-        verdict_find(j, VERDICT_INCOMPATIBLE, elements(to) != elements(from) ? "count" : "kind", path,
+        verdict_find(j, VERDICT_INCOMPATIBLE, to->count != from->count ? "count" : "kind", path,
                      "the stream has %s here, the destination %s; all that follows in this struct would be misread", a,
                      b);
         return false;

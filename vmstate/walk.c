@@ -60,13 +60,13 @@ static void visit_structs(Walk *w, Visitor *v, const char *label, const VMStateF
         visit_list_end(v);
 }
 
-static void visit_pad(Visitor *v, const char *label, const VMStateField *f, char *data)
+static void visit_pad(Visitor *v, const char *label, const VMStateField *f, char *data, size_t octets)
 {
     g_autofree uint8_t *nowhere = NULL;
 
     if (f->offset == VMS_NOWHERE)
-        data = (char *)(nowhere = g_malloc0(f->size));
-    visit_unused(v, label, data, f->size);
+        data = (char *)(nowhere = g_malloc0(octets));
+    visit_unused(v, label, data, octets);
 }
 
 /* Both directions. w: NULL on save. from: the stream's field, if it is known. */
@@ -94,7 +94,7 @@ static void visit_field(Walk *w, Visitor *v, const VMStateDescription *desc, con
         visit_structs(w, v, label, f, data, used, from);
         break;
     case VMS_BUFFER:
-        visit_buffer(v, label, data, f->size);
+        visit_buffer(v, label, data, used * f->size);
         break;
     case VMS_BITMAP:
         visit_bitmap(v, label, (uint64_t *)(void *)data, f->size);
@@ -103,10 +103,10 @@ static void visit_field(Walk *w, Visitor *v, const VMStateDescription *desc, con
         visit_string(v, label, (char **)(void *)data);
         break;
     case VMS_UNUSED:
-        visit_pad(v, label, f, data);
+        visit_pad(v, label, f, data, used * f->size);
         break;
     default:
-        visit_octets(v, label, f->type ? f->type : "nobody", data, f->size);
+        visit_octets(v, label, f->type ? f->type : "nobody", data, used * f->size);
     }
 }
 
@@ -185,10 +185,14 @@ static void check_rule(Visitor *v, const VMStateDescription *desc, const VMState
                    (gint64)now.bits, (gint64)before.bits);
 }
 
-/* Room for the elements behind a pointer, as many as the counter says; what was there is freed. */
-static bool renew_pointer(Visitor *v, const VMStateDescription *desc, const VMStateField *f, void *state)
+static char **pointer_member(const VMStateField *f, void *state)
 {
-    void **member = (void **)(void *)((char *)state + f->offset);
+    return (char **)(void *)((char *)state + f->offset);
+}
+
+/* Zeroed room for the elements behind a pointer that was detached, as many as the counter says. */
+static bool allocate_elements(Visitor *v, const VMStateDescription *desc, const VMStateField *f, void *state)
+{
     size_t used;
 
     if (!used_elements(v, desc, f, state, &used))
@@ -198,8 +202,7 @@ static bool renew_pointer(Visitor *v, const VMStateDescription *desc, const VMSt
                    used, f->size);
         return false;
     }
-    g_free(*member);
-    *member = used ? g_malloc0(used * f->size) : NULL;
+    *pointer_member(f, state) = used ? g_malloc0(used * f->size) : NULL;
     return true;
 }
 
@@ -208,7 +211,7 @@ static void load_field(Walk *w, const VMStateDescription *desc, const VMStateFie
 {
     Integer before = {0};
 
-    if (f->pointer && !renew_pointer(w->v, desc, f, state))
+    if (f->pointer && !allocate_elements(w->v, desc, f, state))
         return;
     if (f->rule)
         before = scalar_get((Scalar)f->scalar, (const char *)state + f->offset);
@@ -366,13 +369,62 @@ static void load_subsections(Walk *w, const VMStateDescription *desc, void *stat
     }
 }
 
+/*
+ * The elements that a pointer had before its struct was loaded. A counter is loaded earlier than what it counts, and
+ * the load may never come to that: the stream lacks it, or is wrong in between. Nobody could then tell how many there
+ * are.
+ */
+typedef struct Detached {
+    char *elements; /* owned */
+    size_t count;
+} Detached;
+
+/* Takes the elements out of the struct, one Detached for each field; NULL if no field is a pointer. */
+static Detached *detach_elements(const VMStateDescription *desc, void *state)
+{
+    Detached *all = NULL;
+
+    for (size_t i = 0; desc->fields[i].name; i++) {
+        const VMStateField *f = &desc->fields[i];
+        if (!f->pointer)
+            continue;
+        if (!all)
+            all = g_new0(Detached, vms_field_count(desc));
+        all[i].elements = g_steal_pointer(pointer_member(f, state));
+        all[i].count = all[i].elements ? vms_field_count_used(f, state) : 0;
+    }
+    return all;
+}
+
+/* A pointer that was not loaded gets its elements back: as many as its counter says now, new ones zeroed. */
+static void attach_elements(Visitor *v, const VMStateDescription *desc, const VMStateField *f, void *state,
+                            const Detached *old)
+{
+    char **member = pointer_member(f, state);
+    size_t back = 0;
+
+    if (!*member && allocate_elements(v, desc, f, state) && *member) {
+        back = MIN(old->count, vms_field_count_used(f, state));
+        if (back)
+            memcpy(*member, old->elements, back * f->size);
+    }
+    for (size_t i = back; f->kind == VMS_STRUCT && i < old->count; i++)
+        vms_state_done(f->desc, old->elements + i * f->size);
+    g_free(old->elements);
+}
+
 static void load_struct(Walk *w, const VMStateDescription *desc, void *state, int version,
                         const VMStateDescription *stream)
 {
+    g_autofree Detached *detached = detach_elements(desc, state);
+
     if (stream)
         load_by_name(w, desc, state, version, stream);
     else
         load_by_position(w, desc, state, version);
+    for (size_t i = 0; detached && desc->fields[i].name; i++)
+        if (desc->fields[i].pointer)
+            attach_elements(w->v, desc, &desc->fields[i], state, &detached[i]);
     if (!visit_failed(w->v))
         load_subsections(w, desc, state, stream);
 }

@@ -85,6 +85,21 @@ Test(qemufile_in, a_name_of_255_octets_is_found_whole)
     cr_assert_eq(found.version, UINT32_MAX);
 }
 
+Test(qemufile_in, bits_above_the_last_of_a_bitmap_are_no_part_of_it)
+{
+    uint64_t words[2] = {0};
+    g_autoptr(ChanIn) in =
+        chan_in_new_memory("\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff", 16, 0);
+    g_autoptr(Visitor) v = qemufile_in_new(in, "root");
+    g_autoptr(GError) error = NULL;
+
+    visit_bitmap(v, "bits", words, 70);
+    assert_no_error(visit_finish(v, &error), error);
+    cr_assert_eq(words[0], UINT64_MAX);
+    cr_assert_eq(words[1], 0x3f);
+    cr_assert(chan_in_at_end(in));
+}
+
 /* --- what is wrong ---------------------------------------------------------------------------------------------- */
 
 Test(qemufile_in, a_bool_that_is_neither_0_nor_1_is_refused)

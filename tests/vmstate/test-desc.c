@@ -47,6 +47,15 @@ Test(desc, a_member_outside_the_struct_is_unsound)
     check_unsound(fields, "description thing.b: the member is not inside the struct");
 }
 
+Test(desc, a_pad_of_more_octets_than_a_state_may_have_is_unsound)
+{
+    VMStateField fields[] = {VMS_PAD(1 << 20), VMS_END};
+
+    fields[0].array = true;
+    fields[0].count = 65;
+    check_unsound(fields, "description thing.unused: more elements or octets than the format allows");
+}
+
 Test(desc, a_counter_behind_what_it_counts_is_unsound)
 {
     VMStateField fields[] = {VMS_COUNTED(Thing, list, a), VMS_FIELD(Thing, a), VMS_END};

@@ -316,6 +316,23 @@ static void rdma_hook(ByteOut *o)
     word(o, 0, 0x080);
 }
 
+static void list_that_continues(ByteOut *o)
+{
+    byte_out_be64(o, RAM_PAGE | 0x024);
+    byte_out_str8(o, "more");
+    byte_out_be64(o, RAM_PAGE);
+}
+
+static void end_that_continues(ByteOut *o)
+{
+    word(o, 0, 0x030);
+}
+
+static void end_with_offset(ByteOut *o)
+{
+    word(o, 7, 0x010);
+}
+
 static void nameless(ByteOut *o)
 {
     named(o, 0, 0x002, "");
@@ -347,6 +364,9 @@ Test(ram, what_is_wrong_is_named)
     refused(flush_of_newer_qemu,
             "ram @0x23: flags 0x200: a multifd flush record, which QEMU writes from version 8.1 on");
     refused(rdma_hook, "ram @0x23: an RDMA hook record outside RDMA");
+    refused(list_that_continues, "ram @0x23: flags 0x24 are no record of QEMU 7.2");
+    refused(end_that_continues, "ram @0x23: flags 0x30 are no record of QEMU 7.2");
+    refused(end_with_offset, "ram @0x23: an EOS record has offset 0x7000, not 0");
     refused(nameless, "ram @0x23: \"\" is no name of a block");
     refused(terminal_control, "ram @0x23: \"\\x1b[1m\" is no name of a block");
     refused(second_list, "ram @0x23: the list has block \"pc.ram\" twice");

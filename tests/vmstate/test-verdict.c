@@ -226,6 +226,28 @@ Test(verdict, a_buffer_and_an_array_of_uint8_are_both_octets)
     cr_assert(there->level == VERDICT_IDENTICAL && back->level == VERDICT_IDENTICAL);
 }
 
+Test(verdict, an_array_of_buffers_has_the_octets_of_all)
+{
+    Thing thing = {.a = 0};
+    VMStateField whole = F(VMS_BYTES(Thing, bytes)), four = whole, three;
+
+    cr_assert_eq(whole.size, 8);
+    four.size = 2;
+    four.array = true;
+    four.count = 4;
+    three = four;
+    three.count = 3;
+    assert_pair(three, four, &thing, VERDICT_INCOMPATIBLE, "count",
+                "count changed: the stream has buffer of 2 octets[4], the destination buffer of 2 octets[3]");
+    for (VerdictLoader loader = VERDICT_BY_NAME; loader <= VERDICT_BY_POSITION; loader++) {
+        VMStateField a[] = {four, VMS_END}, b[] = {whole, VMS_END}, c[] = {three, VMS_END};
+        g_autoptr(Verdict) same = judge(b, a, &thing, loader);
+        g_autoptr(Verdict) fewer = judge(c, a, &thing, loader);
+        cr_assert_eq(same->level, VERDICT_IDENTICAL);
+        cr_assert_eq(fewer->level, VERDICT_INCOMPATIBLE);
+    }
+}
+
 Test(verdict, another_number_of_elements_is_incompatible)
 {
     Thing thing = {.a = 0};

@@ -1,5 +1,6 @@
 /* test-walk.c: one walker, every kind of field, every format, both directions. */
 #include <criterion/criterion.h>
+#include <malloc.h>
 #include <string.h>
 
 #include "tests/support/zoo.h"
@@ -147,6 +148,188 @@ Test(walk, saving_and_loading_qemufile_make_the_same_visits)
 Test(walk, saving_and_loading_ber_make_the_same_visits)
 {
     check_symmetry(BER);
+}
+
+/* An array of octets is one visit, of all elements. */
+typedef struct Pads {
+    uint8_t buffers[3][4], octets[2][3], unused[2][2];
+    uint8_t last;
+} Pads;
+
+static const VMStateField pads_fields[] = {
+    {.name = "buffers", .kind = VMS_BUFFER, .array = true, .offset = offsetof(Pads, buffers), .size = 4, .count = 3},
+    {.name = "octets", .kind = VMS_OCTETS, .array = true, .offset = offsetof(Pads, octets), .size = 3, .count = 2},
+    {.name = "unused", .kind = VMS_UNUSED, .array = true, .offset = offsetof(Pads, unused), .size = 2, .count = 2},
+    {.name = "pads", .kind = VMS_UNUSED, .array = true, .offset = VMS_NOWHERE, .size = 2, .count = 5},
+    VMS_FIELD(Pads, last),
+    VMS_END,
+};
+
+static const VMStateDescription pads_state = {
+    .name = "pads",
+    .version = 1,
+    .size = sizeof(Pads),
+    .fields = pads_fields,
+};
+
+Test(walk, arrays_of_octets_have_all_their_elements)
+{
+    Pads pads, again = {.last = 0};
+
+    memset(&pads, 0xab, sizeof pads);
+    cr_assert(vms_desc_check(&pads_state, NULL));
+    for (Format format = QEMUFILE; format <= BER; format++) {
+        g_autoptr(GError) error = NULL;
+        ByteOut out = {0};
+        save(&pads_state, &pads, format, &out);
+        if (format == QEMUFILE)
+            cr_assert(out.len == 12 + 6 + 4 + 10 + 1 && out.len == vms_state_wire_size(&pads_state, &pads));
+        memset(&again, 0, sizeof again);
+        cr_assert(load(&pads_state, &again, 1, format, &out, NULL, &error), "%s", error ? error->message : "");
+        cr_assert_arr_eq(&again, &pads, sizeof pads);
+        byte_out_done(&out);
+    }
+}
+
+/* --- what is behind a pointer ----------------------------------------------------------------------------------- */
+
+typedef struct Link {
+    char *name;
+} Link;
+
+typedef struct Chain {
+    uint16_t length;
+    uint8_t colour;
+    Link *links;     /* length */
+    uint32_t *loads; /* length */
+} Chain;
+
+static const VMStateField link_fields[] = {VMS_TEXT(Link, name), VMS_END};
+
+static const VMStateDescription link_state = {
+    .name = "link", .version = 1, .size = sizeof(Link), .fields = link_fields};
+
+enum { CHAIN_MAX = 500 };
+
+static const VMStateField chain_fields[] = {
+    VMS_FIELD(Chain, length),
+    VMS_FIELD(Chain, colour),
+    {.name = "links",
+     .kind = VMS_STRUCT,
+     .array = true,
+     .pointer = true,
+     .offset = offsetof(Chain, links),
+     .size = sizeof(Link),
+     .count = CHAIN_MAX,
+     VMS_COUNTED_BY(Chain, length),
+     .desc = &link_state},
+    VMS_POINTED(Chain, loads, length, CHAIN_MAX, .since = 2),
+    VMS_END,
+};
+
+static const VMStateDescription chain_state = {
+    .name = "chain", .version = 2, .minimum = 1, .size = sizeof(Chain), .fields = chain_fields};
+
+static Chain *chain_new(uint16_t length, const char *name)
+{
+    Chain *c = vms_state_new(&chain_state);
+
+    c->length = length;
+    c->links = g_new0(Link, length);
+    c->loads = g_new0(uint32_t, length);
+    for (unsigned i = 0; i < length; i++) {
+        c->links[i].name = g_strdup(name);
+        c->loads[i] = 1000 + i;
+    }
+    return c;
+}
+
+/* Loads version 1, which has no `loads`, into a chain of another length. */
+static Chain *load_old_chain(uint16_t from, uint16_t to)
+{
+    Chain *source = chain_new(from, "new"), *c = chain_new(to, "old");
+    g_autoptr(GError) error = NULL;
+    ByteOut out = {0};
+
+    save(&chain_state, source, QEMUFILE, &out);
+    out.len -= from * sizeof(uint32_t);
+    cr_assert(load(&chain_state, c, 1, QEMUFILE, &out, NULL, &error), "%s", error ? error->message : "");
+    cr_assert_eq(c->length, from);
+    for (unsigned i = 0; i < from; i++)
+        cr_assert_str_eq(c->links[i].name, "new");
+    byte_out_done(&out);
+    vms_state_free(&chain_state, source);
+    return c;
+}
+
+Test(walk, a_pointer_that_is_not_loaded_follows_its_counter)
+{
+    Chain *longer = load_old_chain(CHAIN_MAX, 3), *shorter = load_old_chain(2, 3), *empty = load_old_chain(0, 3);
+
+    for (unsigned i = 0; i < CHAIN_MAX; i++)
+        cr_assert_eq(longer->loads[i], i < 3 ? 1000 + i : 0, "element %u", i);
+    cr_assert(shorter->loads[0] == 1000 && shorter->loads[1] == 1001);
+    cr_assert_null(empty->links);
+    cr_assert_null(empty->loads);
+    vms_state_free(&chain_state, longer);
+    vms_state_free(&chain_state, shorter);
+    vms_state_free(&chain_state, empty);
+}
+
+/* The load fails behind the counter: there must be as many elements as it says, for whoever frees them. */
+Test(walk, a_pointer_follows_its_counter_when_the_load_fails_in_between)
+{
+    Chain *source = chain_new(CHAIN_MAX, "new"), *c = chain_new(3, "old");
+    ByteOut out = {0};
+
+    save(&chain_state, source, QEMUFILE, &out);
+    out.len = 2;
+    cr_assert_not(load(&chain_state, c, 2, QEMUFILE, &out, NULL, NULL));
+    cr_assert_eq(c->length, CHAIN_MAX);
+    for (unsigned i = 0; i < CHAIN_MAX; i++) {
+        cr_assert_eq(c->loads[i], i < 3 ? 1000 + i : 0, "element %u", i);
+        cr_assert_eq(g_strcmp0(c->links[i].name, i < 3 ? "old" : NULL), 0, "element %u", i);
+    }
+    byte_out_done(&out);
+    vms_state_free(&chain_state, source);
+    vms_state_free(&chain_state, c);
+}
+
+Test(walk, a_counter_beyond_the_room_is_refused_even_if_what_it_counts_is_not_loaded)
+{
+    Chain *c = chain_new(3, "old");
+    VMStateField fields[] = {chain_fields[0], chain_fields[3], VMS_END};
+    VMStateDescription desc = chain_state;
+    g_autoptr(GError) error = NULL;
+    ByteOut out = {0};
+
+    desc.fields = fields;
+    byte_out_be16(&out, CHAIN_MAX + 1);
+    cr_assert_not(load(&desc, c, 1, QEMUFILE, &out, NULL, &error));
+    cr_assert_not_null(strstr(error->message, "length says 501 elements, there is room for 500"), "%s", error->message);
+    byte_out_done(&out);
+    c->length = 3;
+    vms_state_free(&chain_state, c);
+}
+
+/* Under AddressSanitizer, which has its own heap, LeakSanitizer finds them. */
+Test(walk, what_the_elements_owned_is_freed_when_others_take_their_place)
+{
+    g_autofree char *name = g_strnfill(255, 'n');
+    Chain *source = chain_new(CHAIN_MAX, name), *c = chain_new(CHAIN_MAX, name);
+    ByteOut out = {0};
+    size_t before = 0;
+
+    save(&chain_state, source, QEMUFILE, &out);
+    for (int i = 0; i < 20; i++) {
+        cr_assert(load(&chain_state, c, 2, QEMUFILE, &out, NULL, NULL));
+        if (i == 0)
+            before = mallinfo2().uordblks;
+    }
+    cr_assert_lt(mallinfo2().uordblks, before + CHAIN_MAX * 255);
+    byte_out_done(&out);
+    vms_state_free(&chain_state, source);
+    vms_state_free(&chain_state, c);
 }
 
 /* --- input that is wrong ---------------------------------------------------------------------------------------- */
