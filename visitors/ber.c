@@ -146,10 +146,29 @@ bool ber_get_opaque(const BerElement *e, const uint8_t **data, size_t *len)
 
 /* --- writing ---------------------------------------------------------------------------------------------------- */
 
+enum { LENGTH_MAX = 16 };
+
+/*
+ * Writes length octets, and returns how many. BER allows more of them than are needed; there is one more where dumpasn1
+ * would complain: it takes a length that starts with nine ones for a negative number in too many octets.
+ */
+static size_t store_length(size_t len, unsigned char octets[LENGTH_MAX])
+{
+    int n = LENGTH_MAX;
+
+    asn1_length_der(len, octets, &n);
+    if (n > 2 && octets[1] == 0xff && octets[2] >= 0x80) {
+        memmove(octets + 2, octets + 1, (size_t)n - 1);
+        octets[0]++;
+        octets[1] = 0;
+        n++;
+    }
+    return (size_t)n;
+}
+
 void ber_put_head(ByteOut *out, unsigned form, uint32_t tag, size_t len)
 {
-    unsigned char length[16];
-    int n = sizeof length;
+    unsigned char length[LENGTH_MAX];
 
     if (tag < 31) {
         byte_out_u8(out, (uint8_t)(form | tag));
@@ -160,8 +179,7 @@ void ber_put_head(ByteOut *out, unsigned form, uint32_t tag, size_t len)
                 byte_out_u8(out, (uint8_t)(0x80 | (tag >> shift & 0x7f)));
         byte_out_u8(out, tag & 0x7f);
     }
-    asn1_length_der(len, length, &n);
-    byte_out_put(out, length, (size_t)n);
+    byte_out_put(out, length, store_length(len, length));
 }
 
 size_t ber_start(ByteOut *out, unsigned form, uint32_t tag)
@@ -174,13 +192,12 @@ size_t ber_start(ByteOut *out, unsigned form, uint32_t tag)
 void ber_end(ByteOut *out, size_t mark)
 {
     size_t len = out->len - mark - 1;
-    unsigned char length[16];
-    int n = sizeof length;
+    unsigned char length[LENGTH_MAX];
+    size_t n = store_length(len, length);
 
-    asn1_length_der(len, length, &n);
     if (n > 1)
-        byte_out_insert(out, mark + 1, (size_t)n - 1);
-    memcpy(out->data + mark, length, (size_t)n);
+        byte_out_insert(out, mark + 1, n - 1);
+    memcpy(out->data + mark, length, n);
 }
 
 void ber_put_integer_as(ByteOut *out, unsigned form, uint32_t tag, Integer value)

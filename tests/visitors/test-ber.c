@@ -23,13 +23,16 @@ Test(ber, a_length_takes_the_fewest_octets)
         {128, "04 81 80"},
         {255, "04 81 ff"},
         {256, "04 82 01 00"},
-        {65535, "04 82 ff ff"},
+        {65407, "04 82 ff 7f"},
+        /* with an octet that is not needed, for the sake of dumpasn1 */
+        {65408, "04 83 00 ff 80"},
+        {65535, "04 83 00 ff ff"},
         {65536, "04 83 01 00 00"},
-        {0xffffff, "04 83 ff ff ff"},
+        {0xffffff, "04 84 00 ff ff ff"},
         {0x1000000, "04 84 01 00 00 00"},
         {0x7fffffff, "04 84 7f ff ff ff"},
         {0x80000000, "04 84 80 00 00 00"},
-        {0xffffffffff, "04 85 ff ff ff ff ff"},
+        {0xffffffffff, "04 86 00 ff ff ff ff ff"},
     };
 
     for (size_t i = 0; i < G_N_ELEMENTS(cases); i++) {
