@@ -16,6 +16,20 @@ static gboolean print_version(const char *name, const char *value, void *data, G
     exit(EXIT_FINE);
 }
 
+/* GLib takes --partial=no for --partial. */
+static void refuse_values(char **argv, const GOptionEntry *entries)
+{
+    for (char **arg = argv + 1; *arg && strcmp(*arg, "--") != 0; arg++) {
+        const char *value = g_str_has_prefix(*arg, "--") ? strchr(*arg, '=') : NULL;
+        for (const GOptionEntry *e = entries; value && e->long_name; e++) {
+            bool plain = e->arg == G_OPTION_ARG_NONE || e->flags & G_OPTION_FLAG_NO_ARG;
+            size_t len = strlen(e->long_name);
+            if (plain && (size_t)(value - *arg) == len + 2 && strncmp(*arg + 2, e->long_name, len) == 0)
+                cli_usage("--%s takes no argument", e->long_name);
+        }
+    }
+}
+
 char **cli_parse(int *argc, char ***argv, const GOptionEntry *entries, const char *arguments, size_t count,
                  const char *summary, const char *more)
 {
@@ -28,6 +42,8 @@ char **cli_parse(int *argc, char ***argv, const GOptionEntry *entries, const cha
 
     g_autofree char *name = g_path_get_basename((*argv)[0]);
     g_set_prgname(name);
+    refuse_values(*argv, entries);
+    refuse_values(*argv, common);
     g_option_context_add_main_entries(context, entries, NULL);
     g_option_context_add_main_entries(context, common, NULL);
     g_option_context_set_summary(context, summary);

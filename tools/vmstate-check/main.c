@@ -28,8 +28,8 @@ static const GOptionEntry entries[] = {
 };
 
 static const char summary[] =
-    "Tells whether the state in stream A would load into the machine that wrote stream B: all findings, each\n"
-    "with its path. What B holds does not matter, only how it describes itself.";
+    "Tells whether the state in stream A would load into the machine that wrote stream B: all findings,\n"
+    "each with its path. What B holds does not matter, only how it describes itself.";
 static const char more[] =
     "Exit status: 0 it would, 1 it would not, 2 wrong usage, 3 damaged or unreadable input.\nSee vmstate-check(1).\n";
 

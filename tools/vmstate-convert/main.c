@@ -1,6 +1,7 @@
 /*
  * vmstate-convert: makes a BER stream of a QEMUFile stream, and the other way round, without losing an octet.
  */
+#include <limits.h>
 #include <string.h>
 
 #include "tools/common/cli.h"
@@ -8,11 +9,13 @@
 #include "vmstate/berstream-save.h"
 #include "vmstate/stream-save.h"
 
+enum { LEVEL_OWN = INT_MIN /* not given: zstd's own */ };
+
 static struct {
     char *to, *compress, *kind, *schema_from;
     int level;
     gboolean partial, verify;
-} opt;
+} opt = {.level = LEVEL_OWN};
 
 static const GOptionEntry entries[] = {
     {"to", 0, 0, G_OPTION_ARG_STRING, &opt.to, "Format to write: ber or qemufile", "FORMAT"},
@@ -39,7 +42,7 @@ static bool convert(Input *input, const Schema *borrowed, Chan *to, bool ber, bo
         .writer = "ferry vmstate-convert",
         .writer_version = FERRY_VERSION,
         .zstd = g_strcmp0(opt.compress, "zstd") == 0,
-        .level = opt.level,
+        .level = opt.level == LEVEL_OWN ? 0 : opt.level,
         .origin = input->format == INPUT_QEMUFILE ? input->digest : NULL,
     };
     Chan *digest = chan_digest_new(to);
@@ -87,9 +90,9 @@ static void check_options(void)
     bool ber = strcmp(opt.to, "ber") == 0;
     if (opt.compress && strcmp(opt.compress, "none") != 0 && strcmp(opt.compress, "zstd") != 0)
         cli_usage("--compress takes none or zstd, not '%s'", opt.compress);
-    if (!ber && (opt.compress || opt.level))
+    if (!ber && (opt.compress || opt.level != LEVEL_OWN))
         cli_usage("--compress and --level go with --to=ber");
-    if (opt.level < 0 || opt.level > 19)
+    if (opt.level != LEVEL_OWN && (opt.level < 1 || opt.level > 19))
         cli_usage("--level takes 1 to 19, not %d", opt.level);
     if (opt.verify && !ber)
         cli_usage("--verify goes with --to=ber");
