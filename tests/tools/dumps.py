@@ -1,7 +1,9 @@
 #!/usr/bin/env python3
 """dumps.py WHAT FILE...: holds dumps against a stream, and against each other.
 
-oracle STREAM JSON      the JSON has what tests/interop/oracle.py reads in the stream (unpacked, with a description)
+oracle STREAM JSON [OTHER]
+                        the JSON has what tests/interop/oracle.py reads in the stream (unpacked), by the description in it
+                        or in the other stream
 pretty JSON TEXT        the text has the same values, in the same order
 summary JSON TEXT SIZE  the summary has the same sections and RAM, and its sums are right
 schema JSON TEXT        the description as JSON refers only to types that are there, and the text has the same
@@ -29,11 +31,14 @@ def lines(path):
         return file.read().splitlines()
 
 
-def against_oracle(stream, dump):
-    with open(stream, "rb") as file:
-        data = file.read()
+def octets(path):
+    with open(path, "rb") as file:
+        return file.read()
+
+
+def against_oracle(stream, dump, describing=None):
     comparison = oracle.Comparison()
-    comparison.stream(oracle.read(data, data), parsed(dump))
+    comparison.stream(oracle.read(octets(stream), octets(describing or stream)), parsed(dump))
     print(f"{comparison.values} values")
 
 

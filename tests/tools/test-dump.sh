@@ -227,7 +227,8 @@ borrowed_schema_describes() {
     for other in traces/h4-pc-i440fx-2.1-vmdesc.mig.xz "$(ber h4-pc-i440fx-2.1-vmdesc.mig)"; do
         works "$dump" --schema-from="$other" $h1 && has_none 'no description of it|octets of [^R]' &&
             has '^cpu\.env\.eip = \(uint64\) 0xfff0$' && works "$dump" --schema-from="$other" --format=summary $h1 &&
-            has '^30 sections, 0 of them not described$' || return
+            has '^30 sections, 0 of them not described$' && works "$dump" --schema-from="$other" --format=json $h1 &&
+            dumps oracle "$(raw h1-pc-i440fx-2.1.mig)" "$TMP/out" "$(raw h4-pc-i440fx-2.1-vmdesc.mig)" || return
     done
     # what the stream describes itself stays so
     works "$dump" --section=pckbd traces/a-kvm-min.mig.xz && mv "$TMP/out" "$TMP/there" &&

@@ -35,8 +35,15 @@ static const char more[] =
     "A BER stream that was made of a QEMUFile stream gives back the very same octets, which is checked.\n\n"
     "Exit status: 0 done, 2 wrong usage, 3 damaged or unreadable input.\nSee vmstate-convert(1).\n";
 
-/* Converts; *cut: the input is cut, and the output ends there, too. */
-static bool convert(Input *input, const Schema *borrowed, Chan *to, bool ber, bool *cut, GError **error)
+/* What became of a conversion that failed because the input is cut. */
+typedef enum Cut {
+    CUT_NOT,
+    CUT_KEPT,  /* the output ends there, too */
+    CUT_EMPTY, /* before anything could be written */
+} Cut;
+
+/* Converts; *cut: is the input cut? */
+static bool convert(Input *input, const Schema *borrowed, Chan *to, bool ber, Cut *cut, GError **error)
 {
     BerstreamOptions options = {
         .writer = "ferry vmstate-convert",
@@ -51,13 +58,15 @@ static bool convert(Input *input, const Schema *borrowed, Chan *to, bool ber, bo
     GError *wrong = NULL;
 
     input_load(input, borrowed, sink, &wrong);
-    *cut = g_error_matches(wrong, FERRY_ERROR, FERRY_ERROR_CUT);
+    *cut = CUT_NOT;
+    if (g_error_matches(wrong, FERRY_ERROR, FERRY_ERROR_CUT))
+        *cut = chan_out_tell(out) ? CUT_KEPT : CUT_EMPTY;
     if (!wrong || *cut) {
         GError *later = NULL;
         if (!chan_out_finish(out, &later)) {
             g_clear_error(&wrong);
             wrong = later;
-            *cut = false;
+            *cut = CUT_NOT;
         }
     }
     if (ber)
@@ -75,7 +84,7 @@ static bool verify(CliOutput *output, GError **error)
     Chan *written = chan_fd_new(dup(cli_output_fd(output)));
     g_autoptr(Input) input = input_open_chan(written, "the output, read back", STREAM_KINDS, false, error);
     CliOutput *nowhere = input ? cli_output_open("/dev/null", error) : NULL;
-    bool cut;
+    Cut cut;
 
     if (!nowhere)
         return false;
@@ -103,7 +112,7 @@ int main(int argc, char **argv)
     char **paths = cli_parse(&argc, &argv, entries, "IN OUT", 2, summary, more);
     g_autoptr(Schema) borrowed = NULL;
     GError *error = NULL;
-    bool cut = false;
+    Cut cut = CUT_NOT;
 
     check_options();
     if (opt.schema_from && !(borrowed = input_schema(opt.schema_from, &error)))
@@ -116,8 +125,10 @@ int main(int argc, char **argv)
         cli_usage("--verify needs a regular file to write to");
     bool ok = convert(input, borrowed, cli_output_chan(output), strcmp(opt.to, "ber") == 0, &cut, &error) &&
               (!opt.verify || verify(output, &error));
-    bool kept = cli_output_close(output, ok || (cut && opt.partial), ok ? &error : NULL);
-    if (cut && !opt.partial)
+    bool kept = cli_output_close(output, ok || (cut == CUT_KEPT && opt.partial), ok ? &error : NULL);
+    if (cut == CUT_EMPTY)
+        g_prefix_error(&error, "nothing was written: ");
+    else if (cut && !opt.partial)
         g_prefix_error(&error, "nothing was written (--partial would keep what there is): ");
     return ok && kept ? EXIT_FINE : cli_fail(error);
 }
