@@ -95,7 +95,7 @@ def edit(data, text, actions):
         case ["drop", section, length, *rest]:
             data, text = drop(data, text, section, int(length))
         case ["machine", old, new, *rest]:
-            head = [b"\7" + len(name).to_bytes(4, "big") + name.encode() for name in (old, new)]
+            head = [b"\7" + len(name.encode()).to_bytes(4, "big") + name.encode() for name in (old, new)]
             data = replace(data, 8, *head)
         case ["ram", block, old, new, *rest]:
             data = change_ram(data, block, int(old), int(new))
