@@ -358,8 +358,50 @@ bool ramfile_finish(RamFile *f, GError **error)
 
 /* --- all of it -------------------------------------------------------------------------------------------------- */
 
+/*
+ * Postcopy discards pages that the guest has changed since they came: they come again, perhaps in another channel.
+ * Until then they have not come.
+ */
+static bool discard(RamFile *f, uint32_t block, uint64_t first, uint64_t count, GError **error)
+{
+    for (uint64_t page = first; page - first < count; page++) {
+        const PhysRange *r = range_of(f, block, page);
+        if (!r)
+            continue;
+        uint64_t number = page - r->start / RAM_PAGE;
+        uint8_t *bits = g_ptr_array_index(f->came, (guint)(r - (const PhysRange *)(void *)f->ranges->data));
+        bits[number / 8] &= (uint8_t) ~(1u << number % 8);
+        if (!clear_pages(f, 1, r->file + number * RAM_PAGE, error))
+            return false;
+    }
+    return true;
+}
+
+static bool file_command(StreamSink *sink, const StreamCommand *command, GError **error)
+{
+    RamFile *f = file_of(sink);
+    ByteIn in;
+
+    if (command->id != STREAM_POSTCOPY_RAM_DISCARD)
+        return true;
+    byte_in_init(&in, command->payload, command->len);
+    byte_in_u8(&in);
+    size_t len = byte_in_u8(&in);
+    const uint8_t *name = byte_in_take(&in, len);
+    byte_in_u8(&in);
+    int block = in.cut ? -1 : ram_blocks_find(&f->blocks, name, len);
+    while (block >= 0 && byte_in_left(&in) >= 16) {
+        uint64_t start = byte_in_be64(&in) / RAM_PAGE, count = byte_in_be64(&in) / RAM_PAGE;
+        uint64_t pages = (ram_block(&f->blocks, (size_t)block)->length + RAM_PAGE - 1) / RAM_PAGE;
+        if (start < pages && !discard(f, (uint32_t)block, start, MIN(count, pages - start), error))
+            return false;
+    }
+    return true;
+}
+
 static const StreamSinkOps ops = {
     .header = file_header,
+    .command = file_command,
     .ram_blocks = file_blocks,
     .ram_run = file_run,
     .ram_piece = file_piece,
