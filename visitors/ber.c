@@ -179,7 +179,8 @@ void ber_put_head(ByteOut *out, unsigned form, uint32_t tag, size_t len)
                 byte_out_u8(out, (uint8_t)(0x80 | (tag >> shift & 0x7f)));
         byte_out_u8(out, tag & 0x7f);
     }
-    byte_out_put(out, length, store_length(len, length));
+    size_t n = store_length(len, length);
+    byte_out_put(out, length, n);
 }
 
 size_t ber_start(ByteOut *out, unsigned form, uint32_t tag)

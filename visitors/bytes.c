@@ -52,7 +52,7 @@ bool bytes_are_printable(const void *data, size_t len)
     if (!g_utf8_validate_len(text, len, NULL))
         return false;
     for (const char *p = text; p < end; p = g_utf8_next_char(p))
-        if (g_unichar_iscntrl(g_utf8_get_char(p)))
+        if (!g_unichar_isprint(g_utf8_get_char(p)))
             return false;
     return true;
 }

@@ -62,7 +62,8 @@ void bytes_swap_be(void *dst, const void *src, unsigned width, size_t count);
 /* Is every one of these octets zero? */
 bool bytes_are_zero(const void *data, size_t len);
 
-/* Is it UTF-8 without control characters, which a terminal would obey? What a name in a stream must be. */
+/* Is it UTF-8 without characters that a terminal would obey (controls, changes of direction), or that are none? What a
+ * name in a stream must be. */
 bool bytes_are_printable(const void *data, size_t len);
 
 /* Text that a person can read: printable ASCII as it is, everything else as \xNN. New string. */

@@ -262,8 +262,13 @@ static bool take_end(BerLoad *l, uint64_t offset, GError **error)
 
     if (l->indefinite && !at_end_of_contents(l)) {
         chan_in_peek(l->in, 2, &got);
-        g_set_error(error, FERRY_ERROR, got < 2 ? FERRY_ERROR_CUT : FERRY_ERROR_DAMAGED,
-                    "end @0x%" G_GINT64_MODIFIER "x: end-of-contents octets should be here", offset);
+        if (got < 2)
+            g_set_error(error, FERRY_ERROR, FERRY_ERROR_CUT,
+                        "end @0x%" G_GINT64_MODIFIER "x: the input ends at 0x%" G_GINT64_MODIFIER "x", offset,
+                        offset + got);
+        else
+            g_set_error(error, FERRY_ERROR, FERRY_ERROR_DAMAGED,
+                        "end @0x%" G_GINT64_MODIFIER "x: end-of-contents octets should be here", offset);
         return false;
     }
     chan_in_skip(l->in, l->indefinite ? 2 : 0);

@@ -316,13 +316,13 @@ static bool read_section(StreamLoad *l, SliceKind kind, GError **error)
     uint32_t id = chan_in_be32(l->in);
     size_t len = chan_in_u8(l->in);
     const uint8_t *text = chan_in_take(l->in, len);
-    g_autofree char *shown = text ? bytes_show(text, len) : g_strdup("section");
+    g_autofree char *shown = text && len ? bytes_show(text, len) : g_strdup("section");
     uint32_t instance = chan_in_be32(l->in), version = chan_in_be32(l->in);
 
     if (!complete(l, shown, error))
         return false;
     if (len == 0 || strlen(shown) != len)
-        return stream_fail(l, error, FERRY_ERROR_DAMAGED, "section", "\"%s\" is no section's name", shown);
+        return stream_fail(l, error, FERRY_ERROR_DAMAGED, "section", "\"%s\" is no section's name", len ? shown : "");
     if (version > G_MAXINT32)
         return stream_fail(l, error, FERRY_ERROR_DAMAGED, shown, "version 0x%x is none", version);
     StreamSlice slice = {

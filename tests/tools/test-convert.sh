@@ -79,12 +79,12 @@ data = bytearray(open(sys.argv[1], "rb").read())
 at = data.rindex(b"\x6f")
 while at + 2 + data[at + 1] != len(data) - 2:
     at = data.rindex(b"\x6f", 0, at)
-end = len(data) - 12
+end = len(data) - 13  # the check is [15] of 9 octets, the first of them 0
 def check(seed):
     return xxh3(bytes(data[at:end]), ctypes.c_size_t(end - at), ctypes.c_uint64(seed)).to_bytes(8, "big")
-seed = next(n for n in range(100000) if check(n) == data[end + 2:end + 10])
+seed = next(n for n in range(100000) if check(n) == data[end + 3:end + 11])
 data[end - 1] ^= 1  # in the digest of the origin
-data[end + 2:end + 10] = check(seed)
+data[end + 3:end + 11] = check(seed)
 open(sys.argv[2], "wb").write(data)
 py
     mkdir -p "$TMP/dir" && untouched "$TMP/dir/x" "$convert" --to=qemufile "$TMP/lies.ber" "$TMP/dir/x" &&

@@ -313,7 +313,8 @@ Test(bytes, text_for_a_terminal_has_no_control_characters)
     static const struct {
         const char *text;
         size_t len;
-    } bad[] = {{"a\0b", 3}, {"\033[1m", 4}, {"\n", 1}, {"a\177", 2}, {"\302\233m", 3}, {"\377", 1}, {"\303", 1}};
+    } bad[] = {{"a\0b", 3},      {"\033[1m", 4},      {"\n", 1},   {"a\177", 2},
+               {"\302\233m", 3}, {"\342\200\256", 3}, {"\377", 1}, {"\303", 1}};
 
     for (size_t i = 0; i < G_N_ELEMENTS(good); i++)
         cr_assert(bytes_are_printable(good[i], strlen(good[i])), "case %zu", i);
