@@ -159,7 +159,7 @@ $(BENCH): $(B)/%: $(B)/%.o $(SUPPORT) $(LIB)
 	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(PKG_LIBS)
 .PHONY: bench
 bench: all $(BENCH)
-	@tests/bench/run-bench $(BIN) $(B)
+	@tests/bench/run-bench $(BIN) $(B) $(BENCH_ARGS)
 
 .PHONY: interop
 interop: all
