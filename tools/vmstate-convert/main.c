@@ -52,8 +52,9 @@ static bool convert(Input *input, const Schema *borrowed, Chan *to, bool ber, Cu
         .level = opt.level == LEVEL_OWN ? 0 : opt.level,
         .origin = input->format == INPUT_QEMUFILE ? input->digest : NULL,
     };
-    Chan *digest = chan_digest_new(to);
-    g_autoptr(ChanOut) out = chan_out_new(digest);
+    /* what comes back from BER is held against what the BER stream says it was made of */
+    Chan *digest = !ber && input->format == INPUT_BER ? chan_digest_new(to) : NULL;
+    g_autoptr(ChanOut) out = chan_out_new(digest ? digest : to);
     StreamSink *sink = ber ? berstream_save_new(out, &options) : stream_save_new(out, digest);
     GError *wrong = NULL;
 
@@ -115,15 +116,16 @@ int main(int argc, char **argv)
     Cut cut = CUT_NOT;
 
     check_options();
+    bool ber = strcmp(opt.to, "ber") == 0;
     if (opt.schema_from && !(borrowed = input_schema(opt.schema_from, &error)))
         return cli_fail(error);
-    g_autoptr(Input) input = input_open(paths[0], input_kind(opt.kind), true, &error);
+    g_autoptr(Input) input = input_open(paths[0], input_kind(opt.kind), ber, &error);
     CliOutput *output = input ? cli_output_open(paths[1], &error) : NULL;
     if (!output)
         return cli_fail(error);
     if (opt.verify && cli_output_fd(output) < 0)
         cli_usage("--verify needs a regular file to write to");
-    bool ok = convert(input, borrowed, cli_output_chan(output), strcmp(opt.to, "ber") == 0, &cut, &error) &&
+    bool ok = convert(input, borrowed, cli_output_chan(output), ber, &cut, &error) &&
               (!opt.verify || verify(output, &error));
     bool kept = cli_output_close(output, ok || (cut == CUT_KEPT && opt.partial), ok ? &error : NULL);
     if (cut == CUT_EMPTY)
