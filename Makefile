@@ -53,6 +53,10 @@ PACKAGES := glib-2.0 libtasn1 libzstd zlib liblzma libxxhash jansson
 PKG_CFLAGS := $(shell pkg-config --cflags $(PACKAGES) 2>/dev/null)
 PKG_LIBS := $(shell pkg-config --libs $(PACKAGES) 2>/dev/null) -lbz2 -lm
 
+# Does libxxhash have the functions that choose by processor? Debian's has on x86.
+XXH_DISPATCH := $(shell echo 'int main(void) { return !XXH3_64bits_dispatch("", 0); }' | \
+    $(CC) -include xxh_x86dispatch.h -x c - -o /dev/null -lxxhash 2>/dev/null && echo -DFERRY_XXH_DISPATCH)
+
 WARN := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wold-style-definition -Wpointer-arith -Wvla \
         -Wundef -Wwrite-strings -Wformat=2 -Wimplicit-fallthrough -Wno-format-nonliteral $(if $(WERROR),-Werror)
 OPT_release := -O2 -g
@@ -61,7 +65,7 @@ OPT_asan := -O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined -fno-san
 OPT_tsan := -O1 -g -fno-omit-frame-pointer -fsanitize=thread
 OPT_fuzz := $(OPT_asan) -fsanitize=fuzzer-no-link
 OPT_coverage := -O0 -g --coverage
-ALL_CFLAGS := -std=gnu11 -I. -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 $(OPT_$(CONFIG)) $(WARN) $(PKG_CFLAGS) $(CFLAGS)
+ALL_CFLAGS := -std=gnu11 -I. -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 $(OPT_$(CONFIG)) $(WARN) $(PKG_CFLAGS) $(XXH_DISPATCH) $(CFLAGS)
 ALL_LDFLAGS := $(OPT_$(CONFIG)) $(LDFLAGS)
 
 Q := $(if $(V),,@)

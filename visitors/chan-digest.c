@@ -1,7 +1,6 @@
 /* chan-digest.c: computes XXH3-128 over the octets that pass through. */
-#include <xxhash.h>
-
 #include "visitors/chan.h"
+#include "visitors/xxh3.h"
 
 typedef struct ChanDigest {
     Chan chan;

@@ -2,9 +2,9 @@
 #ifndef VMSTATE_BERSTREAM_SAVE_IMPL_H
 #define VMSTATE_BERSTREAM_SAVE_IMPL_H
 
-#include <xxhash.h>
 #include <zstd.h>
 
+#include "visitors/xxh3.h"
 #include "vmstate/berstream-save.h"
 #include "vmstate/berstream.h"
 #include "vmstate/trailer.h"

@@ -7,7 +7,6 @@
 #include "vmstate/berstream-save.h"
 
 #include <string.h>
-#include <xxhash.h>
 #include <zstd.h>
 
 #include "visitors/ber-out.h"
