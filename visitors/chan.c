@@ -366,8 +366,9 @@ static void put_short(ChanOut *out, IovList *list, const struct iovec *piece)
 /* Short pieces are copied to the buffer, long ones are written from where they are, all in one gather list. */
 void chan_out_putv(ChanOut *out, const struct iovec *iov, int count)
 {
-    IovList list = {.count = 0};
+    IovList list;
 
+    list.count = 0; /* the entries need no clearing, and that would cost */
     for (int i = 0; i < count; i++) {
         bool direct = iov[i].iov_len >= OUT_DIRECT;
         out->written += iov[i].iov_len;
