@@ -15,11 +15,17 @@ typedef struct TextOut {
     const char *dim, *bright, *plain;
 } TextOut;
 
-static void put_line(TextOut *t)
+/* Writes the line; its first `keep` octets start the next one, too. */
+static void put_line_but(TextOut *t, size_t keep)
 {
     g_string_append_c(t->line, '\n');
     chan_out_put(t->out, t->line->str, t->line->len);
-    g_string_truncate(t->line, 0);
+    g_string_truncate(t->line, keep);
+}
+
+static void put_line(TextOut *t)
+{
+    put_line_but(t, 0);
 }
 
 static void start_line(TextOut *t, const char *name)
@@ -75,11 +81,31 @@ static void text_subsection_start(Visitor *v, int index, const char *name, int v
 
 /* --- values ----------------------------------------------------------------------------------------------------- */
 
+/* In base 10 or 16. A device may have 100,000 numbers, and printf takes longer than all else that is done for one. */
+static void append_number(GString *s, unsigned base, uint64_t number)
+{
+    char digits[20];
+    size_t at = sizeof digits;
+
+    do {
+        digits[--at] = "0123456789abcdef"[number % base];
+        number /= base;
+    } while (number);
+    g_string_append_len(s, digits + at, (gssize)(sizeof digits - at));
+}
+
 static void append_value(TextOut *t, Scalar scalar, const void *value)
 {
     GString *s = t->line;
 
-    g_string_append_printf(s, "%s = %s(%s)%s ", t->plain, t->bright, scalar_name(scalar), t->plain);
+    g_string_append(s, t->plain);
+    g_string_append(s, " = ");
+    g_string_append(s, t->bright);
+    g_string_append_c(s, '(');
+    g_string_append(s, scalar_name(scalar));
+    g_string_append_c(s, ')');
+    g_string_append(s, t->plain);
+    g_string_append_c(s, ' ');
     if (scalar == SCALAR_FLOAT64) {
         double number;
         uint64_t bits;
@@ -89,12 +115,12 @@ static void append_value(TextOut *t, Scalar scalar, const void *value)
         return;
     }
     Integer n = scalar_get(scalar, value);
-    if (scalar == SCALAR_BOOL)
+    if (scalar == SCALAR_BOOL) {
         g_string_append(s, n.bits ? "true" : "false");
-    else if (n.negative)
-        g_string_append_printf(s, "-0x%" PRIx64, -n.bits);
-    else
-        g_string_append_printf(s, "0x%" PRIx64, n.bits);
+    } else {
+        g_string_append(s, n.negative ? "-0x" : "0x");
+        append_number(s, 16, n.negative ? -n.bits : n.bits);
+    }
 }
 
 static void text_scalar(Visitor *v, const char *name, Scalar scalar, void *value)
@@ -111,12 +137,16 @@ static void text_array(Visitor *v, const char *name, Scalar scalar, void *values
     TextOut *t = (TextOut *)v;
     unsigned width = scalar_width(scalar);
 
+    start_line(t, name);
+    g_string_append_printf(t->line, "(%zu)(%u).[", count, width);
+    size_t common = t->line->len;
     for (size_t i = 0; i < count; i++) {
-        start_line(t, name);
-        g_string_append_printf(t->line, "(%zu)(%u).[%zu]", count, width, i);
+        append_number(t->line, 10, i);
+        g_string_append_c(t->line, ']');
         append_value(t, scalar, (uint8_t *)values + i * width);
-        put_line(t);
+        put_line_but(t, common);
     }
+    g_string_truncate(t->line, 0);
 }
 
 static void text_buffer(Visitor *v, const char *name, void *data, size_t len)
