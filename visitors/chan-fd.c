@@ -7,9 +7,17 @@
 
 #include "visitors/chan.h"
 
+/*
+ * A write ends at the next multiple of this. The page cache takes memory in pieces as large as the write; in a virtual
+ * machine that reports free memory to its host, those of 128 KiB and more must first be got back from there, which
+ * takes several times as long as writing.
+ */
+enum { WRITE_STEP = 64 << 10 };
+
 typedef struct ChanFd {
     Chan chan;
     int fd;
+    uint64_t written; /* octets, since the channel was made */
 } ChanFd;
 
 static gssize fd_read(Chan *chan, void *data, size_t len, GError **error)
@@ -25,12 +33,28 @@ static gssize fd_read(Chan *chan, void *data, size_t len, GError **error)
     return n;
 }
 
+/* One write; returns as writev does. */
+static gssize write_some(ChanFd *c, struct iovec *iov, int count)
+{
+    size_t room = WRITE_STEP - c->written % WRITE_STEP, len = 0;
+    int n = 0;
+
+    while (n < count && len < room)
+        len += iov[n++].iov_len;
+    size_t over = len > room ? len - room : 0;
+    iov[n - 1].iov_len -= over;
+    gssize done = writev(c->fd, iov, n);
+    iov[n - 1].iov_len += over;
+    c->written += MAX(done, 0);
+    return done;
+}
+
 static bool fd_write(Chan *chan, struct iovec *iov, int count, GError **error)
 {
     ChanFd *c = (ChanFd *)chan;
 
     while (count) {
-        gssize n = writev(c->fd, iov, count);
+        gssize n = write_some(c, iov, count);
         if (n < 0 && errno == EINTR)
             continue;
         if (n < 0) {
