@@ -83,6 +83,8 @@ void byte_out_grow(ByteOut *out, size_t n)
 
     while (cap - out->len < n)
         cap *= 2;
+    if (cap == out->cap)
+        return;
     out->data = g_realloc(out->data, cap);
     out->cap = cap;
 }
