@@ -125,8 +125,8 @@ int main(int argc, char **argv)
         return cli_fail(error);
     if (opt.verify && cli_output_fd(output) < 0)
         cli_usage("--verify needs a regular file to write to");
-    bool ok = convert(input, borrowed, cli_output_chan(output), ber, &cut, &error) &&
-              (!opt.verify || verify(output, &error));
+    bool ok =
+        convert(input, borrowed, cli_output_chan(output), ber, &cut, &error) && (!opt.verify || verify(output, &error));
     bool kept = cli_output_close(output, ok || (cut == CUT_KEPT && opt.partial), ok ? &error : NULL);
     if (cut == CUT_EMPTY)
         g_prefix_error(&error, "nothing was written: ");
