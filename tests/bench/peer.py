@@ -51,6 +51,7 @@ def write_sources(folder):
 
 
 def run(command, folder):
+    """What it had to say on standard error."""
     try:
         done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=SECONDS)
     except subprocess.TimeoutExpired as expired:
@@ -58,6 +59,7 @@ def run(command, folder):
     if done.returncode:
         said = done.stderr.strip().splitlines() or ["no reason given"]
         raise Unavailable(f"{command[0]} {command[-1]}: {said[-1]}")
+    return done.stderr.strip().splitlines()
 
 
 def extract(folder, to):
@@ -85,8 +87,11 @@ def fetch(cache):
     with tempfile.TemporaryDirectory(prefix="peer-", dir=cache) as name:
         folder = Path(name)
         options = write_sources(folder)
-        run(["apt-get", *options, "-q", "update"], folder)
-        run(["apt-get", *options, "-q", "source", "--download-only", "qemu"], folder)
+        warnings = run(["apt-get", *options, "-q", "update"], folder)
+        try:
+            run(["apt-get", *options, "-q", "source", "--download-only", "qemu"], folder)
+        except Unavailable as reason:
+            raise Unavailable(f"{warnings[0]}; {reason}" if warnings else str(reason)) from reason
         new = folder / "script"
         version = extract(folder, new)
         note.write_text(version + "\n")
