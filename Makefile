@@ -30,6 +30,27 @@ ifeq ($(origin CC),default)
 CC := gcc
 endif
 
+# --- setup --------------------------------------------------------------------------------------------------------
+
+PACKAGES_BUILD := gcc clang libclang-rt-dev make pkg-config libglib2.0-dev libtasn1-6-dev libtasn1-bin libzstd-dev zlib1g-dev \
+    liblzma-dev libbz2-dev libxxhash-dev libjansson-dev
+PACKAGES_TEST := libcriterion-dev dumpasn1 openssl gdb binutils python3 xz-utils qemu-system-x86 qemu-utils seabios \
+    clang-format cppcheck mandoc gcovr git
+
+.PHONY: setup
+setup:
+	@tests/support/setup $(PACKAGES_BUILD) $(PACKAGES_TEST)
+
+# What follows asks the packages for their flags as it is read; so what is wanted together with setup is made by another
+# make, afterwards.
+LATER := $(if $(filter setup,$(MAKECMDGOALS)),$(filter-out setup,$(MAKECMDGOALS)))
+ifneq ($(LATER),)
+.PHONY: $(LATER)
+.NOTPARALLEL:
+$(LATER): setup
+	@$(MAKE) --no-print-directory $@
+else
+
 # --- what there is ------------------------------------------------------------------------------------------------
 
 LAYERS := visitors vmstate
@@ -182,15 +203,7 @@ coverage:
 
 # --- for people ---------------------------------------------------------------------------------------------------
 
-PACKAGES_BUILD := gcc clang libclang-rt-dev make pkg-config libglib2.0-dev libtasn1-6-dev libtasn1-bin libzstd-dev zlib1g-dev \
-    liblzma-dev libbz2-dev libxxhash-dev libjansson-dev
-PACKAGES_TEST := libcriterion-dev dumpasn1 openssl gdb binutils python3 xz-utils qemu-system-x86 qemu-utils seabios \
-    clang-format cppcheck mandoc gcovr git
-
-.PHONY: setup demo install clean help
-setup:
-	@tests/support/setup $(PACKAGES_BUILD) $(PACKAGES_TEST)
-
+.PHONY: demo install clean help
 demo: all
 	@tools/demo.sh $(BIN)
 
@@ -206,3 +219,5 @@ help:
 	@awk '/^#/ { sub(/^# ?/, ""); print; next } { exit }' Makefile
 
 -include $(shell find $(B) -name '*.d' 2>/dev/null)
+
+endif
