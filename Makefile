@@ -34,7 +34,7 @@ endif
 
 PACKAGES_BUILD := gcc clang libclang-rt-dev make pkg-config libglib2.0-dev libtasn1-6-dev libtasn1-bin libzstd-dev zlib1g-dev \
     liblzma-dev libbz2-dev libxxhash-dev libjansson-dev
-PACKAGES_TEST := libcriterion-dev dumpasn1 openssl gdb binutils python3 xz-utils qemu-system-x86 qemu-utils seabios \
+PACKAGES_TEST := libcriterion-dev dumpasn1 openssl gdb binutils python3 xz-utils bzip2 zstd qemu-system-x86 qemu-utils seabios \
     clang-format cppcheck mandoc gcovr git
 
 .PHONY: setup
