@@ -1,8 +1,9 @@
 #!/usr/bin/env python3
-"""examples.py PAGE: runs the examples of a manual page in the current directory, and says which do something else.
+"""examples.py PAGE: runs the examples of a manual page, or a README.md, in the current directory, and says which do
+something else.
 
-An example is a literal block with lines that start with "$ "; what follows is what the command should write. A line of
-three dots stands for any number of lines.
+An example is a literal (or indented) block with lines that start with "$ "; what follows is what the command should
+write. A line of three dots stands for any number of lines.
 """
 import re
 import subprocess
@@ -10,6 +11,10 @@ import sys
 
 
 def blocks(text):
+    if text.startswith("# "):
+        for block in re.findall(r"^(?:    .*\n|\n(?=    ))+", text, re.M):
+            yield re.sub(r"^    ", "", block, flags=re.M).strip("\n") + "\n"
+        return
     text = text[text.index(".Sh EXAMPLES"):]
     text = text[:text.index(".Sh LIMITATIONS")]
     for block in re.findall(r"^\.Bd -literal.*?\n(.*?)^\.Ed", text, re.M | re.S):
@@ -21,7 +26,7 @@ def examples(block):
     block = block.replace("\\\n", "")
     for part in re.split(r"^\$ ", block, flags=re.M)[1:]:
         command, _, lines = part.partition("\n")
-        yield command, lines
+        yield command, lines.rstrip("\n") + "\n" if lines.strip() else ""
 
 
 def main():

@@ -130,8 +130,11 @@ words_are_those() {
 # In a directory of their own, where the programs are found, and the recordings.
 examples_work() {
     here=$PWD
-    mkdir "$TMP/$1" && cd "$TMP/$1" && ln -s "$here/traces" traces &&
-        PATH=$(cd "$here" && cd "$BIN" && pwd):$PATH "$python" "$here/tests/tools/examples.py" "$here/$(page "$1")"
+    mkdir "$TMP/examples" && cd "$TMP/examples" && ln -s "$here/traces" traces &&
+        PATH=$(cd "$here" && cd "$BIN" && pwd):$PATH "$python" "$here/tests/tools/examples.py" "$here/$1"
+    status=$?
+    rm -rf "$TMP/examples"
+    return "$status"
 }
 
 for p in $programs; do
@@ -145,9 +148,14 @@ for p in $programs; do
     case_ "$p: other options, and too few or too many arguments, are refused" knows_no_other "$p"
     case_ "$p: a file may have the name of an option, behind --" ends_options "$p"
     if command -v gdb >/dev/null || ! grep -q '^\$ gdb' "$(page "$p")"; then
-        case_ "$p: the examples of the manual page do what it says" examples_work "$p"
+        case_ "$p: the examples of the manual page do what it says" examples_work "$(page "$p")"
     else
         skip_ "$p: the examples of the manual page do what it says" 'no gdb'
     fi
 done
+if command -v gdb >/dev/null; then
+    case_ 'the examples of README.md do what it says' examples_work README.md
+else
+    skip_ 'the examples of README.md do what it says' 'no gdb'
+fi
 plan
