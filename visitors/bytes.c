@@ -1,6 +1,8 @@
 /* bytes.c: growing, inserting and swapping; the rest is inline in bytes.h. */
 #include "visitors/bytes.h"
 
+#include <xxhash.h>
+
 void bytes_swap_be(void *dst, const void *src, unsigned width, size_t count)
 {
     uint8_t *d = dst;
@@ -55,6 +57,25 @@ bool bytes_are_printable(const void *data, size_t len)
         if (!g_unichar_isprint(g_utf8_get_char(p)))
             return false;
     return true;
+}
+
+uint64_t bytes_hash(const void *data, size_t len)
+{
+    /* where the program was loaded differs from run to run: a seed that is no variable */
+    return XXH3_64bits_withSeed(data, len, (XXH64_hash_t)(uintptr_t)bytes_hash);
+}
+
+guint bytes_hash_text(const void *text)
+{
+    return (guint)bytes_hash(text, strlen(text));
+}
+
+guint bytes_hash_octets(const void *octets)
+{
+    gsize len;
+    const void *data = g_bytes_get_data((GBytes *)octets, &len);
+
+    return (guint)bytes_hash(data, len);
 }
 
 char *bytes_show(const void *data, size_t len)

@@ -69,6 +69,13 @@ bool bytes_are_printable(const void *data, size_t len);
 /* Text that a person can read: printable ASCII as it is, everything else as \xNN. New string. */
 char *bytes_show(const void *data, size_t len);
 
+/* A hash that differs from run to run: nobody can make an input of which all pieces have the same. */
+uint64_t bytes_hash(const void *data, size_t len);
+
+/* The same of a string and of a GBytes, for hash tables in the place of GLib's own. */
+guint bytes_hash_text(const void *text);
+guint bytes_hash_octets(const void *octets);
+
 /* --- reading ---------------------------------------------------------------------------------------------------- */
 
 typedef struct ByteIn {

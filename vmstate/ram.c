@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+#include "visitors/bytes.h"
+
 static void clear_block(void *block)
 {
     g_free(((RamBlock *)block)->name);
@@ -10,12 +12,16 @@ static void clear_block(void *block)
 
 void ram_blocks_init(RamBlocks *blocks)
 {
-    *blocks = (RamBlocks){.list = g_array_new(FALSE, FALSE, sizeof(RamBlock))};
+    *blocks = (RamBlocks){
+        .list = g_array_new(FALSE, FALSE, sizeof(RamBlock)),
+        .by_name = g_hash_table_new(bytes_hash_text, g_str_equal),
+    };
     g_array_set_clear_func(blocks->list, clear_block);
 }
 
 void ram_blocks_done(RamBlocks *blocks)
 {
+    g_clear_pointer(&blocks->by_name, g_hash_table_unref);
     g_clear_pointer(&blocks->list, g_array_unref);
 }
 
@@ -27,23 +33,37 @@ bool ram_blocks_add(RamBlocks *blocks, const RamBlock *block, GError **error)
         g_set_error(error, FERRY_ERROR, FERRY_ERROR_LIMIT, "more than %d RAM blocks", RAM_BLOCKS_MAX);
         return false;
     }
+    if (strlen(block->name) > RAM_NAME_MAX) {
+        g_set_error(error, FERRY_ERROR, FERRY_ERROR_LIMIT, "a RAM block's name has more than %d octets", RAM_NAME_MAX);
+        return false;
+    }
     if (ram_blocks_find(blocks, block->name, strlen(block->name)) >= 0) {
         g_set_error(error, FERRY_ERROR, FERRY_ERROR_DAMAGED, "RAM block \"%s\" is there twice", block->name);
         return false;
     }
+    if (block->length > RAM_TOTAL_MAX - blocks->total) {
+        g_set_error(error, FERRY_ERROR, FERRY_ERROR_LIMIT,
+                    "RAM block \"%s\" has 0x%" G_GINT64_MODIFIER "x octets: together with 0x%" G_GINT64_MODIFIER
+                    "x of others that is more than the 4 PiB that are allowed",
+                    block->name, block->length, blocks->total);
+        return false;
+    }
+    blocks->total += block->length;
     copy.name = g_strdup(block->name);
     g_array_append_val(blocks->list, copy);
+    g_hash_table_insert(blocks->by_name, copy.name, GUINT_TO_POINTER(blocks->list->len));
     return true;
 }
 
 int ram_blocks_find(const RamBlocks *blocks, const void *name, size_t len)
 {
-    for (guint i = 0; i < blocks->list->len; i++) {
-        const RamBlock *b = ram_block(blocks, i);
-        if (strlen(b->name) == len && memcmp(b->name, name, len) == 0)
-            return (int)i;
-    }
-    return -1;
+    char key[RAM_NAME_MAX + 1];
+
+    if (len > RAM_NAME_MAX || memchr(name, 0, len))
+        return -1;
+    memcpy(key, name, len);
+    key[len] = '\0';
+    return GPOINTER_TO_INT(g_hash_table_lookup(blocks->by_name, key)) - 1;
 }
 
 bool ram_block_has(const RamBlock *block, uint64_t page)

@@ -18,7 +18,11 @@ enum {
     RAM_RUN_PAGES = 4096, /* pages in a run */
     RAM_PIECE_MAX = 4200, /* octets of an encoded page; zlib needs 4110 at most */
     RAM_BLOCKS_MAX = 65536,
+    RAM_NAME_MAX = 255, /* octets of a block's name */
 };
+
+/* Octets of all blocks together: an x86 processor has no more addresses than that. */
+#define RAM_TOTAL_MAX (UINT64_C(1) << 52)
 
 typedef struct RamBlock {
     char *name;
@@ -29,9 +33,11 @@ typedef struct RamBlock {
 
 /* The blocks of a stream, numbered in order of appearance. */
 typedef struct RamBlocks {
-    GArray *list;   /* of RamBlock */
-    bool listed;    /* from a list; otherwise from use, on a channel that has none */
-    bool addressed; /* the list has addresses (capability x-ignore-shared) */
+    GArray *list;        /* of RamBlock */
+    GHashTable *by_name; /* name -> number + 1 */
+    uint64_t total;      /* octets */
+    bool listed;         /* from a list; otherwise from use, on a channel that has none */
+    bool addressed;      /* the list has addresses (capability x-ignore-shared) */
 } RamBlocks;
 
 void ram_blocks_init(RamBlocks *blocks);
@@ -42,7 +48,7 @@ static inline const RamBlock *ram_block(const RamBlocks *blocks, size_t i)
     return &g_array_index(blocks->list, RamBlock, i);
 }
 
-/* Appends one; block->name is copied. False beyond the limit, or if the name is there already. */
+/* Appends one; block->name is copied. False beyond the limits, or if the name is there already. */
 bool ram_blocks_add(RamBlocks *blocks, const RamBlock *block, GError **error);
 
 /* The number of the block of that name (`len` octets, no terminator needed), or -1. */

@@ -340,3 +340,29 @@ Test(bytes, printable_octets_are_shown_as_they_are_and_all_others_in_hexadecimal
     cr_assert(g_str_is_ascii(all->str));
     g_string_free(all, TRUE);
 }
+
+Test(bytes, texts_that_collide_for_glib_have_other_hashes)
+{
+    g_autoptr(GHashTable) hashes = g_hash_table_new(NULL, NULL);
+    char text[29] = "";
+
+    /* "Ab" and "BA" are the same to g_str_hash, and so is whatever is made of them */
+    for (unsigned n = 0; n < 1 << 14; n++) {
+        for (unsigned i = 0; i < 14; i++)
+            memcpy(text + 2 * i, n >> i & 1 ? "Ab" : "BA", 2);
+        cr_assert_eq(g_str_hash(text), g_str_hash("BABABABABABABABABABABABABABA"));
+        g_hash_table_add(hashes, GUINT_TO_POINTER(bytes_hash_text(text)));
+    }
+    cr_assert_gt(g_hash_table_size(hashes), (1 << 14) - 10);
+}
+
+Test(bytes, equal_octets_have_equal_hashes)
+{
+    g_autoptr(GBytes) a = g_bytes_new("abcd", 4);
+    g_autoptr(GBytes) b = g_bytes_new("xabcd", 5);
+    g_autoptr(GBytes) same = g_bytes_new_from_bytes(b, 1, 4);
+
+    cr_assert_eq(bytes_hash_octets(a), bytes_hash_octets(same));
+    cr_assert_neq(bytes_hash_octets(a), bytes_hash_octets(b));
+    cr_assert_eq(bytes_hash_octets(a), bytes_hash_text("abcd"));
+}

@@ -272,6 +272,57 @@ Test(ram, a_channel_without_a_list_learns_names_from_use)
     check(&o, 0, false, "block pc.ram 0 0 -1; 0:99 0x1; ", NULL);
 }
 
+/* --- the table of blocks ---------------------------------------------------------------------------------------- */
+
+Test(ram, a_block_is_found_by_its_whole_name)
+{
+    RamBlocks blocks;
+    char name[16];
+
+    ram_blocks_init(&blocks);
+    for (int i = 0; i < RAM_BLOCKS_MAX; i++) {
+        g_snprintf(name, sizeof name, "b%d", i);
+        cr_assert(ram_blocks_add(&blocks, &(RamBlock){.name = name, .length = 1}, NULL));
+    }
+    for (int i = 0; i < RAM_BLOCKS_MAX; i++) {
+        g_snprintf(name, sizeof name, "b%dx", i);
+        cr_assert_eq(ram_blocks_find(&blocks, name, strlen(name) - 1), i);
+    }
+    cr_assert_eq(ram_blocks_find(&blocks, "b", 1), -1);
+    cr_assert_eq(ram_blocks_find(&blocks, "b1\0", 3), -1);
+    cr_assert_eq(ram_blocks_find(&blocks, "", 0), -1);
+    ram_blocks_done(&blocks);
+}
+
+static void check_block_refused(const char *name, uint64_t length, const char *wrong)
+{
+    RamBlocks blocks;
+    g_autoptr(GError) error = NULL;
+
+    ram_blocks_init(&blocks);
+    cr_assert(ram_blocks_add(&blocks, &(RamBlock){.name = (char *)"a", .length = RAM_TOTAL_MAX - RAM_PAGE}, NULL));
+    cr_assert(ram_blocks_add(&blocks, &(RamBlock){.name = (char *)"b", .length = RAM_PAGE}, NULL));
+    cr_assert_not(ram_blocks_add(&blocks, &(RamBlock){.name = (char *)name, .length = length}, &error));
+    cr_assert_str_eq(error->message, wrong);
+    cr_assert_eq(blocks.list->len, 2);
+    ram_blocks_done(&blocks);
+}
+
+Test(ram, blocks_beyond_the_limits_are_refused)
+{
+    g_autofree char *long_name = g_strnfill(256, 'n');
+
+    check_block_refused("a", 0, "RAM block \"a\" is there twice");
+    check_block_refused(long_name, 0, "a RAM block's name has more than 255 octets");
+    check_block_refused(
+        "c", 1,
+        "RAM block \"c\" has 0x1 octets: together with 0x10000000000000 of others that is more than the "
+        "4 PiB that are allowed");
+    check_block_refused("c", UINT64_MAX,
+                        "RAM block \"c\" has 0xffffffffffffffff octets: together with 0x10000000000000 of others that "
+                        "is more than the 4 PiB that are allowed");
+}
+
 /* --- what is refused -------------------------------------------------------------------------------------------- */
 
 static void refused(void (*make)(ByteOut *), const char *wrong)
