@@ -43,7 +43,7 @@ static bool in_subsection_next(Visitor *v, const char *parent, VisitSubsection *
         return false;
     size_t len = p[1];
     p = chan_in_peek(q->in, 2 + len, &got);
-    if (got < 2 + len || memcmp(p + 2, parent, strlen(parent)) != 0)
+    if (got < 2 + len || memcmp(p + 2, parent, strlen(parent)) != 0 || !bytes_are_printable(p + 2, len))
         return false;
     memcpy(q->subsection, p + 2, len);
     q->subsection[len] = '\0';

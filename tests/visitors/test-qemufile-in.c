@@ -37,6 +37,10 @@ Test(qemufile_in, what_is_no_subsection_of_the_struct_is_left_for_others)
     cr_assert_not(is_subsection("05 03 64 65 76 00 00 00 01"));
     cr_assert_not(is_subsection("05 02 64 65 00 00 00 01"));
     cr_assert_not(is_subsection("05 00"));
+    /* no name at all: control characters, a NUL, not UTF-8 */
+    cr_assert_not(is_subsection("05 07 64 65 76 2f 1b 75 62 00 00 00 01"));
+    cr_assert_not(is_subsection("05 07 64 65 76 2f 00 75 62 00 00 00 01"));
+    cr_assert_not(is_subsection("05 07 64 65 76 2f ff 75 62 00 00 00 01"));
 }
 
 Test(qemufile_in, an_octet_of_data_that_looks_like_a_subsection_is_left_alone)
