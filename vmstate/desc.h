@@ -236,6 +236,8 @@ enum {
     VMS_DEPTH_MAX = 32,
     VMS_NAME_MAX = 255,
     VMS_FIELD_NAME_MAX = 1023,
+    VMS_PATH_MAX = 1023,      /* names of a field and of the structs that it is in */
+    VMS_VISITS_MAX = 1 << 18, /* of a section: each struct and each field in it, those of every element of an array */
 };
 
 static inline bool vms_is_array(const VMStateField *f)
@@ -259,7 +261,15 @@ const char *vms_field_label(const VMStateDescription *desc, const VMStateField *
 size_t vms_field_count(const VMStateDescription *desc);
 size_t vms_subsection_count(const VMStateDescription *desc);
 
-/* The field of that name (and index), or NULL; *position gets its number. */
+/* Its subsections, up to one without a description: for loops. */
+static inline const VMStateSubsection *vms_subsections(const VMStateDescription *desc)
+{
+    static const VMStateSubsection none[1] = {{.desc = NULL}};
+
+    return desc->subsections ? desc->subsections : none;
+}
+
+/* The field of that name (and index), or NULL; *position gets its number. Takes as long as there are fields. */
 const VMStateField *vms_field_find(const VMStateDescription *desc, const char *name, int index, size_t *position);
 
 /*

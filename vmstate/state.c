@@ -90,8 +90,8 @@ static void each_owned(const VMStateDescription *desc, void *state, const void *
                 each_owned(f->desc, member + i * f->size, source ? source + i * f->size : NULL, fn);
         }
     }
-    for (size_t i = 0; i < vms_subsection_count(desc); i++)
-        each_owned(desc->subsections[i].desc, state, from, fn);
+    for (const VMStateSubsection *sub = vms_subsections(desc); sub->desc; sub++)
+        each_owned(sub->desc, state, from, fn);
 }
 
 static void free_owned(const VMStateField *f, char *member, const char *from, size_t used)
@@ -174,8 +174,7 @@ bool vms_state_equal(const VMStateDescription *desc, const void *a, const void *
         if (present != vms_field_present(f, b, desc->version) || (present && !field_equal(f, a, b)))
             return false;
     }
-    for (size_t i = 0; i < vms_subsection_count(desc); i++) {
-        const VMStateSubsection *sub = &desc->subsections[i];
+    for (const VMStateSubsection *sub = vms_subsections(desc); sub->desc; sub++) {
         bool needed = vms_subsection_needed(sub, a);
         if (needed != vms_subsection_needed(sub, b) || (needed && !vms_state_equal(sub->desc, a, b)))
             return false;
@@ -206,8 +205,7 @@ size_t vms_state_wire_size(const VMStateDescription *desc, const void *state)
     for (const VMStateField *f = desc->fields; f->name; f++)
         if (vms_field_present(f, state, desc->version))
             size += vms_field_state_wire_size(f, state);
-    for (size_t i = 0; i < vms_subsection_count(desc); i++) {
-        const VMStateSubsection *sub = &desc->subsections[i];
+    for (const VMStateSubsection *sub = vms_subsections(desc); sub->desc; sub++) {
         if (vms_subsection_needed(sub, state))
             size += 2 + strlen(sub->desc->name) + 4 + vms_state_wire_size(sub->desc, state);
     }

@@ -507,7 +507,7 @@ bool stream_load(ChanIn *in, const StreamSource *source, StreamSink *sink, GErro
     l.ram = g_new(RamLoad, 1);
     ram_load_init(l.ram, in, sink, false);
     l.live = g_hash_table_new_full(NULL, NULL, NULL, free_slice);
-    l.seen = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+    l.seen = g_hash_table_new_full(bytes_hash_text, g_str_equal, g_free, NULL);
     l.scan = (StreamScan){.is_live = is_live, .data = &l};
 
     bool began = read_beginning(&l, &wrong);

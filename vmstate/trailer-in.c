@@ -1,8 +1,9 @@
 /*
  * trailer-in.c: makes descriptions of the JSON text at the end of a QEMU stream.
  *
- * jansson reads the text one device at a time, so that memory is bounded by the largest device and not by the text. It
- * keeps only the last of several members with one name; QEMU writes such for linked lists, which therefore stay octets.
+ * jansson reads the text one device at a time, so that memory is bounded by the largest device and not by the text; an
+ * empty object takes it 80 times the room that it has in the text, so they are counted before. It keeps only the last
+ * of several members with one name; QEMU writes such for linked lists, which therefore stay octets.
  */
 #include <jansson.h>
 #include <string.h>
@@ -11,7 +12,7 @@
 #include "vmstate/trailer-type.h"
 #include "vmstate/trailer.h"
 
-enum { DEVICE_TEXT_MAX = 16 << 20 };
+enum { DEVICE_TEXT_MAX = 4 << 20, DEVICE_VALUES_MAX = 1 << 17 /* objects and arrays */, PAGE_SIZE_TEXT_MAX = 64 };
 
 typedef struct Parse {
     Schema *schema;
@@ -161,6 +162,7 @@ static const VMStateDescription *read_struct(Parse *p, json_t *object, GError **
     const char *name = get_string(p, object, "vmsd_name", error);
     json_t *fields = json_object_get(object, "fields"), *subsections = json_object_get(object, "subsections"), *item;
     const VMStateDescription *desc = NULL;
+    GError *wrong = NULL;
     int64_t version;
     size_t i;
 
@@ -180,9 +182,12 @@ static const VMStateDescription *read_struct(Parse *p, json_t *object, GError **
         type_builder_subsection(b, sub, 0);
     }
     if (ok)
-        desc = type_builder_finish(b, error);
+        desc = type_builder_finish(b, &wrong);
     else
         type_builder_free(b);
+    if (wrong)
+        g_propagate_prefixed_error(error, wrong, "JSON description, device %s @0x%" G_GINT64_MODIFIER "x: ", p->device,
+                                   p->offset + p->pos);
     p->depth--;
     return desc;
 }
@@ -236,10 +241,32 @@ static bool take(Parse *p, const char *token)
     return true;
 }
 
-static json_t *take_value(Parse *p, GError **error)
+/* Where the object at `text` ends, or `len` if it does not; *values: how many objects and arrays are in it. */
+static size_t measure_object(const char *text, size_t len, size_t *values)
+{
+    size_t depth = 0;
+    bool quoted = false;
+
+    *values = 0;
+    for (size_t i = 0; i < len; i++) {
+        if (quoted && text[i] == '\\') {
+            i++;
+        } else if (text[i] == '"') {
+            quoted = !quoted;
+        } else if (!quoted && (text[i] == '{' || text[i] == '[')) {
+            ++*values;
+            depth++;
+        } else if (!quoted && (text[i] == '}' || text[i] == ']') && (depth == 0 || --depth == 0)) {
+            return i + 1;
+        }
+    }
+    return len;
+}
+
+/* The value that comes next; it must end within `window` octets. */
+static json_t *take_value(Parse *p, size_t window, GError **error)
 {
     json_error_t wrong;
-    size_t window = MIN(p->len - p->pos, DEVICE_TEXT_MAX);
     json_t *value = json_loadb(p->text + p->pos, window, JSON_DISABLE_EOF_CHECK | JSON_DECODE_ANY, &wrong);
 
     if (!value) {
@@ -250,6 +277,19 @@ static json_t *take_value(Parse *p, GError **error)
     return value;
 }
 
+static json_t *take_device(Parse *p, GError **error)
+{
+    size_t values;
+
+    skip_blanks(p);
+    size_t len = measure_object(p->text + p->pos, MIN(p->len - p->pos, DEVICE_TEXT_MAX + 1), &values);
+    if (len > DEVICE_TEXT_MAX)
+        return fail(p, error, "a device takes more than %d octets", DEVICE_TEXT_MAX);
+    if (values > DEVICE_VALUES_MAX)
+        return fail(p, error, "a device has %zu objects and arrays, at most %d are allowed", values, DEVICE_VALUES_MAX);
+    return take_value(p, len, error);
+}
+
 static bool read_devices(Parse *p, GError **error)
 {
     if (!take(p, "["))
@@ -258,7 +298,7 @@ static bool read_devices(Parse *p, GError **error)
         return true;
     do {
         size_t start = p->pos;
-        json_t *device = take_value(p, error);
+        json_t *device = take_device(p, error);
         size_t end = p->pos;
         p->pos = start; /* what is wrong is wrong with this device */
         bool ok = device && read_device(p, device, error);
@@ -276,7 +316,7 @@ static bool read_all(Parse *p, GError **error)
 
     if (!take(p, "{") || !take(p, "\"page_size\"") || !take(p, ":"))
         return fail(p, error, "it does not start with \"page_size\"");
-    page_size = take_value(p, error);
+    page_size = take_value(p, MIN(p->len - p->pos, PAGE_SIZE_TEXT_MAX), error);
     if (!page_size)
         return false;
     bool ok = json_integer_value(page_size) == 4096;

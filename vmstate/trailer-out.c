@@ -109,8 +109,7 @@ static void put_subsections(GString *s, const VMStateDescription *desc, const vo
 {
     bool first = true;
 
-    for (size_t i = 0; i < vms_subsection_count(desc); i++) {
-        const VMStateSubsection *sub = &desc->subsections[i];
+    for (const VMStateSubsection *sub = vms_subsections(desc); sub->desc; sub++) {
         if (!vms_subsection_needed(sub, state))
             continue;
         g_string_append(s, first ? ", \"subsections\": [{" : ", {");

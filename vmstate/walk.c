@@ -121,11 +121,10 @@ static void save_struct(Visitor *v, const VMStateDescription *desc, void *state)
         if (present)
             visit_field(NULL, v, desc, f, state, NULL);
     }
-    for (size_t i = 0; i < vms_subsection_count(desc) && !visit_failed(v); i++) {
-        const VMStateSubsection *sub = &desc->subsections[i];
+    for (const VMStateSubsection *sub = vms_subsections(desc); sub->desc && !visit_failed(v); sub++) {
         if (!vms_subsection_needed(sub, state))
             continue;
-        visit_subsection_start(v, (int)i, sub->desc->name, sub->desc->version);
+        visit_subsection_start(v, (int)(sub - desc->subsections), sub->desc->name, sub->desc->version);
         save_struct(v, sub->desc, state);
         visit_subsection_end(v);
     }
@@ -352,9 +351,9 @@ static void load_subsections(Walk *w, const VMStateDescription *desc, void *stat
     bool seen[VMS_SUBSECTIONS_MAX] = {false};
     VisitSubsection found;
 
-    for (size_t i = 0; i < vms_subsection_count(desc); i++)
-        if (desc->subsections[i].presence)
-            *((bool *)state + desc->subsections[i].presence - 1) = false;
+    for (const VMStateSubsection *sub = vms_subsections(desc); sub->desc; sub++)
+        if (sub->presence)
+            *((bool *)state + sub->presence - 1) = false;
     while (visit_subsection_next(w->v, desc->name, &found)) {
         int index = resolve_subsection(w->v, desc, stream, &found);
         if (visit_failed(w->v))

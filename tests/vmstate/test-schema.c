@@ -175,6 +175,42 @@ Test(schema, what_makes_no_sense_is_not_built)
     cr_assert_not_null(strstr(nobody, "thing.a"), "%s", nobody);
 }
 
+static VMStateField buffer(const char *name, size_t size, uint32_t flags)
+{
+    return (VMStateField){.name = name, .kind = VMS_BUFFER, .size = size, .count = 1, .flags = flags};
+}
+
+/* The octet that tells whether a field is there comes on top of a struct that is full. */
+Test(schema, a_struct_that_is_full_takes_no_more)
+{
+    VMStateField full[] = {buffer("a", VMS_STATE_MAX, 0), VMS_END};
+    VMStateField more[] = {buffer("a", VMS_STATE_MAX, 0), buffer("b", 1, 0), VMS_END};
+    VMStateField optional[] = {buffer("a", VMS_STATE_MAX, VMS_OPTIONAL), VMS_END};
+    VMStateField behind[] = {buffer("a", VMS_STATE_MAX, VMS_OPTIONAL), buffer("b", VMS_STATE_MAX, 0), VMS_END};
+    g_autoptr(Schema) schema = schema_new();
+    g_autofree char *of_more = refusal(more), *of_optional = refusal(optional), *of_behind = refusal(behind);
+
+    cr_assert_eq(build(schema, "thing", full)->size, VMS_STATE_MAX);
+    cr_assert_str_eq(of_more, "type thing.b: the struct is larger than 64 MiB");
+    cr_assert_str_eq(of_optional, "type thing: the struct is larger than 64 MiB");
+    cr_assert_str_eq(of_behind, "type thing.b: the struct is larger than 64 MiB");
+}
+
+Test(schema, the_first_integer_of_a_name_is_the_counter)
+{
+    VMStateField list = {.name = "list", .kind = VMS_SCALAR, .scalar = SCALAR_UINT8, .count = 3, .array = true};
+    VMStateField fields[] = {scalar("n", SCALAR_FLOAT64), scalar("n", SCALAR_UINT16), scalar("n", SCALAR_UINT8), list,
+                             VMS_END};
+    g_autoptr(Schema) schema = schema_new();
+
+    for (int i = 0; i < 3; i++)
+        fields[i].index = i + 1; /* elements of one name */
+    fields[3].counted_by = "n";
+    const VMStateDescription *desc = build(schema, "thing", fields);
+    cr_assert_eq(desc->fields[3].counter, 8);
+    cr_assert_eq(desc->fields[3].counter_scalar, SCALAR_UINT16);
+}
+
 Test(schema, a_section_that_comes_again_is_found_by_its_number)
 {
     g_autoptr(Schema) schema = schema_new();

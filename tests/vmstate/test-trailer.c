@@ -173,27 +173,136 @@ Test(trailer, structs_nested_without_end_are_refused)
     check_refused(device, "structs are nested");
 }
 
-/* A type that has 256 subsections of a type that has 256 subsections of ... would have more fields than atoms. */
-Test(trailer, subsections_that_multiply_are_refused)
+/* A device whose subsections have subsections that have subsections, 26 of each: they are counted at every level. */
+static char *multiplying_device(int number)
 {
     g_autofree char *inner = g_strdup(FIELD("v", "uint8", 1));
     g_autofree char *subs = g_strdup("");
 
     for (int level = 0; level < 3; level++) {
         GString *list = g_string_new(NULL);
-        for (int i = 0; i < 52; i++)
-            g_string_append_printf(list, "%s{\"vmsd_name\": \"d/%d\", \"version\": %d, \"fields\": [%s]%s}",
-                                   i ? ", " : "", i, level + 1, inner, subs);
+        for (int i = 0; i < 26; i++)
+            g_string_append_printf(list, "%s{\"vmsd_name\": \"d%d/%d\", \"version\": %d, \"fields\": [%s]%s}",
+                                   i ? ", " : "", number, i, level + 1, inner, subs);
         g_free(subs);
         subs = g_strdup_printf(", \"subsections\": [%s]", list->str);
         g_string_free(list, TRUE);
     }
-    g_autofree char *device = g_strdup_printf(
-        "{\"name\": \"d\", \"instance_id\": 0, \"vmsd_name\": \"d\", \"version\": 1, \"fields\": [%s]%s}", inner, subs);
+    return g_strdup_printf(
+        "{\"name\": \"d%d\", \"instance_id\": 0, \"vmsd_name\": \"d\", \"version\": 1, \"fields\": [%s]%s}", number,
+        inner, subs);
+}
+
+Test(trailer, subsections_that_multiply_are_refused)
+{
+    g_autoptr(GString) devices = g_string_new(NULL);
+
+    for (int i = 0; i < 4; i++) {
+        g_autofree char *device = multiplying_device(i);
+        g_string_append_printf(devices, "%s%s", i ? ", " : "", device);
+    }
     g_autoptr(GError) error = NULL;
-    g_autoptr(Schema) s = parse(device, &error);
-    cr_assert(!s && strstr(error->message, "more fields than the format allows"), "%s",
-              error ? error->message : "accepted");
+    g_autoptr(Schema) s = parse(devices->str, &error);
+    cr_assert(!s && strstr(error->message, "JSON description, device d3 @0x") &&
+                  strstr(error->message, "more fields than the format allows"),
+              "%s", error ? error->message : "accepted");
+}
+
+Test(trailer, a_device_of_too_many_octets_or_objects_is_refused_before_it_is_read)
+{
+    g_autofree char *blanks = g_strnfill(4 << 20, ' ');
+    g_autofree char *large = g_strdup_printf("{\"name\": %s}", blanks);
+    g_autoptr(GString) objects = g_string_new("{\"fields\": [");
+
+    for (int i = 0; i < (1 << 17) - 1; i++)
+        g_string_append(objects, "{},");
+    g_string_append(objects, "{}], \"brackets\": \"[[[\\\"{{{\"}");
+    check_refused(large, "JSON description @0x20: a device takes more than 4194304 octets");
+    check_refused(objects->str,
+                  "JSON description @0x20: a device has 131074 objects and arrays, at most 131072 are allowed");
+}
+
+Test(trailer, many_devices_may_have_more_of_both_together)
+{
+    g_autoptr(GString) devices = g_string_new(NULL);
+
+    for (int i = 0; i < 50000; i++)
+        g_string_append_printf(devices, "%s{\"name\": \"d%d\", \"instance_id\": 0, \"size\": 1, \"fields\": [{}, {}]}",
+                               i ? ", " : "", i);
+    g_autoptr(GError) error = NULL;
+    g_autoptr(Schema) s = parse(devices->str, &error);
+    cr_assert_not_null(s, "%s", error->message);
+    cr_assert_eq(schema_section_count(s), 50000);
+}
+
+/* --- limits of a walk -------------------------------------------------------------------------------------------- */
+
+#define EMPTY "{\"vmsd_name\": \"e\", \"version\": 1, \"fields\": []}"
+#define ARRAY_OF_EMPTY(count)                                                                                          \
+    "{\"name\": \"a\", \"array_len\": " #count ", \"type\": \"struct\", \"struct\": " EMPTY ", \"size\": 0}"
+
+Test(trailer, structs_without_octets_are_counted)
+{
+    g_autoptr(GError) error = NULL;
+    g_autoptr(Schema) s = parse(DEVICE(ARRAY_OF_EMPTY(262143)), &error);
+
+    cr_assert_not_null(s, "%s", error->message);
+    check_refused(DEVICE(ARRAY_OF_EMPTY(262144)),
+                  "type d.a: 262144 visits, together with 1 in front of it; at most 262144 are allowed");
+}
+
+/* 100 octets of description make another section of the same type. */
+Test(trailer, visits_and_octets_of_all_sections_are_counted_together)
+{
+    g_autoptr(GString) visits = g_string_new(DEVICE(ARRAY_OF_EMPTY(262143)));
+    g_autoptr(GString) octets = g_string_new(DEVICE(FIELD("b", "buffer", 67108864)));
+
+    for (int i = 1; i < 16; i++)
+        g_string_append(visits, ", " DEVICE(ARRAY_OF_EMPTY(262143)));
+    for (int i = 1; i < 4; i++)
+        g_string_append(octets, ", " DEVICE(FIELD("b", "buffer", 67108864)));
+    g_autoptr(Schema) all_visits = parse(visits->str, NULL);
+    g_autoptr(Schema) all_octets = parse(octets->str, NULL);
+    cr_assert(all_visits && all_octets);
+    g_string_append(visits, ", " DEVICE(FIELD("v", "uint8", 1)));
+    g_string_append(octets, ", " DEVICE(FIELD("v", "uint8", 1)));
+    check_refused(visits->str, "section d[0]: 4194306 visits of all sections, at most 4194304 are allowed");
+    check_refused(octets->str,
+                  "section d[0]: 268435457 octets of state of all sections, at most 268435456 are allowed");
+}
+
+Test(trailer, a_path_that_is_too_long_is_refused)
+{
+    g_autofree char *name = g_strnfill(600, 'n');
+    g_autofree char *device = g_strdup_printf(
+        "{\"name\": \"d\", \"instance_id\": 0, \"vmsd_name\": \"d\", \"version\": 1, \"fields\": [" FIELD(
+            "v", "uint8",
+            1) ", {\"name\": \"%s\", \"type\": \"struct\", \"struct\": {\"vmsd_name\": \"e\", \"version\": 1, "
+               "\"fields\": [{\"name\": \"%s\", \"type\": \"uint8\", \"size\": 1}]}, \"size\": 1}]}",
+        name, name);
+
+    check_refused(device, "a path of 1201 octets, at most 1023 are allowed");
+}
+
+/* Names are looked up by their beginnings, however many there are. */
+Test(trailer, numbers_are_dropped_among_many_names)
+{
+    g_autoptr(GString) fields = g_string_new(FIELD("x", "uint8", 1) ", " FIELD("x[0]", "uint8", 1));
+
+    for (int i = 0; i < 20000; i++)
+        g_string_append_printf(fields, ", {\"name\": \"a%d[0]\", \"type\": \"uint8\", \"size\": 1}", i);
+    for (int i = 0; i < 20000; i++)
+        g_string_append_printf(fields, ", {\"name\": \"b[0][%d]\", \"type\": \"uint8\", \"size\": 1}", i);
+    g_autofree char *device = g_strdup_printf(
+        "{\"name\": \"d\", \"instance_id\": 0, \"vmsd_name\": \"d\", \"version\": 1, \"fields\": [%s]}", fields->str);
+    g_autoptr(Schema) s = parse(device, NULL);
+    const VMStateDescription *d = only_device(s);
+    cr_assert_str_eq(vms_field_label(d, &d->fields[1]), "x[0]");
+    for (int i = 0; i < 20000; i++) {
+        g_autofree char *alone = g_strdup_printf("a%d", i), *one_of_many = g_strdup_printf("b[0][%d]", i);
+        cr_assert_str_eq(vms_field_label(d, &d->fields[2 + i]), alone);
+        cr_assert_str_eq(vms_field_label(d, &d->fields[20002 + i]), one_of_many);
+    }
 }
 
 /* --- finding ---------------------------------------------------------------------------------------------------- */
