@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+#include "visitors/bytes.h"
+
 static bool is_octets(const VMStateField *f)
 {
     return f->kind == VMS_BUFFER || (f->kind == VMS_SCALAR && f->scalar == SCALAR_UINT8 && vms_is_array(f));
@@ -157,9 +159,35 @@ VmsMatch vms_match_field(const VMStateField *to, const VMStateField *from, char 
 
 /* --- structs ---------------------------------------------------------------------------------------------------- */
 
+static guint hash_field(const void *field)
+{
+    const VMStateField *f = field;
+
+    return bytes_hash_text(f->name) ^ (guint)f->index;
+}
+
+static gboolean same_name(const void *a, const void *b)
+{
+    const VMStateField *x = a, *y = b;
+
+    return x->index == y->index && strcmp(x->name, y->name) == 0;
+}
+
+/* The fields of a struct by name and index; the first where several pads have one name. */
+static GHashTable *index_fields(const VMStateDescription *desc)
+{
+    GHashTable *fields = g_hash_table_new(hash_field, same_name);
+
+    for (const VMStateField *f = desc->fields; f->name; f++)
+        if (!g_hash_table_contains(fields, f))
+            g_hash_table_add(fields, (void *)f);
+    return fields;
+}
+
 VmsPlan *vms_plan_new(const VMStateDescription *to, const VMStateDescription *from)
 {
     VmsPlan *plan = g_new0(VmsPlan, 1);
+    g_autoptr(GHashTable) fields = NULL;
     size_t n = vms_field_count(to);
 
     plan->to = to;
@@ -171,12 +199,16 @@ VmsPlan *vms_plan_new(const VMStateDescription *to, const VMStateDescription *fr
         const VMStateField *f = &to->fields[i];
         size_t position = guess;
         /* mostly the order is the same, and no search is needed */
-        bool same = guess < plan->wanted_count && !plan->wanted[guess] && from->fields[guess].index == f->index &&
-                    strcmp(from->fields[guess].name, f->name) == 0;
-        if (!same && (!vms_field_find(from, f->name, f->index, &position) || plan->wanted[position])) {
-            plan->from_of[i] = VMS_NO_FIELD;
-            guess--;
-            continue;
+        if (guess >= plan->wanted_count || plan->wanted[guess] || !same_name(&from->fields[guess], f)) {
+            if (!fields)
+                fields = index_fields(from);
+            const VMStateField *found = g_hash_table_lookup(fields, f);
+            position = found ? (size_t)(found - from->fields) : 0;
+            if (!found || plan->wanted[position]) {
+                plan->from_of[i] = VMS_NO_FIELD;
+                guess--;
+                continue;
+            }
         }
         plan->from_of[i] = (int)position;
         plan->wanted[position] = true;
@@ -206,8 +238,8 @@ bool vms_may_be_skipped(const VMStateField *from)
 
 int vms_subsection_find(const VMStateDescription *desc, const char *name)
 {
-    for (size_t i = 0; i < vms_subsection_count(desc); i++)
-        if (strcmp(desc->subsections[i].desc->name, name) == 0)
-            return (int)i;
+    for (const VMStateSubsection *sub = vms_subsections(desc); sub->desc; sub++)
+        if (strcmp(sub->desc->name, name) == 0)
+            return (int)(sub - desc->subsections);
     return VMS_NO_FIELD;
 }

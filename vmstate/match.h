@@ -36,6 +36,7 @@ typedef struct VmsPlan {
 
 VmsPlan *vms_plan_new(const VMStateDescription *to, const VMStateDescription *from);
 void vms_plan_free(VmsPlan *plan);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(VmsPlan, vms_plan_free)
 
 /* May a stream lack this field of the destination? version: of the stream's struct. */
 bool vms_may_be_missing(const VMStateField *to, int version);

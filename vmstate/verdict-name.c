@@ -99,19 +99,16 @@ static void judge_field(Judge *j, const char *path, const VMStateField *to, cons
     }
 }
 
-/* A field that only one side has at this place: does the other have one like it, by another name? */
-static const char *namesake(const VMStateField *f, const VMStateDescription *other, const VMStateDescription *own,
-                            size_t position)
+/* A field that the stream does not have: has it one like it at the same place, by another name? */
+static const char *namesake(const VmsPlan *plan, size_t position)
 {
     g_autofree char *why = NULL;
 
-    if (position >= vms_field_count(other))
+    if (position >= plan->wanted_count || plan->wanted[position])
         return NULL;
-    const VMStateField *candidate = &other->fields[position];
-    if (vms_field_find(own, candidate->name, candidate->index, NULL) ||
-        vms_match_field(f, candidate, &why) != VMS_MATCH_IDENTICAL)
-        return NULL;
-    return candidate->name;
+    const VMStateField *candidate = &plan->from->fields[position];
+    VmsMatch match = vms_match_field(&plan->to->fields[position], candidate, &why);
+    return match == VMS_MATCH_IDENTICAL ? candidate->name : NULL;
 }
 
 static void judge_missing(Judge *j, const char *path, const VmsPlan *plan, size_t position, int version)
@@ -125,7 +122,7 @@ static void judge_missing(Judge *j, const char *path, const VmsPlan *plan, size_
                      "the stream does not have this %s; it keeps its reset value", what);
         return;
     }
-    const char *other = namesake(f, plan->from, plan->to, position);
+    const char *other = namesake(plan, position);
     verdict_find(j, VERDICT_INCOMPATIBLE, "missing", field,
                  "the destination needs this %s, the stream does not have it%s%s%s", what,
                  other ? " (was it called " : "", other ? other : "", other ? "?)" : "");
@@ -166,8 +163,7 @@ static void judge_order(Judge *j, const char *path, const VmsPlan *plan)
 static void judge_subsections(Judge *j, const char *path, const VMStateDescription *to, const VMStateDescription *from,
                               const GPtrArray *states)
 {
-    for (size_t i = 0; i < vms_subsection_count(from); i++) {
-        const VMStateSubsection *sub = &from->subsections[i];
+    for (const VMStateSubsection *sub = vms_subsections(from); sub->desc; sub++) {
         g_autoptr(GPtrArray) with = verdict_states_with(sub, states);
         g_autofree char *inner = g_strdup_printf("%s.%s", path, sub->desc->name);
         int k = vms_subsection_find(to, sub->desc->name);

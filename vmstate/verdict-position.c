@@ -21,9 +21,9 @@ static bool same_name(const VMStateField *a, const VMStateField *b)
     return a->index == b->index && strcmp(a->name, b->name) == 0;
 }
 
-/* Two fields at the same place. False: what is behind them is misread, too. */
-static bool judge_pair(Judge *j, const char *path, const VMStateDescription *to_desc, const VMStateField *to,
-                       const VMStateDescription *from_desc, const VMStateField *from)
+/* Two fields at the same place; moved: one of them is elsewhere on the other side. False: what is behind them is
+ * misread, too. */
+static bool judge_pair(Judge *j, const char *path, const VMStateField *to, const VMStateField *from, bool moved)
 {
     g_autofree char *a = vms_field_describe(from);
     g_autofree char *b = vms_field_describe(to);
@@ -42,8 +42,6 @@ static bool judge_pair(Judge *j, const char *path, const VMStateDescription *to_
         return false;
     }
     if (!same_name(to, from) && to->kind != VMS_UNUSED && from->kind != VMS_UNUSED) {
-        bool moved = vms_field_find(from_desc, to->name, to->index, NULL) ||
-                     vms_field_find(to_desc, from->name, from->index, NULL);
         verdict_find(j, moved ? VERDICT_INCOMPATIBLE : VERDICT_CONVERTIBLE, moved ? "reordered" : "renamed", path,
                      moved ? "the stream has %s here: one would be misread as the other" : "the stream calls it %s",
                      from->name);
@@ -63,11 +61,12 @@ static void judge_fields(Judge *j, const char *path, const VMStateDescription *t
                          const GPtrArray *states)
 {
     size_t n = vms_field_count(to), m = vms_field_count(from);
+    g_autoptr(VmsPlan) plan = vms_plan_new(to, from);
 
     for (size_t i = 0; i < MIN(n, m); i++) {
         const VMStateField *f = &to->fields[i], *g = &from->fields[i];
         g_autofree char *field = verdict_join(path, to, f);
-        if (!judge_pair(j, field, to, f, from, g))
+        if (!judge_pair(j, field, f, g, plan->from_of[i] != VMS_NO_FIELD || plan->wanted[i]))
             return;
         if (f->kind == VMS_STRUCT) {
             g_autoptr(GPtrArray) inner = verdict_inner_states(g, states, from->version);
@@ -92,8 +91,7 @@ void verdict_by_position(Judge *j, const char *path, const VMStateDescription *t
     if (to == from && !states)
         return;
     judge_fields(j, path, to, from, states);
-    for (size_t i = 0; i < vms_subsection_count(from); i++) {
-        const VMStateSubsection *sub = &from->subsections[i];
+    for (const VMStateSubsection *sub = vms_subsections(from); sub->desc; sub++) {
         g_autoptr(GPtrArray) with = verdict_states_with(sub, states);
         g_autofree char *inner = g_strdup_printf("%s.%s", path, sub->desc->name);
         int k = vms_subsection_find(to, sub->desc->name);

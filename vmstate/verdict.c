@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "visitors/bytes.h"
 #include "vmstate/match.h"
 #include "vmstate/state.h"
 #include "vmstate/verdict-impl.h"
@@ -25,17 +26,23 @@ static void free_finding(void *data)
 
 void verdict_find(Judge *j, VerdictLevel level, const char *kind, const char *path, const char *format, ...)
 {
-    VerdictFinding *f = g_new0(VerdictFinding, 1);
+    Verdict *v = j->verdict;
     va_list ap;
 
+    v->level = MAX(v->level, level);
+    if (v->findings->len == VERDICT_FINDINGS_MAX) {
+        v->unlisted++;
+        v->unlisted_level = MAX(v->unlisted_level, level);
+        return;
+    }
+    VerdictFinding *f = g_new0(VerdictFinding, 1);
     va_start(ap, format);
     f->level = level;
     f->kind = kind;
     f->path = g_strdup(path);
     f->text = g_strdup_vprintf(format, ap);
     va_end(ap);
-    g_ptr_array_add(j->verdict->findings, f);
-    j->verdict->level = MAX(j->verdict->level, level);
+    g_ptr_array_add(v->findings, f);
 }
 
 char *verdict_join(const char *path, const VMStateDescription *desc, const VMStateField *f)
@@ -86,8 +93,8 @@ GPtrArray *verdict_inner_states(const VMStateField *from, const GPtrArray *state
 void verdict_missing_subsections(Judge *j, const char *path, const VMStateDescription *to,
                                  const VMStateDescription *from, const GPtrArray *states)
 {
-    for (size_t i = 0; i < vms_subsection_count(to); i++) {
-        const char *name = to->subsections[i].desc->name;
+    for (const VMStateSubsection *sub = vms_subsections(to); sub->desc; sub++) {
+        const char *name = sub->desc->name;
         int k = vms_subsection_find(from, name);
         g_autoptr(GPtrArray) with = k != VMS_NO_FIELD ? verdict_states_with(&from->subsections[k], states) : NULL;
         g_autofree char *inner = g_strdup_printf("%s.%s", path, name);
@@ -104,46 +111,81 @@ static char *title_of(const VerdictSection *s)
     return s->instance ? g_strdup_printf("%s[%u]", s->name, s->instance) : g_strdup(s->name);
 }
 
-/* Some old machines have two devices that do not tell their sections apart: `a` is the nth of its kind on its side. */
-static unsigned count_before(const VerdictSide *side, const VerdictSection *a)
-{
-    unsigned n = 0;
+/* The sections of a side. */
+typedef struct SideIndex {
+    const VerdictSide *side;
+    GPtrArray *keys;       /* of each section: what tells it from the others */
+    GHashTable *by_key;    /* key -> section, as are these: */
+    GHashTable *by_device; /* "virtio-blk" of "0000:00:02.0/virtio-blk": the first of them */
+    GHashTable *by_place;  /* "0000:00:02.0" */
+} SideIndex;
 
-    for (const VerdictSection *s = side->sections; s < a; s++)
-        n += s->instance == a->instance && strcmp(s->name, a->name) == 0;
-    return n;
+static void index_name(SideIndex *index, const VerdictSection *s)
+{
+    const char *slash = strrchr(s->name, '/');
+
+    if (!slash)
+        return;
+    char *place = g_strndup(s->name, (size_t)(slash - s->name));
+    if (g_hash_table_contains(index->by_place, place))
+        g_free(place);
+    else
+        g_hash_table_insert(index->by_place, place, (void *)s);
+    if (!g_hash_table_contains(index->by_device, slash + 1))
+        g_hash_table_insert(index->by_device, (void *)(slash + 1), (void *)s);
 }
 
-/* The section of `side` that is the same as `like`, which is one of `own`. */
-static const VerdictSection *find_section(const VerdictSide *side, const VerdictSide *own, const VerdictSection *like)
+/* Some old machines have two devices that do not tell their sections apart: then the order does. */
+static void index_init(SideIndex *index, const VerdictSide *side)
 {
-    unsigned nth = count_before(own, like);
+    g_autoptr(GHashTable) counts = g_hash_table_new_full(bytes_hash_text, g_str_equal, g_free, NULL);
 
+    index->side = side;
+    index->keys = g_ptr_array_new_with_free_func(g_free);
+    index->by_key = g_hash_table_new(bytes_hash_text, g_str_equal);
+    index->by_device = g_hash_table_new(bytes_hash_text, g_str_equal);
+    index->by_place = g_hash_table_new_full(bytes_hash_text, g_str_equal, g_free, NULL);
     for (size_t i = 0; i < side->section_count; i++) {
         const VerdictSection *s = &side->sections[i];
-        if (s->instance == like->instance && strcmp(s->name, like->name) == 0 && nth-- == 0)
-            return s;
+        char *title = g_strdup_printf("%u/%s", s->instance, s->name);
+        unsigned before = GPOINTER_TO_UINT(g_hash_table_lookup(counts, title));
+        char *key = g_strdup_printf("%u/%s", before, title);
+        g_ptr_array_add(index->keys, key);
+        g_hash_table_insert(index->by_key, key, (void *)s);
+        g_hash_table_replace(counts, title, GUINT_TO_POINTER(before + 1));
+        index_name(index, s);
     }
-    return NULL;
+}
+
+static void index_done(SideIndex *index)
+{
+    g_hash_table_unref(index->by_key);
+    g_hash_table_unref(index->by_device);
+    g_hash_table_unref(index->by_place);
+    g_ptr_array_unref(index->keys);
+}
+
+/* The section of a side that is the same as number i of the other. */
+static const VerdictSection *find_section(const SideIndex *index, const SideIndex *other, size_t i)
+{
+    return g_hash_table_lookup(index->by_key, g_ptr_array_index(other->keys, i));
 }
 
 /* What the destination has of the same kind in another place: "virtio-blk" for "0000:00:02.0/virtio-blk", or in the
- * same place. */
-static char *hint(const VerdictSide *to, const VerdictSection *from)
+ * same place; the first of them. */
+static char *hint(const SideIndex *to, const VerdictSection *from)
 {
     const char *slash = strrchr(from->name, '/');
 
-    for (size_t i = 0; slash && i < to->section_count; i++) {
-        const VerdictSection *s = &to->sections[i];
-        const char *other = strrchr(s->name, '/');
-        if (!other)
-            continue;
-        if (strcmp(other, slash) == 0)
-            return g_strdup_printf(" (it has a %s at %.*s)", slash + 1, (int)(other - s->name), s->name);
-        if (other - s->name == slash - from->name && strncmp(s->name, from->name, (size_t)(slash - from->name)) == 0)
-            return g_strdup_printf(" (it has a %s at %.*s)", other + 1, (int)(other - s->name), s->name);
-    }
-    return g_strdup("");
+    if (!slash)
+        return g_strdup("");
+    g_autofree char *place = g_strndup(from->name, (size_t)(slash - from->name));
+    const VerdictSection *like = g_hash_table_lookup(to->by_device, slash + 1);
+    const VerdictSection *there = g_hash_table_lookup(to->by_place, place);
+    if (like && (!there || like <= there))
+        return g_strdup_printf(" (it has a %s at %.*s)", slash + 1, (int)(strrchr(like->name, '/') - like->name),
+                               like->name);
+    return there ? g_strdup_printf(" (it has a %s at %s)", strrchr(there->name, '/') + 1, place) : g_strdup("");
 }
 
 static void judge_section(Judge *j, const VerdictSection *to, const VerdictSection *from)
@@ -173,10 +215,10 @@ static bool is_configuration(const VerdictSection *s)
     return strcmp(s->name, "configuration") == 0;
 }
 
-static void judge_sections(Judge *j, const VerdictSide *to, const VerdictSide *from)
+static void judge_indexed(Judge *j, const SideIndex *to, const SideIndex *from)
 {
-    for (size_t i = 0; i < from->section_count; i++) {
-        const VerdictSection *s = &from->sections[i], *there = find_section(to, from, s);
+    for (size_t i = 0; i < from->side->section_count; i++) {
+        const VerdictSection *s = &from->side->sections[i], *there = find_section(to, from, i);
         g_autofree char *title = title_of(s);
         if (is_configuration(s))
             continue;
@@ -188,12 +230,24 @@ static void judge_sections(Judge *j, const VerdictSide *to, const VerdictSide *f
                          "the stream has this section, the destination does not%s", elsewhere);
         }
     }
-    for (size_t i = 0; i < to->section_count; i++) {
-        g_autofree char *title = title_of(&to->sections[i]);
-        if (!find_section(from, to, &to->sections[i]) && !is_configuration(&to->sections[i]))
+    for (size_t i = 0; i < to->side->section_count; i++) {
+        const VerdictSection *s = &to->side->sections[i];
+        g_autofree char *title = title_of(s);
+        if (!find_section(from, to, i) && !is_configuration(s))
             verdict_find(j, VERDICT_CONVERTIBLE, "defaulted", title,
                          "the stream does not have this section; the device keeps its reset state");
     }
+}
+
+static void judge_sections(Judge *j, const VerdictSide *to, const VerdictSide *from)
+{
+    SideIndex to_index, from_index;
+
+    index_init(&to_index, to);
+    index_init(&from_index, from);
+    judge_indexed(j, &to_index, &from_index);
+    index_done(&to_index);
+    index_done(&from_index);
 }
 
 /* --- the machine ------------------------------------------------------------------------------------------------ */

@@ -27,9 +27,13 @@ typedef struct VerdictFinding {
     char *text;
 } VerdictFinding;
 
+enum { VERDICT_FINDINGS_MAX = 65536 };
+
 typedef struct Verdict {
-    VerdictLevel level;  /* the worst of the findings */
+    VerdictLevel level;  /* the worst of the findings, and of those beyond the limit */
     GPtrArray *findings; /* of VerdictFinding */
+    size_t unlisted;     /* how many are beyond the limit */
+    VerdictLevel unlisted_level;
 } Verdict;
 
 /* One side. All is borrowed. */

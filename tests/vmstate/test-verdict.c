@@ -50,6 +50,38 @@ Test(verdict, a_device_in_another_slot_is_told_of)
                      "the stream has this section, the destination does not (it has a e1000 at 0000:00:03.0)");
 }
 
+Test(verdict, of_several_devices_like_one_the_first_is_told_of)
+{
+    VerdictSection here = {.name = "a/x", .version = 1, .desc = &small_state};
+    VerdictSection there[] = {{.name = "plain", .version = 1, .desc = &small_state},
+                              {.name = "b/x", .version = 1, .desc = &small_state},
+                              {.name = "a/y", .version = 1, .desc = &small_state},
+                              {.name = "c/x", .version = 1, .desc = &small_state}};
+    g_autoptr(Verdict) device_first = judge_sections(there, 4, &here, 1);
+    g_autoptr(Verdict) place_first = judge_sections(there + 2, 2, &here, 1);
+
+    cr_assert_str_eq(finding(device_first, 0)->text,
+                     "the stream has this section, the destination does not (it has a x at b)");
+    cr_assert_str_eq(finding(place_first, 0)->text,
+                     "the stream has this section, the destination does not (it has a y at a)");
+}
+
+Test(verdict, findings_beyond_the_limit_count_but_are_not_listed)
+{
+    enum { SECTIONS = 40000 };
+    g_autofree VerdictSection *from = g_new0(VerdictSection, SECTIONS), *to = g_new0(VerdictSection, SECTIONS);
+
+    for (unsigned i = 0; i < SECTIONS; i++) {
+        from[i] = (VerdictSection){.name = "from", .instance = i, .version = 1, .desc = &small_state};
+        to[i] = (VerdictSection){.name = "to", .instance = i, .version = 1, .desc = &small_state};
+    }
+    g_autoptr(Verdict) v = judge_sections(to, SECTIONS, from, SECTIONS);
+    cr_assert_eq(v->level, VERDICT_INCOMPATIBLE);
+    cr_assert_eq(v->findings->len, VERDICT_FINDINGS_MAX);
+    cr_assert_eq(v->unlisted, 2 * SECTIONS - VERDICT_FINDINGS_MAX);
+    cr_assert_eq(v->unlisted_level, VERDICT_CONVERTIBLE);
+}
+
 Test(verdict, versions_of_sections)
 {
     VMStateDescription desc = small_state;

@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "tools/common/cli.h"
+#include "tools/common/glob.h"
 #include "tools/common/model.h"
 #include "visitors/json-write.h"
 
@@ -36,7 +37,7 @@ static const char more[] =
 static bool is_ignored(const VerdictFinding *f)
 {
     for (char **glob = opt.ignore; glob && *glob; glob++)
-        if (g_pattern_match_simple(*glob, f->path))
+        if (glob_fits(*glob, f->path))
             return true;
     return false;
 }
@@ -44,20 +45,19 @@ static bool is_ignored(const VerdictFinding *f)
 /* Takes out what the user does not want to hear of; the verdict follows from the rest. */
 static unsigned drop_ignored(Verdict *v)
 {
-    unsigned dropped = 0;
+    guint all = v->findings->len, kept = 0;
 
-    v->level = VERDICT_IDENTICAL;
-    for (guint i = 0; i < v->findings->len;) {
-        const VerdictFinding *f = g_ptr_array_index(v->findings, i);
-        if (is_ignored(f)) {
-            g_ptr_array_remove_index(v->findings, i);
-            dropped++;
-        } else {
-            v->level = MAX(v->level, f->level);
-            i++;
-        }
+    v->level = v->unlisted_level;
+    for (guint i = 0; i < all; i++) {
+        VerdictFinding *f = g_ptr_array_index(v->findings, i);
+        if (is_ignored(f))
+            continue;
+        v->level = MAX(v->level, f->level);
+        v->findings->pdata[i] = v->findings->pdata[kept];
+        v->findings->pdata[kept++] = f;
     }
-    return dropped;
+    g_ptr_array_set_size(v->findings, (gint)kept);
+    return all - kept;
 }
 
 static unsigned count_of(const Verdict *v, VerdictLevel level)
@@ -93,6 +93,8 @@ static void put_pretty(ChanOut *out, const Model *a, const Model *b, const Verdi
                            count_of(v, VERDICT_INCOMPATIBLE), count_of(v, VERDICT_CONVERTIBLE));
     if (dropped)
         g_string_append_printf(s, ", %u ignored", dropped);
+    if (v->unlisted)
+        g_string_append_printf(s, ", %zu not listed", v->unlisted);
     g_string_append(s, ")\n");
     chan_out_put(out, s->str, s->len);
 }
@@ -107,6 +109,8 @@ static void put_json(ChanOut *out, const Model *a, const Model *b, const Verdict
     json_string(json, "loader", opt.loader ? opt.loader : "name");
     json_string(json, "verdict", verdict_level_name(v->level));
     json_uint(json, "ignored", dropped);
+    if (v->unlisted)
+        json_uint(json, "unlisted", v->unlisted);
     json_array_start(json, "findings");
     for (guint i = 0; i < v->findings->len; i++) {
         const VerdictFinding *f = g_ptr_array_index(v->findings, i);
