@@ -1,4 +1,4 @@
-/* leaf-out.c: saves to a list of where each value is. */
+/* leaf-out.c: saves to a callback that is told where each value is. */
 #include "visitors/leaf-out.h"
 
 #include <string.h>
@@ -7,44 +7,48 @@
 
 typedef struct LeafOut {
     Visitor v;
-    GArray *leaves;
+    LeafFn *fn;
+    void *data;
 } LeafOut;
 
-static void append(Visitor *v, const char *name, Leaf leaf)
+static void tell(Visitor *v, const char *name, Leaf leaf)
 {
-    leaf.path = visit_path(v, name);
-    g_array_append_val(((LeafOut *)v)->leaves, leaf);
+    const LeafOut *l = (const LeafOut *)v;
+    g_autofree char *path = visit_path(v, name);
+
+    leaf.path = path;
+    l->fn(l->data, &leaf);
 }
 
 static void leaf_scalar(Visitor *v, const char *name, Scalar scalar, void *value)
 {
-    append(v, name, (Leaf){.kind = LEAF_SCALARS, .scalar = scalar, .data = value, .count = 1});
+    tell(v, name, (Leaf){.kind = LEAF_SCALARS, .scalar = scalar, .data = value, .count = 1});
 }
 
 static void leaf_array(Visitor *v, const char *name, Scalar scalar, void *values, size_t count)
 {
-    append(v, name, (Leaf){.kind = LEAF_SCALARS, .scalar = scalar, .array = true, .data = values, .count = count});
+    tell(v, name, (Leaf){.kind = LEAF_SCALARS, .scalar = scalar, .array = true, .data = values, .count = count});
 }
 
 static void leaf_buffer(Visitor *v, const char *name, void *data, size_t len)
 {
-    append(v, name, (Leaf){.kind = LEAF_SCALARS, .scalar = SCALAR_UINT8, .array = true, .data = data, .count = len});
+    tell(v, name, (Leaf){.kind = LEAF_SCALARS, .scalar = SCALAR_UINT8, .array = true, .data = data, .count = len});
 }
 
 static void leaf_octets(Visitor *v, const char *name, const char *type, void *data, size_t len)
 {
     (void)type;
-    append(v, name, (Leaf){.kind = LEAF_OCTETS, .data = data, .count = len});
+    tell(v, name, (Leaf){.kind = LEAF_OCTETS, .data = data, .count = len});
 }
 
 static void leaf_bitmap(Visitor *v, const char *name, uint64_t *words, size_t bits)
 {
-    append(v, name, (Leaf){.kind = LEAF_BITMAP, .data = words, .count = bits});
+    tell(v, name, (Leaf){.kind = LEAF_BITMAP, .data = words, .count = bits});
 }
 
 static void leaf_string(Visitor *v, const char *name, char **text)
 {
-    append(v, name, (Leaf){.kind = LEAF_STRING, .data = *text, .count = *text ? strlen(*text) : 0});
+    tell(v, name, (Leaf){.kind = LEAF_STRING, .data = *text, .count = *text ? strlen(*text) : 0});
 }
 
 static void leaf_free(Visitor *v)
@@ -63,24 +67,12 @@ static const VisitorOps ops = {
     .free = leaf_free,
 };
 
-Visitor *leaf_out_new(GArray *leaves)
+Visitor *leaf_out_new(LeafFn *fn, void *data)
 {
     LeafOut *l = g_new0(LeafOut, 1);
 
     visitor_init(&l->v, &ops, NULL);
-    l->leaves = leaves;
+    l->fn = fn;
+    l->data = data;
     return &l->v;
-}
-
-static void clear_leaf(void *leaf)
-{
-    g_free(((Leaf *)leaf)->path);
-}
-
-GArray *leaf_array_new(void)
-{
-    GArray *leaves = g_array_new(FALSE, FALSE, sizeof(Leaf));
-
-    g_array_set_clear_func(leaves, clear_leaf);
-    return leaves;
 }

@@ -1,5 +1,5 @@
 /*
- * leaf-out.h: saves to a list of where each value is, so that two states can be compared value by value.
+ * leaf-out.h: saves to a callback that is told where each value is, so that two states can be compared value by value.
  */
 #ifndef VISITORS_LEAF_OUT_H
 #define VISITORS_LEAF_OUT_H
@@ -9,7 +9,7 @@
 typedef enum LeafKind { LEAF_SCALARS, LEAF_OCTETS, LEAF_BITMAP, LEAF_STRING } LeafKind;
 
 typedef struct Leaf {
-    char *path; /* short form, without the root */
+    const char *path; /* short form, without the root; borrowed for the call */
     LeafKind kind;
     Scalar scalar;    /* of LEAF_SCALARS */
     bool array;       /* of them, be it one */
@@ -17,10 +17,8 @@ typedef struct Leaf {
     size_t count;     /* scalars, octets, bits */
 } Leaf;
 
-/* An array of Leaf that owns the paths. */
-GArray *leaf_array_new(void);
+typedef void LeafFn(void *data, const Leaf *leaf);
 
-/* Appends to such an array, borrowed. */
-Visitor *leaf_out_new(GArray *leaves);
+Visitor *leaf_out_new(LeafFn *fn, void *data);
 
 #endif

@@ -42,6 +42,13 @@ int64_t visit_offset(const Visitor *v)
     return v->ops->offset ? v->ops->offset(v) : -1;
 }
 
+static void append_name(GString *path, const char *name)
+{
+    if (path->len)
+        g_string_append_c(path, '.');
+    g_string_append(path, name);
+}
+
 char *visit_path(const Visitor *v, const char *name)
 {
     GString *path = g_string_new(v->root ? v->root : "");
@@ -49,12 +56,12 @@ char *visit_path(const Visitor *v, const char *name)
     for (unsigned i = 0; i < v->depth; i++) {
         const VisitFrame *f = &v->frames[i];
         if (f->name)
-            g_string_append_printf(path, "%s%s", path->len ? "." : "", f->name);
+            append_name(path, f->name);
         else if (i > 0)
             g_string_append_printf(path, "[%zu]", f->index);
     }
     if (name)
-        g_string_append_printf(path, "%s%s", path->len ? "." : "", name);
+        append_name(path, name);
     return g_string_free(path, FALSE);
 }
 

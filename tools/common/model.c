@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "tools/common/fan.h"
+#include "tools/common/glob.h"
 #include "vmstate/match.h"
 #include "vmstate/state.h"
 #include "vmstate/stream-load.h"
@@ -65,15 +66,14 @@ static bool is_shared(const VMStateDescription *desc, const void *state)
     return false;
 }
 
-static unsigned count_like(const Model *m, const StreamSection *s)
+static char *make_key(Model *m, const StreamSection *s)
 {
-    unsigned n = 0;
+    char *title = g_strdup_printf("%u/%s", s->instance, s->name);
+    unsigned before = GPOINTER_TO_UINT(g_hash_table_lookup(m->counts, title));
+    char *key = g_strdup_printf("%u/%s", before, title);
 
-    for (guint i = 0; i < m->sections->len; i++) {
-        const ModelSection *other = g_ptr_array_index(m->sections, i);
-        n += other->instance == s->instance && strcmp(other->name, s->name) == 0;
-    }
-    return n;
+    g_hash_table_replace(m->counts, title, GUINT_TO_POINTER(before + 1));
+    return key;
 }
 
 static bool model_section(StreamSink *sink, const StreamSection *s, GError **error)
@@ -85,7 +85,7 @@ static bool model_section(StreamSink *sink, const StreamSection *s, GError **err
     if (s->cut)
         return true;
     copy = g_new0(ModelSection, 1);
-    copy->nth = count_like(m, s);
+    copy->key = make_key(m, s);
     copy->name = g_strdup(s->name);
     copy->instance = s->instance;
     copy->version = s->version;
@@ -101,6 +101,7 @@ static bool model_section(StreamSink *sink, const StreamSection *s, GError **err
         copy->octets = g_memdup2(s->octets, MAX(s->len, 1));
     }
     g_ptr_array_add(m->sections, copy);
+    g_hash_table_insert(m->by_key, copy->key, copy);
     return true;
 }
 
@@ -129,6 +130,7 @@ static void free_section(void *data)
         vms_state_free(s->desc, s->state);
     g_free(s->octets);
     g_free(s->name);
+    g_free(s->key);
     g_free(s);
 }
 
@@ -140,6 +142,8 @@ Model *model_load(const char *path, const Schema *borrowed, StreamSink *also, GE
 
     m->sink.ops = &ops;
     m->sections = g_ptr_array_new_with_free_func(free_section);
+    m->by_key = g_hash_table_new(bytes_hash_text, g_str_equal);
+    m->counts = g_hash_table_new_full(bytes_hash_text, g_str_equal, g_free, NULL);
     ram_blocks_init(&m->blocks);
     if (!input)
         return NULL;
@@ -155,6 +159,8 @@ void model_free(Model *m)
 {
     if (!m)
         return;
+    g_hash_table_unref(m->by_key);
+    g_hash_table_unref(m->counts);
     g_ptr_array_unref(m->sections);
     ram_blocks_done(&m->blocks);
     schema_unref(m->schema);
@@ -170,18 +176,12 @@ bool stream_section_fits(const char *glob, const char *name, uint32_t instance)
     g_autofree char *title = stream_section_title(name, instance);
     const char *slash = strrchr(name, '/');
 
-    return g_pattern_match_simple(glob, title) || g_pattern_match_simple(glob, name) ||
-           (slash && g_pattern_match_simple(glob, slash + 1));
+    return glob_fits(glob, title) || glob_fits(glob, name) || (slash && glob_fits(glob, slash + 1));
 }
 
 const ModelSection *model_find(const Model *m, const ModelSection *like)
 {
-    for (guint i = 0; i < m->sections->len; i++) {
-        const ModelSection *s = g_ptr_array_index(m->sections, i);
-        if (s->instance == like->instance && s->nth == like->nth && strcmp(s->name, like->name) == 0)
-            return s;
-    }
-    return NULL;
+    return g_hash_table_lookup(m->by_key, like->key);
 }
 
 VerdictSide model_side(const Model *m, VerdictSection **sections)

@@ -11,7 +11,7 @@
 typedef struct ModelSection {
     char *name;
     uint32_t instance;
-    unsigned nth; /* of that name and instance, from 0 */
+    char *key; /* what tells it from the others: name, instance, and how many have come before that have both */
     int version;
     const VMStateDescription *desc; /* NULL: not described */
     void *state;
@@ -30,6 +30,8 @@ typedef struct Model {
     bool shared; /* capability x-ignore-shared */
     Schema *schema;
     GPtrArray *sections; /* of ModelSection */
+    GHashTable *by_key;  /* key -> one of them */
+    GHashTable *counts;  /* "instance/name" -> how many */
     RamBlocks blocks;
 } Model;
 

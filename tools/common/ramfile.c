@@ -14,10 +14,13 @@
 #include <unistd.h>
 
 #include "tools/common/input.h"
+#include "tools/common/page-set.h"
 #include "vmstate/channel-load.h"
 #include "vmstate/multifd.h"
 
 enum { IOV_MAX_HERE = 256 };
+
+#define NO_RANGE G_MAXUINT32
 
 struct RamFile {
     StreamSink sink;
@@ -28,9 +31,10 @@ struct RamFile {
     RamBlocks blocks; /* by name, over all channels */
     GArray *numbers;  /* of the channel that is read: its block number -> ours */
     GArray *ranges;
-    GPtrArray *came;     /* for each range a bit for each page that has come */
-    GPtrArray *channels; /* of RamChannel */
-    bool in_ram;         /* the slice that is open is of RAM */
+    GArray *first_range, *next_range; /* of each block; after each range, of the same block. NO_RANGE: none */
+    PageSet *came;                    /* pages of the file */
+    GPtrArray *channels;              /* of RamChannel */
+    bool in_ram;                      /* the slice that is open is of RAM */
     bool main_done;
 };
 
@@ -90,28 +94,20 @@ static uint64_t pages_of(const PhysRange *r)
     return (r->length + RAM_PAGE - 1) / RAM_PAGE;
 }
 
-static void mark(RamFile *f, const PhysRange *r, uint64_t page, uint64_t count)
-{
-    uint8_t *bits = g_ptr_array_index(f->came, (guint)(r - (const PhysRange *)(void *)f->ranges->data));
-
-    for (; count--; page++)
-        bits[page / 8] |= (uint8_t)(1u << page % 8);
-}
-
 uint64_t ramfile_missing(const RamFile *f, uint64_t *total, uint64_t *first)
 {
-    uint64_t missing = 0;
+    uint64_t lowest = G_MAXUINT64;
 
     *total = 0;
     for (guint i = 0; f->ranges && i < f->ranges->len; i++) {
         const PhysRange *r = &g_array_index(f->ranges, PhysRange, i);
-        const uint8_t *bits = g_ptr_array_index(f->came, i);
+        uint64_t page = r->file / RAM_PAGE, missing = page_set_first_missing(f->came, page);
         *total += pages_of(r);
-        for (uint64_t page = 0; page < pages_of(r); page++)
-            if (!(bits[page / 8] >> page % 8 & 1) && missing++ == 0)
-                *first = r->file + page * RAM_PAGE;
+        if (missing - page < pages_of(r))
+            lowest = MIN(lowest, missing);
     }
-    return missing;
+    *first = lowest * RAM_PAGE;
+    return *total - page_set_count(f->came);
 }
 
 /* --- pages ------------------------------------------------------------------------------------------------------ */
@@ -120,10 +116,11 @@ uint64_t ramfile_missing(const RamFile *f, uint64_t *total, uint64_t *first)
 static const PhysRange *range_of(const RamFile *f, uint32_t block, uint64_t page)
 {
     uint64_t offset = page * RAM_PAGE;
+    guint i = block < f->first_range->len ? g_array_index(f->first_range, guint, block) : NO_RANGE;
 
-    for (guint i = 0; f->ranges && i < f->ranges->len; i++) {
+    for (; i != NO_RANGE; i = g_array_index(f->next_range, guint, i)) {
         const PhysRange *r = &g_array_index(f->ranges, PhysRange, i);
-        if (r->block == block && offset >= r->start && offset - r->start < r->length)
+        if (offset >= r->start && offset - r->start < r->length)
             return r;
     }
     return NULL;
@@ -175,7 +172,7 @@ static bool put_run(RamFile *f, uint32_t block, uint64_t first, uint64_t count, 
         while (i + n < count && !pages[i + n] == !pages[i] && offset + n * RAM_PAGE - r->start < r->length)
             n++;
         uint64_t at = r->file + (offset - r->start);
-        mark(f, r, (offset - r->start) / RAM_PAGE, n);
+        page_set_add(f->came, at / RAM_PAGE, n);
         if (!(pages[i] ? write_pages(f, pages + i, n, at, error) : clear_pages(f, n, at, error)))
             return false;
         i += n;
@@ -206,7 +203,7 @@ static bool file_piece(StreamSink *sink, const RamPiece *piece, GError **error)
     if (!r)
         return true;
     uint64_t at = r->file + piece->page * RAM_PAGE - r->start;
-    mark(f, r, piece->page - r->start / RAM_PAGE, 1);
+    page_set_add(f->came, at / RAM_PAGE, 1);
     if (pread(f->fd, page, RAM_PAGE, (off_t)at) != RAM_PAGE)
         return fail_io(error, "reading");
     if (!ram_piece_apply(piece, page, error)) {
@@ -226,10 +223,13 @@ static bool make_map(RamFile *f, GError **error)
     f->ranges = f->map(&f->blocks, f->machine, f->map_data, error);
     if (!f->ranges)
         return false;
+    for (guint i = 0, none = NO_RANGE; i < f->blocks.list->len; i++)
+        g_array_append_val(f->first_range, none);
     for (guint i = 0; i < f->ranges->len; i++) {
         const PhysRange *r = &g_array_index(f->ranges, PhysRange, i);
         end = MAX(end, r->file + pages_of(r) * RAM_PAGE);
-        g_ptr_array_add(f->came, g_malloc0(pages_of(r) / 8 + 1));
+        g_array_append_val(f->next_range, g_array_index(f->first_range, guint, r->block));
+        g_array_index(f->first_range, guint, r->block) = i;
     }
     return ftruncate(f->fd, (off_t)end) == 0 || fail_io(error, "sizing");
 }
@@ -364,15 +364,17 @@ bool ramfile_finish(RamFile *f, GError **error)
  */
 static bool discard(RamFile *f, uint32_t block, uint64_t first, uint64_t count, GError **error)
 {
-    for (uint64_t page = first; page - first < count; page++) {
-        const PhysRange *r = range_of(f, block, page);
-        if (!r)
-            continue;
-        uint64_t number = page - r->start / RAM_PAGE;
-        uint8_t *bits = g_ptr_array_index(f->came, (guint)(r - (const PhysRange *)(void *)f->ranges->data));
-        bits[number / 8] &= (uint8_t) ~(1u << number % 8);
-        if (!clear_pages(f, 1, r->file + number * RAM_PAGE, error))
-            return false;
+    guint i = block < f->first_range->len ? g_array_index(f->first_range, guint, block) : NO_RANGE;
+
+    for (; i != NO_RANGE; i = g_array_index(f->next_range, guint, i)) {
+        const PhysRange *r = &g_array_index(f->ranges, PhysRange, i);
+        uint64_t start = r->start / RAM_PAGE, file = r->file / RAM_PAGE, page, n;
+        uint64_t from = MAX(first, start), to = MIN(first + count, start + pages_of(r));
+        while (from < to && page_set_take(f->came, file + (from - start), file + (to - start), &page, &n)) {
+            if (!clear_pages(f, n, page * RAM_PAGE, error))
+                return false;
+            from = page + n - file + start;
+        }
     }
     return true;
 }
@@ -429,7 +431,9 @@ RamFile *ramfile_new(int fd, RamFileMap *map, void *data)
     f->map_data = data;
     ram_blocks_init(&f->blocks);
     f->numbers = g_array_new(FALSE, FALSE, sizeof(uint32_t));
-    f->came = g_ptr_array_new_with_free_func(g_free);
+    f->first_range = g_array_new(FALSE, FALSE, sizeof(guint));
+    f->next_range = g_array_new(FALSE, FALSE, sizeof(guint));
+    f->came = page_set_new();
     f->channels = g_ptr_array_new_with_free_func(free_channel);
     return f;
 }
@@ -440,7 +444,9 @@ void ramfile_free(RamFile *f)
         return;
     g_ptr_array_unref(f->channels);
     g_array_unref(f->numbers);
-    g_ptr_array_unref(f->came);
+    page_set_free(f->came);
+    g_array_unref(f->first_range);
+    g_array_unref(f->next_range);
     g_clear_pointer(&f->ranges, g_array_unref);
     ram_blocks_done(&f->blocks);
     g_free(f->machine);

@@ -16,16 +16,6 @@ typedef struct Compare {
     void *data;
 } Compare;
 
-static GArray *leaves_of(const ModelSection *s)
-{
-    GArray *leaves = leaf_array_new();
-    g_autoptr(Visitor) v = leaf_out_new(leaves);
-
-    vmstate_save(v, s->desc, s->state);
-    visit_finish(v, NULL);
-    return leaves;
-}
-
 /* --- words ------------------------------------------------------------------------------------------------------ */
 
 static char *show_scalar(Scalar scalar, const void *p)
@@ -155,37 +145,95 @@ static void compare_leaves(const Compare *c, const Leaf *a, const Leaf *b)
     }
 }
 
-static GHashTable *index_by_path(const GArray *leaves)
-{
-    GHashTable *by_path = g_hash_table_new(g_str_hash, g_str_equal);
+/* --- a state by its paths --------------------------------------------------------------------------------------- */
 
-    for (guint i = 0; i < leaves->len; i++)
-        g_hash_table_insert(by_path, g_array_index(leaves, Leaf, i).path, &g_array_index(leaves, Leaf, i));
-    return by_path;
+/*
+ * A value, and the hash of its path. The paths of a large state would take far more room than the state itself; that
+ * two of 200,000 paths have one hash of 64 bits happens once in a billion times.
+ */
+typedef struct Place {
+    gint64 path;
+    Leaf leaf; /* without its path */
+    bool in_a;
+} Place;
+
+/* The values of B. */
+typedef struct Places {
+    const Compare *compare;
+    GArray *all;         /* of Place */
+    GHashTable *by_path; /* of them */
+    guint only_b;        /* how many have not been found in A */
+} Places;
+
+static gint64 path_hash(const Leaf *leaf)
+{
+    return (gint64)bytes_hash(leaf->path, strlen(leaf->path));
+}
+
+static Place *find_place(const Places *p, const Leaf *leaf)
+{
+    gint64 path = path_hash(leaf);
+
+    return g_hash_table_lookup(p->by_path, &path);
+}
+
+static void add_place(void *data, const Leaf *leaf)
+{
+    Place place = {.path = path_hash(leaf), .leaf = *leaf};
+
+    place.leaf.path = NULL;
+    g_array_append_val(((Places *)data)->all, place);
+}
+
+static void compare_with_b(void *data, const Leaf *leaf)
+{
+    Places *p = data;
+    Place *place = find_place(p, leaf);
+    g_autofree char *shown = place ? NULL : show_leaf(leaf);
+
+    if (!place) {
+        tell(p->compare, DIFF_ONLY_A, leaf->path, shown, NULL);
+        return;
+    }
+    p->only_b -= !place->in_a;
+    place->in_a = true;
+    compare_leaves(p->compare, leaf, &place->leaf);
+}
+
+static void tell_if_only_b(void *data, const Leaf *leaf)
+{
+    const Places *p = data;
+
+    if (find_place(p, leaf)->in_a)
+        return;
+    g_autofree char *shown = show_leaf(leaf);
+    tell(p->compare, DIFF_ONLY_B, leaf->path, NULL, shown);
+}
+
+/* Calls fn for each value. */
+static void each_leaf(const ModelSection *s, LeafFn *fn, void *data)
+{
+    g_autoptr(Visitor) v = leaf_out_new(fn, data);
+
+    vmstate_save(v, s->desc, s->state);
+    visit_finish(v, NULL);
 }
 
 static void compare_described(const Compare *c, const ModelSection *a, const ModelSection *b)
 {
-    g_autoptr(GArray) la = leaves_of(a);
-    g_autoptr(GArray) lb = leaves_of(b);
-    g_autoptr(GHashTable) in_a = index_by_path(la);
-    g_autoptr(GHashTable) in_b = index_by_path(lb);
+    Places p = {.compare = c};
 
-    for (guint i = 0; i < la->len; i++) {
-        const Leaf *leaf = &g_array_index(la, Leaf, i), *other = g_hash_table_lookup(in_b, leaf->path);
-        g_autofree char *shown = other ? NULL : show_leaf(leaf);
-        if (other)
-            compare_leaves(c, leaf, other);
-        else
-            tell(c, DIFF_ONLY_A, leaf->path, shown, NULL);
-    }
-    for (guint i = 0; i < lb->len; i++) {
-        const Leaf *leaf = &g_array_index(lb, Leaf, i);
-        if (g_hash_table_contains(in_a, leaf->path))
-            continue;
-        g_autofree char *shown = show_leaf(leaf);
-        tell(c, DIFF_ONLY_B, leaf->path, NULL, shown);
-    }
+    p.all = g_array_new(FALSE, FALSE, sizeof(Place));
+    p.by_path = g_hash_table_new(g_int64_hash, g_int64_equal);
+    each_leaf(b, add_place, &p);
+    for (guint i = 0; i < p.all->len; i++)
+        g_hash_table_add(p.by_path, &g_array_index(p.all, Place, i));
+    p.only_b = g_hash_table_size(p.by_path);
+    each_leaf(a, compare_with_b, &p);
+    if (p.only_b)
+        each_leaf(b, tell_if_only_b, &p);
+    g_hash_table_unref(p.by_path);
+    g_array_unref(p.all);
 }
 
 void compare_states(const char *title, const ModelSection *a, const ModelSection *b, DiffFn *fn, void *data)

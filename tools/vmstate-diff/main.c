@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "tools/common/cli.h"
+#include "tools/common/glob.h"
 #include "tools/common/ramfile.h"
 #include "tools/vmstate-diff/compare.h"
 #include "visitors/json-write.h"
@@ -51,7 +52,7 @@ typedef struct Report {
 static bool fits_any(char **globs, const char *path)
 {
     for (; globs && *globs; globs++)
-        if (g_pattern_match_simple(*globs, path))
+        if (glob_fits(*globs, path))
             return true;
     return false;
 }
@@ -164,6 +165,7 @@ static void compare_blocks(const RamBlocks *a, const RamBlocks *b, Report *r)
 typedef struct RamCopy {
     int fd;
     RamFile *file;
+    uint8_t *chunk; /* RAM_CHUNK pages of it */
 } RamCopy;
 
 static bool ram_copy_open(RamCopy *copy, GError **error)
@@ -175,12 +177,14 @@ static bool ram_copy_open(RamCopy *copy, GError **error)
         return false;
     g_unlink(name);
     copy->file = ramfile_new(copy->fd, ramfile_map_all, NULL);
+    copy->chunk = g_malloc(RAM_CHUNK * RAM_PAGE);
     return true;
 }
 
 static void ram_copy_close(RamCopy *copy)
 {
     ramfile_free(copy->file);
+    g_free(copy->chunk);
     if (copy->fd >= 0)
         close(copy->fd);
 }
@@ -197,22 +201,26 @@ static void tell_pages(Report *r, const char *block, uint64_t from, uint64_t to)
     tell(r, DIFF_CHANGED, path, what, "other content");
 }
 
+/* ramfile_map_all makes one range for each block. */
 static const PhysRange *range_of(const RamFile *f, const char *name)
 {
     int block = ram_blocks_find(ramfile_blocks(f), name, strlen(name));
     const GArray *ranges = ramfile_ranges(f);
 
-    for (guint i = 0; ranges && i < ranges->len; i++)
-        if ((int)g_array_index(ranges, PhysRange, i).block == block)
-            return &g_array_index(ranges, PhysRange, i);
-    return NULL;
+    return ranges && block >= 0 && (guint)block < ranges->len ? &g_array_index(ranges, PhysRange, block) : NULL;
+}
+
+/* From `page` of a range on, the first that is no hole; the end, if there is none. */
+static uint64_t next_content(const RamCopy *copy, const PhysRange *r, uint64_t page)
+{
+    off_t at = lseek(copy->fd, (off_t)(r->file + page * RAM_PAGE), SEEK_DATA);
+
+    return at < 0 ? r->length / RAM_PAGE + 1 : ((uint64_t)at - r->file) / RAM_PAGE;
 }
 
 static bool compare_block(const RamCopy *a, const RamCopy *b, const RamBlock *block, Report *r, GError **error)
 {
     const PhysRange *x = range_of(a->file, block->name), *y = range_of(b->file, block->name);
-    g_autofree uint8_t *p = g_malloc0(RAM_CHUNK * RAM_PAGE);
-    g_autofree uint8_t *q = g_malloc0(RAM_CHUNK * RAM_PAGE);
     uint64_t pages = (block->length + RAM_PAGE - 1) / RAM_PAGE, from = 0, differing = 0;
     unsigned told = 0;
     bool open = false;
@@ -222,12 +230,19 @@ static bool compare_block(const RamCopy *a, const RamCopy *b, const RamBlock *bl
     for (uint64_t page = 0; page < pages; page++) {
         size_t at = page % RAM_CHUNK;
         size_t len = (size_t)MIN(RAM_CHUNK, pages - page) * RAM_PAGE;
-        if (at == 0 && (pread(a->fd, p, len, (off_t)(x->file + page * RAM_PAGE)) < 0 ||
-                        pread(b->fd, q, len, (off_t)(y->file + page * RAM_PAGE)) < 0)) {
+        if (at == 0 && !open) {
+            uint64_t content = MIN(next_content(a, x, page), next_content(b, y, page));
+            if (content >= page + RAM_CHUNK) { /* both are holes up to there */
+                page = content / RAM_CHUNK * RAM_CHUNK - 1;
+                continue;
+            }
+        }
+        if (at == 0 && (pread(a->fd, a->chunk, len, (off_t)(x->file + page * RAM_PAGE)) < 0 ||
+                        pread(b->fd, b->chunk, len, (off_t)(y->file + page * RAM_PAGE)) < 0)) {
             g_set_error(error, FERRY_ERROR, FERRY_ERROR_IO, "reading a temporary file failed");
             return false;
         }
-        bool differs = memcmp(p + at * RAM_PAGE, q + at * RAM_PAGE, RAM_PAGE) != 0;
+        bool differs = memcmp(a->chunk + at * RAM_PAGE, b->chunk + at * RAM_PAGE, RAM_PAGE) != 0;
         differing += differs;
         if (differs && !open)
             from = page;
