@@ -161,15 +161,18 @@ tsan:
 # --- the other ways to hold it against something ------------------------------------------------------------------
 
 FUZZERS := $(FUZZ_SRC:%.c=build/fuzz/%)
+FUZZ_SUPPORT := $(call obj,$(wildcard tests/fuzz/support/*.c))
 FUZZ_SECONDS ?= 60
-build/fuzz/tests/fuzz/%: tests/fuzz/%.c build/fuzz/libferry.a
-	$(Q)clang -I. $(filter -D% -std%,$(ALL_CFLAGS)) $(PKG_CFLAGS) -O1 -g -fsanitize=fuzzer,address,undefined \
-	    -fno-sanitize-recover=all -o $@ $< $(wildcard tests/fuzz/support/*.c) build/fuzz/libferry.a $(PKG_LIBS)
-build/fuzz/libferry.a: force
-	@$(MAKE) --no-print-directory CC=clang CONFIG=fuzz build/fuzz/lib
-.PHONY: build/fuzz/lib fuzz
-build/fuzz/lib: $(LIB)
-fuzz: $(FUZZERS)
+ifeq ($(CONFIG),fuzz)
+$(FUZZERS): $(B)/%: $(B)/%.o $(FUZZ_SUPPORT) $(LIB)
+	$(call say,LD,$@)
+	$(Q)$(CC) $(ALL_LDFLAGS) -fsanitize=fuzzer -o $@ $^ $(PKG_LIBS)
+.PHONY: fuzzers
+fuzzers: $(FUZZERS)
+endif
+.PHONY: fuzz
+fuzz: all
+	@$(MAKE) --no-print-directory CC=clang CONFIG=fuzz fuzzers
 	@tests/fuzz/run-fuzzers $(FUZZ_SECONDS) $(FUZZERS)
 
 MUTATE := $(MUTATE_SRC:%.c=$(B)/%)
