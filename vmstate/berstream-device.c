@@ -8,6 +8,21 @@
 #include "vmstate/state.h"
 #include "vmstate/walk.h"
 
+/* A section of zeros costs next to nothing on the wire, so none may come again and again. */
+static bool take_turn(BerLoad *l, BerCursor *c, uint64_t number)
+{
+    guint had = l->seen->len;
+
+    if (had <= number) {
+        g_byte_array_set_size(l->seen, (guint)schema_section_count(l->schema));
+        memset(l->seen->data + had, 0, l->seen->len - had);
+    }
+    if (l->seen->data[number])
+        return ber_cursor_fail(c, "section number %" G_GUINT64_FORMAT " comes twice", number);
+    l->seen->data[number] = true;
+    return true;
+}
+
 /* The members in front of the body. */
 static bool take_head(BerLoad *l, BerCursor *c, StreamSection *s, GError **error)
 {
@@ -20,6 +35,8 @@ static bool take_head(BerLoad *l, BerCursor *c, StreamSection *s, GError **error
     if (number >= schema_section_count(l->schema))
         return ber_cursor_fail(c, "section number %" G_GUINT64_FORMAT ", the schema has %zu", number,
                                schema_section_count(l->schema));
+    if (!take_turn(l, c, number))
+        return false;
     if (!ber_cursor_optional_number(c, 2, G_MAXINT32, &version, &versioned))
         return false;
     const SchemaSection *listed = schema_section(l->schema, number);

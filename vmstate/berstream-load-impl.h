@@ -20,6 +20,7 @@ typedef struct BerLoad {
     Schema *schema;
     SchemaReader *schema_reader;
     uint64_t next_section; /* the one that should come next, for messages */
+    GByteArray *seen;      /* of each section of the schema: has it come? */
     RamBlocks blocks;
     GHashTable *live; /* section id -> StreamSlice of its START */
     char *slice;      /* name of the slice that is open, NULL: none */

@@ -413,12 +413,14 @@ static void load_init(BerLoad *l, ChanIn *in, StreamSink *sink)
     l->schema_reader = schema_reader_new(l->schema);
     ram_blocks_init(&l->blocks);
     l->live = g_hash_table_new_full(NULL, NULL, NULL, free_slice);
+    l->seen = g_byte_array_new();
     l->zstd = ZSTD_createDCtx();
 }
 
 static void load_done(BerLoad *l)
 {
     ZSTD_freeDCtx(l->zstd);
+    g_byte_array_unref(l->seen);
     g_hash_table_unref(l->live);
     ram_blocks_done(&l->blocks);
     schema_reader_free(l->schema_reader);

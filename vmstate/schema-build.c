@@ -225,7 +225,7 @@ static bool resolve_counter(const TypeBuilder *b, GHashTable *counters, VMStateF
     return true;
 }
 
-/* Counts the visits that a walk makes for a field, and how long paths get. */
+/* Counts the visits that a walk makes for a field, its octets of pads, and how long paths get. */
 static bool count_field(const TypeBuilder *b, SchemaType *t, const VMStateField *f, GError **error)
 {
     const SchemaType *inner = f->kind == VMS_STRUCT ? schema_type(f->desc) : NULL;
@@ -239,6 +239,7 @@ static bool count_field(const TypeBuilder *b, SchemaType *t, const VMStateField 
     if (path > VMS_PATH_MAX)
         return refuse(error, b, f->name, "a path of %zu octets, at most %d are allowed", path, VMS_PATH_MAX);
     t->visits += visits;
+    t->pads += inner ? f->count * inner->pads : f->kind == VMS_UNUSED ? f->count * f->size : 0;
     t->path = MAX(t->path, path);
     return true;
 }

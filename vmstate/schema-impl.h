@@ -12,6 +12,7 @@ typedef struct SchemaType {
     bool aligned;                     /* there is a pointer in it */
     size_t subsection_fields;         /* in all subsections, theirs included */
     size_t visits;                    /* a walk makes at most, see VMS_VISITS_MAX */
+    size_t pads;                      /* octets of pads */
     size_t path;                      /* octets of the longest path of a field in it */
 } SchemaType;
 
@@ -25,7 +26,7 @@ struct Schema {
     GHashTable *types;    /* GBytes that say all -> description */
     GHashTable *built;    /* of the descriptions that were built here */
     size_t fields_total;
-    size_t visits, octets; /* of all sections: visits a walk makes, octets of state */
+    size_t visits, pads, octets; /* of all sections: visits a walk makes, octets of pads, octets of state */
 };
 
 static inline const SchemaType *schema_type(const VMStateDescription *desc)

@@ -1,7 +1,7 @@
 /* schema.c: the sections of a stream, and who owns their descriptions. */
 #include "vmstate/schema-impl.h"
 
-enum { SECTIONS_MAX = 65536, VISITS_TOTAL_MAX = 1 << 22, STATE_TOTAL_MAX = 256 << 20 };
+enum { SECTIONS_MAX = 65536, VISITS_TOTAL_MAX = 1 << 22, PADS_TOTAL_MAX = 1 << 18, STATE_TOTAL_MAX = 256 << 20 };
 
 Schema *schema_new(void)
 {
@@ -94,9 +94,12 @@ static bool count_section(Schema *s, const SchemaSection *section, GError **erro
         return true;
     if (t->visits > VISITS_TOTAL_MAX - s->visits)
         return refuse(error, section, "visits", s->visits + t->visits, VISITS_TOTAL_MAX);
+    if (t->pads > PADS_TOTAL_MAX - s->pads)
+        return refuse(error, section, "octets of pads", s->pads + t->pads, PADS_TOTAL_MAX);
     if (t->desc.size > STATE_TOTAL_MAX - s->octets)
         return refuse(error, section, "octets of state", s->octets + t->desc.size, STATE_TOTAL_MAX);
     s->visits += t->visits;
+    s->pads += t->pads;
     s->octets += t->desc.size;
     return true;
 }

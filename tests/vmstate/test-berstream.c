@@ -410,6 +410,19 @@ Test(berstream, content_outside_its_bounds_is_refused_though_the_check_is_right)
     check_changed(BERSTREAM_HEADER, 2, 1, "X", 1, "the format is \"Xmstate-ber\", not \"vmstate-ber\"");
 }
 
+Test(berstream, a_section_that_comes_twice_is_refused)
+{
+    GArray *records = make_records("h5-microvm.mig");
+    guint i = berrecords_find(records, APPLICATION, BERSTREAM_SECTION, 0);
+    BerRecordOctets *first = berrecords_get(records, i);
+    ByteOut members = first->members; /* stays where it is */
+    ByteOut *again = berrecords_insert(records, i + 3, APPLICATION, BERSTREAM_SECTION);
+
+    byte_out_put(again, members.data, members.len);
+    g_autofree char *message = message_of(records);
+    cr_assert_not_null(strstr(message, "section number 0 comes twice"), "%s", message);
+}
+
 Test(berstream, ram_outside_a_slice_of_ram_is_refused)
 {
     GArray *records = make_records("g08-xbzrle.mig");

@@ -271,6 +271,23 @@ Test(trailer, visits_and_octets_of_all_sections_are_counted_together)
                   "section d[0]: 268435457 octets of state of all sections, at most 268435456 are allowed");
 }
 
+/* Zeros that cost nothing in BER: pads of structs, of arrays, and of more sections of the same type. */
+Test(trailer, octets_of_pads_are_counted_together)
+{
+    const char *array =
+        DEVICE("{\"name\": \"unused\", \"array_len\": 256, \"type\": \"unused_buffer\", \"size\": 256}");
+    const char *in_structs =
+        DEVICE("{\"name\": \"a\", \"array_len\": 4096, \"type\": \"struct\", \"struct\": {\"vmsd_name\": \"e\", "
+               "\"version\": 1, \"fields\": [" FIELD("unused", "unused_buffer", 16) "]}, \"size\": 16}");
+    g_autofree char *most = g_strjoin(", ", array, in_structs, array, in_structs, NULL);
+    g_autofree char *more = g_strjoin(", ", most, DEVICE(FIELD("unused", "unused_buffer", 1)), NULL);
+    g_autoptr(GError) error = NULL;
+    g_autoptr(Schema) s = parse(most, &error);
+
+    cr_assert_not_null(s, "%s", error->message);
+    check_refused(more, "section d[0]: 262145 octets of pads of all sections, at most 262144 are allowed");
+}
+
 Test(trailer, a_path_that_is_too_long_is_refused)
 {
     g_autofree char *name = g_strnfill(600, 'n');
