@@ -306,7 +306,7 @@ static bool save_residue(StreamSink *sink, bool cut, const uint8_t *data, size_t
     (void)error;
     bersave_flush_pieces(s);
     for (size_t done = 0; done < len || (cut && done == 0); done += RESIDUE_PIECE)
-        put_residue(s, place, data + done, MIN(len - done, RESIDUE_PIECE));
+        put_residue(s, place, len ? data + done : NULL, MIN(len - done, RESIDUE_PIECE));
     return true;
 }
 

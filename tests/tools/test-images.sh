@@ -115,6 +115,26 @@ not_a_file() {
         untouched "$TMP/x" "$dump" --ram="$TMP/x" --ram-blocks=none $xbzrle && has 'no RAM block .none.$' "$TMP/err" &&
         untouched "$TMP/x" "$dump" --ram="$TMP/x" traces/g05-multifd-none.chan1.xz
 }
+# blocks FILE COUNT SIZE: a stream with so many blocks, of which one page each comes
+blocks() {
+    "$python" - "$@" <<'py'
+import struct, sys
+path, count, size = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
+u32, u64 = struct.Struct(">I").pack, struct.Struct(">Q").pack
+names = [b"\5m%04d" % i for i in range(count)]
+blocks = b"".join(n + u64(size) for n in names)
+pages = b"".join(u64(2) + n + b"\0" for n in names)
+with open(path, "wb") as f:
+    f.write(b"QEVM" + u32(3) + b"\7" + u32(13) + b"pc-i440fx-7.2" + b"\1" + u32(2) + b"\3ram" + u32(0) + u32(4) + u64(count * size | 4))
+    f.write(blocks + pages + u64(16) + b"\x7e" + u32(2) + b"\0")
+py
+}
+hostile_blocks() {
+    blocks "$TMP/many" 5000 4096 && untouched "$TMP/x" "$dump" --ram="$TMP/x" "$TMP/many" &&
+        has 'several RAM blocks may be guest memory .m0000, .*, m0015 and 4984 more.: --ram-blocks=NAME' "$TMP/err" &&
+        blocks "$TMP/large" 1 4503599627370496 && untouched "$TMP/x" "$dump" --ram="$TMP/x" "$TMP/large" &&
+        has 'the memory image cannot have 4503600701112320 octets: .' "$TMP/err"
+}
 
 # --- core -----------------------------------------------------------------------------------------------------------
 
@@ -197,6 +217,7 @@ case_ 'without pages that never came there is no image, but with --partial' page
 case_ 'channels of preempt and recovery make a postcopy image whole' postcopy
 case_ 'of a cut stream there is no image, but with --partial one with the pages up to the cut' cut_stream
 case_ 'other channels, and cut ones, are refused, and no image is left' wrong_channels
+case_ 'what guest memory is of thousands of blocks is asked in one line, and what no file can hold is told' hostile_blocks
 case_ 'the image must be a regular file, and what cannot be made is told' not_a_file
 if command -v gdb >/dev/null; then
     case_ 'gdb finds every register in its place' gdb_registers

@@ -54,6 +54,8 @@ static bool looks_like_ram(const char *name)
     return !strchr(name, '/') && !g_str_has_suffix(name, ".rom");
 }
 
+enum { NAMES_TOLD = 16 };
+
 /* The numbers of the blocks of RAM, in order of address. */
 static GArray *choose_blocks(const RamBlocks *blocks, const PhysWish *wish, GError **error)
 {
@@ -73,10 +75,13 @@ static GArray *choose_blocks(const RamBlocks *blocks, const PhysWish *wish, GErr
     for (uint32_t i = 0; !wish->blocks && i < blocks->list->len; i++) {
         if (!looks_like_ram(ram_block(blocks, i)->name))
             continue;
+        if (chosen->len < NAMES_TOLD)
+            g_string_append_printf(names, "%s%s", names->len ? ", " : "", ram_block(blocks, i)->name);
         g_array_append_val(chosen, i);
-        g_string_append_printf(names, "%s%s", names->len ? ", " : "", ram_block(blocks, i)->name);
     }
     if (chosen->len > 1 && !wish->blocks) {
+        if (chosen->len > NAMES_TOLD)
+            g_string_append_printf(names, " and %u more", chosen->len - NAMES_TOLD);
         g_set_error(
             error, FERRY_ERROR, FERRY_ERROR_MISMATCH,
             "several RAM blocks may be guest memory (%s): --ram-blocks=NAME,... tells which, in order of address",

@@ -231,7 +231,11 @@ static bool make_map(RamFile *f, GError **error)
         g_array_append_val(f->next_range, g_array_index(f->first_range, guint, r->block));
         g_array_index(f->first_range, guint, r->block) = i;
     }
-    return ftruncate(f->fd, (off_t)end) == 0 || fail_io(error, "sizing");
+    if (ftruncate(f->fd, (off_t)end) == 0)
+        return true;
+    g_set_error(error, FERRY_ERROR, FERRY_ERROR_IO, "the memory image cannot have %" G_GUINT64_FORMAT " octets: %s",
+                end, g_strerror(errno));
+    return false;
 }
 
 static bool file_header(StreamSink *sink, const StreamHeader *header, GError **error)
