@@ -31,6 +31,13 @@ void section_list_add(SectionList *list, const Section *section)
     g_array_append_vals(list->sections, section, 1);
 }
 
+void section_list_remove(SectionList *list, const void *opaque)
+{
+    for (guint i = list->sections->len; i-- > 0;)
+        if (section_list_get(list, i)->opaque == opaque)
+            g_array_remove_index(list->sections, i);
+}
+
 size_t section_list_length(const SectionList *list)
 {
     return list->sections->len;

@@ -30,6 +30,9 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(SectionList, section_list_free)
 
 /* Copies *section (not what it points to). */
 void section_list_add(SectionList *list, const Section *section);
+
+/* Takes out those that were registered with that opaque. No SectionLoad of the list may be there. */
+void section_list_remove(SectionList *list, const void *opaque);
 size_t section_list_length(const SectionList *list);
 const Section *section_list_get(const SectionList *list, size_t i);
 

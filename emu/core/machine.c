@@ -1,0 +1,87 @@
+/* machine.c: what any machine has. */
+#include "emu/core/machine.h"
+
+#include <string.h>
+
+enum { PORTS = 65536 };
+
+static void free_area(void *area)
+{
+    ram_area_free(area);
+}
+
+Machine *machine_new(const MachineClocks *clocks)
+{
+    Machine *m = g_new0(Machine, 1);
+
+    g_rec_mutex_init(&m->lock);
+    m->virtual_clock = clock_new(clocks->virtual_time, clocks->opaque);
+    m->host_clock = clock_new(clocks->host_time, clocks->opaque);
+    m->memory = space_new(0);
+    m->ports = space_new(PORTS);
+    m->sections = section_list_new();
+    m->areas = g_ptr_array_new_with_free_func(free_area);
+    m->devices = g_ptr_array_new();
+    m->names = g_ptr_array_new_with_free_func(g_free);
+    return m;
+}
+
+void machine_free(Machine *m)
+{
+    if (!m)
+        return;
+    while (m->devices->len)
+        device_free(g_ptr_array_steal_index(m->devices, m->devices->len - 1));
+    g_ptr_array_unref(m->devices);
+    section_list_free(m->sections);
+    g_ptr_array_unref(m->names);
+    space_free(m->memory);
+    space_free(m->ports);
+    g_ptr_array_unref(m->areas);
+    clock_free(m->virtual_clock);
+    clock_free(m->host_clock);
+    g_rec_mutex_clear(&m->lock);
+    g_free(m);
+}
+
+void machine_add_device(Machine *m, Device *dev)
+{
+    g_ptr_array_add(m->devices, dev);
+}
+
+void machine_remove_device(Machine *m, Device *dev)
+{
+    section_list_remove(m->sections, dev);
+    g_ptr_array_remove(m->devices, dev);
+    device_free(dev);
+}
+
+void machine_add_section(Machine *m, const Section *section)
+{
+    Section copy = *section;
+
+    copy.name = g_strdup(section->name);
+    g_ptr_array_add(m->names, (void *)copy.name);
+    section_list_add(m->sections, &copy);
+}
+
+void machine_add_ram(Machine *m, RamArea *area)
+{
+    g_ptr_array_add(m->areas, area);
+}
+
+RamArea *machine_find_ram(const Machine *m, const char *name)
+{
+    for (guint i = 0; i < m->areas->len; i++) {
+        RamArea *area = g_ptr_array_index(m->areas, i);
+        if (strcmp(area->name, name) == 0)
+            return area;
+    }
+    return NULL;
+}
+
+void machine_reset(Machine *m)
+{
+    for (guint i = 0; i < m->devices->len; i++)
+        device_reset(g_ptr_array_index(m->devices, i));
+}

@@ -1,0 +1,11 @@
+/*
+ * dev.h: the types of the chips. What each needs (options, lines) is said at the head of its file.
+ */
+#ifndef EMU_DEV_DEV_H
+#define EMU_DEV_DEV_H
+
+#include "emu/core/device.h"
+
+extern const DeviceType port92_type; /* port92.c */
+
+#endif
