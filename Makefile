@@ -79,7 +79,7 @@ XXH_DISPATCH := $(shell echo 'int main(void) { return !XXH3_64bits_dispatch("", 
     $(CC) -include xxh_x86dispatch.h -x c - -o /dev/null -lxxhash 2>/dev/null && echo -DFERRY_XXH_DISPATCH)
 
 WARN := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wold-style-definition -Wpointer-arith -Wvla \
-        -Wundef -Wwrite-strings -Wformat=2 -Wimplicit-fallthrough -Wno-format-nonliteral $(if $(WERROR),-Werror)
+        -Wundef -Wwrite-strings -Wformat=2 -Wimplicit-fallthrough -Wno-format-nonliteral -Wno-override-init $(if $(WERROR),-Werror)
 OPT_release := -O2 -g
 OPT_debug := -O0 -g3
 OPT_asan := -O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=all
