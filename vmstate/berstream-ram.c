@@ -65,8 +65,8 @@ static bool check_place(BerLoad *l, const BerCursor *c, uint32_t block, uint64_t
 
     return ram_block_has(b, page) ||
            ber_cursor_fail(
-               c, "page 0x%" G_GINT64_MODIFIER "x of RAM block \"%s\", which has 0x%" G_GINT64_MODIFIER "x octets",
-               page, b->name, b->length);
+               c, "page 0x%" G_GINT64_MODIFIER "x of RAM block \"%s\", which has %s0x%" G_GINT64_MODIFIER "x octets",
+               page, b->name, b->length ? "" : "at most ", ram_block_most(b));
 }
 
 /* Which pages of the run are zero; pages[i] becomes NULL for those, and anything else for the others. */

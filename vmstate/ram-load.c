@@ -144,9 +144,13 @@ static bool read_block_list(RamLoad *ram, uint64_t total, GError **error)
         block.length = chan_in_be64(ram->in);
         take_page_size(ram, &block);
         if (ram->blocks.addressed)
-            block.address = (int64_t)(chan_in_be64(ram->in) & INT64_MAX);
+            block.address = (int64_t)chan_in_be64(ram->in);
         if (chan_in_failed(ram->in))
             return fail_cut(ram, error);
+        if (ram->blocks.addressed && block.address < 0)
+            return fail(ram, error, FERRY_ERROR_LIMIT,
+                        "block \"%s\" has the address 0x%" G_GINT64_MODIFIER "x, it must be below 2^63", name,
+                        (uint64_t)block.address);
         if (block.length == 0 || block.length > total - sum)
             return fail(ram, error, FERRY_ERROR_DAMAGED,
                         "block \"%s\" has 0x%" G_GINT64_MODIFIER "x octets, 0x%" G_GINT64_MODIFIER
@@ -269,8 +273,8 @@ static bool read_record(RamLoad *ram, bool *end, GError **error)
     if (!ram_block_has(ram_block(&ram->blocks, (size_t)block), offset / RAM_PAGE)) {
         const RamBlock *b = ram_block(&ram->blocks, (size_t)block);
         return fail(ram, error, FERRY_ERROR_DAMAGED,
-                    "a page at 0x%" G_GINT64_MODIFIER "x of block \"%s\", which has 0x%" G_GINT64_MODIFIER "x octets",
-                    offset, b->name, b->length);
+                    "a page at 0x%" G_GINT64_MODIFIER "x of block \"%s\", which has %s0x%" G_GINT64_MODIFIER "x octets",
+                    offset, b->name, b->length ? "" : "at most ", ram_block_most(b));
     }
     return read_page(ram, kind, (uint32_t)block, offset / RAM_PAGE, named, error);
 }

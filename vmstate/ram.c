@@ -66,9 +66,14 @@ int ram_blocks_find(const RamBlocks *blocks, const void *name, size_t len)
     return GPOINTER_TO_INT(g_hash_table_lookup(blocks->by_name, key)) - 1;
 }
 
+uint64_t ram_block_most(const RamBlock *block)
+{
+    return block->length ? block->length : RAM_TOTAL_MAX;
+}
+
 bool ram_block_has(const RamBlock *block, uint64_t page)
 {
-    return block->length == 0 || page < (block->length + RAM_PAGE - 1) / RAM_PAGE;
+    return page < (ram_block_most(block) + RAM_PAGE - 1) / RAM_PAGE;
 }
 
 char *ram_length_text(uint64_t octets)

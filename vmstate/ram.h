@@ -57,7 +57,10 @@ int ram_blocks_find(const RamBlocks *blocks, const void *name, size_t len);
 /* A length in words: "32 MiB", "18 B". New string. */
 char *ram_length_text(uint64_t octets);
 
-/* Does the page lie in the block? (Always, where lengths are not known.) */
+/* Octets of the block, or, where lengths are not known, what all RAM may have. */
+uint64_t ram_block_most(const RamBlock *block);
+
+/* Does the page lie in the block? */
 bool ram_block_has(const RamBlock *block, uint64_t page);
 
 /* Consecutive pages of one block. */

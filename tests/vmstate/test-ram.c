@@ -272,6 +272,30 @@ Test(ram, a_channel_without_a_list_learns_names_from_use)
     check(&o, 0, false, "block pc.ram 0 0 -1; 0:99 0x1; ", NULL);
 }
 
+Test(ram, where_lengths_are_not_known_a_page_lies_within_4_pebibytes)
+{
+    ByteOut o = {0};
+
+    named(&o, (UINT64_C(1) << 40) - 1, 0x002, "pc.ram");
+    byte_out_u8(&o, 0);
+    word(&o, 0, 0x010);
+    check(&o, 0, false, "block pc.ram 0 0 -1; 0:1099511627775 0x1; ", NULL);
+    named(&o, UINT64_C(1) << 40, 0x002, "pc.ram");
+    check(&o, 0, false, NULL,
+          "ram @0x0: a page at 0x10000000000000 of block \"pc.ram\", which has at most 0x10000000000000 octets");
+}
+
+Test(ram, an_address_beyond_2_to_the_63_is_refused)
+{
+    ByteOut o = {0};
+
+    byte_out_be64(&o, RAM_PAGE | 0x004);
+    byte_out_str8(&o, "m0");
+    byte_out_be64(&o, RAM_PAGE);
+    byte_out_be64(&o, UINT64_C(1) << 63);
+    check(&o, 0, true, NULL, "ram @0x0: block \"m0\" has the address 0x8000000000000000, it must be below 2^63");
+}
+
 /* --- the table of blocks ---------------------------------------------------------------------------------------- */
 
 Test(ram, a_block_is_found_by_its_whole_name)
