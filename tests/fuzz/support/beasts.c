@@ -380,7 +380,9 @@ bool beast_wire_is_plain(const VMStateDescription *desc, const void *state)
     g_autoptr(Visitor) v = qemufile_out_new(&wire, desc->name);
 
     vmstate_save(v, desc, state);
-    bool plain = visit_finish(v, NULL) && count_lookalikes(&wire) == count_subsections(state);
+    /* nor does the wire say whether "maybe" is there: the destination must know, and after reset expects it */
+    bool plain = visit_finish(v, NULL) && count_lookalikes(&wire) == count_subsections(state) &&
+                 ((const Beast *)state)->has_maybe;
     byte_out_done(&wire);
     return plain;
 }
