@@ -356,6 +356,8 @@ void cpu_state_reset(CpuState *c, bool boot)
         .interrupt_injected = CPU_INTERRUPT_NONE,
         .exception_nr = CPU_EXCEPTION_NONE,
         .mp_state = boot ? MP_RUNNABLE : MP_UNINITIALIZED,
+        .mcg_cap = CPU_MCG_CAP,
+        .mcg_ctl = UINT64_MAX,
         .xcr0 = 1,
         .poll_control_msr = 1,
         .misc_enable = 1,
@@ -363,6 +365,8 @@ void cpu_state_reset(CpuState *c, bool boot)
     c->regs[2] = FAMILY_6;
     c->dr[4] = c->dr[6] = 0xffff0ff0; /* DR4 and DR5 are other names of DR6 and DR7 */
     c->dr[5] = c->dr[7] = 0x400;
+    for (int i = 0; i < CPU_MCE_BANKS; i++)
+        c->mce_banks[4 * i] = UINT64_MAX; /* every error is reported */
     reset_segments(c);
     cpu_state_set_hflags(c);
 }

@@ -12,6 +12,7 @@
 enum {
     CPU_REGS = 16,
     CPU_MCE_BANKS = 10,
+    CPU_MCG_CAP = 0x1000100 | CPU_MCE_BANKS, /* MCG_CTL is there, and software recovery */
     CPU_PMU_FIXED = 3,
     CPU_PMU_COUNTERS = 18,
     CPU_EXCEPTION_NONE = -1,

@@ -2,67 +2,8 @@
 #include <criterion/criterion.h>
 #include <string.h>
 
-#include "emu/kvm/cpu-state.h"
-#include "tests/support/board.h"
+#include "tests/emu/mock-cpu.h"
 #include "vmstate/state.h"
-
-/* A processor that nobody runs. */
-typedef struct Mock {
-    Device dev;
-    CpuState s;
-} Mock;
-
-static void reset_mock(Device *dev)
-{
-    cpu_state_reset(&((Mock *)dev)->s, dev->instance == 0);
-}
-
-static const DeviceType mock_cpu = {
-    .name = "mock-cpu",
-    .size = sizeof(Mock),
-    .state = &cpu_state,
-    .state_offset = offsetof(Mock, s),
-    .reset = reset_mock,
-};
-
-typedef struct MockApic {
-    Device dev;
-    ApicState s;
-} MockApic;
-
-static void reset_mock_apic(Device *dev)
-{
-    apic_state_reset(&((MockApic *)dev)->s, (uint8_t)dev->instance, dev->instance == 0);
-}
-
-static const DeviceType mock_apic = {
-    .name = "mock-apic",
-    .size = sizeof(MockApic),
-    .state = &apic_state,
-    .state_offset = offsetof(MockApic, s),
-    .reset = reset_mock_apic,
-};
-
-typedef struct MockCommon {
-    Device dev;
-    CpuCommonState s;
-} MockCommon;
-
-static const DeviceType mock_common = {
-    .name = "mock-common",
-    .size = sizeof(MockCommon),
-    .state = &cpu_common_state,
-    .state_offset = offsetof(MockCommon, s),
-};
-
-static Device *add(Board *board, const DeviceType *type, uint32_t instance)
-{
-    Device *dev = device_new(type);
-
-    dev->instance = instance;
-    dev->has_instance = true;
-    return board_add(board, dev);
-}
 
 static const char *const recordings[] = {"a-kvm-min",         "b3-kvm-pc-alldefaults", "c1-kvm-virtio",
                                          "f2-kvm-virtio-10s", "f3-kvm-pc-10s",         "j2-kvm-linux-virtio"};
@@ -70,7 +11,8 @@ static const char *const recordings[] = {"a-kvm-min",         "b3-kvm-pc-alldefa
 Test(cpu_state, it_is_the_one_that_qemu_records)
 {
     g_autoptr(Board) board = board_new();
-    Device *cpu = add(board, &mock_cpu, 0), *apic = add(board, &mock_apic, 0), *common = add(board, &mock_common, 0);
+    Device *cpu = mock_add(board, &mock_cpu, 0), *apic = mock_add(board, &mock_apic, 0),
+           *common = mock_add(board, &mock_common, 0);
 
     for (size_t i = 0; i < G_N_ELEMENTS(recordings); i++) {
         board_load_recorded(board, cpu, recordings[i], false);
@@ -82,7 +24,7 @@ Test(cpu_state, it_is_the_one_that_qemu_records)
 Test(cpu_state, a_second_processor_has_instance_1)
 {
     g_autoptr(Board) board = board_new();
-    Device *cpu = add(board, &mock_cpu, 1), *apic = add(board, &mock_apic, 1);
+    Device *cpu = mock_add(board, &mock_cpu, 1), *apic = mock_add(board, &mock_apic, 1);
 
     board_load_recorded(board, cpu, "d-kvm-smp2", false);
     board_load_recorded(board, apic, "d-kvm-smp2", false);
@@ -92,7 +34,7 @@ Test(cpu_state, a_second_processor_has_instance_1)
 Test(cpu_state, a_state_of_an_emulated_processor_loads_too)
 {
     g_autoptr(Board) board = board_new();
-    Device *cpu = add(board, &mock_cpu, 0);
+    Device *cpu = mock_add(board, &mock_cpu, 0);
 
     board_load_recorded(board, cpu, "e-tcg-min", false);
     board_load_recorded(board, cpu, "j1-tcg-linux-virtio", false);
@@ -101,7 +43,7 @@ Test(cpu_state, a_state_of_an_emulated_processor_loads_too)
 Test(cpu_state, hflags_follow_from_the_other_registers)
 {
     g_autoptr(Board) board = board_new();
-    Device *dev = add(board, &mock_cpu, 0);
+    Device *dev = mock_add(board, &mock_cpu, 0);
     Mock *cpu = (Mock *)dev;
 
     for (size_t i = 0; i < G_N_ELEMENTS(recordings); i++) {
@@ -118,18 +60,15 @@ Test(cpu_state, hflags_follow_from_the_other_registers)
 Test(cpu_state, a_reset_is_that_of_qemu)
 {
     g_autoptr(Board) board = board_new();
-    Device *dev = add(board, &mock_cpu, 0);
+    Device *dev = mock_add(board, &mock_cpu, 0);
     Mock *cpu = (Mock *)dev;
     CpuState reset;
 
     board_load_recorded(board, dev, "a-kvm-min", false);
     cpu_state_reset(&reset, true);
-    reset.mcg_cap = cpu->s.mcg_cap;
-    reset.mcg_ctl = cpu->s.mcg_ctl;
     reset.tsc = cpu->s.tsc;
     reset.tsc_khz = cpu->s.tsc_khz;
     reset.regs[2] = cpu->s.regs[2]; /* family and model */
-    memcpy(reset.mce_banks, cpu->s.mce_banks, sizeof reset.mce_banks);
     memcpy(reset.mtrr_var, cpu->s.mtrr_var, sizeof reset.mtrr_var);
     for (const VMStateField *f = cpu_state.fields; f->name; f++)
         cr_assert_arr_eq((char *)&reset + f->offset, (char *)&cpu->s + f->offset, f->size * f->count, "%s", f->name);
@@ -139,9 +78,9 @@ Test(cpu_state, any_state_survives)
 {
     g_autoptr(Board) board = board_new();
 
-    board_try_states(board, add(board, &mock_cpu, 0), 60);
-    board_try_states(board, add(board, &mock_apic, 0), 100);
-    board_try_states(board, add(board, &mock_common, 0), 50);
+    board_try_states(board, mock_add(board, &mock_cpu, 0), 60);
+    board_try_states(board, mock_add(board, &mock_apic, 0), 100);
+    board_try_states(board, mock_add(board, &mock_common, 0), 50);
 }
 
 Test(cpu_state, what_no_processor_can_have_is_refused)

@@ -1,0 +1,188 @@
+/* kvm.c: a virtual machine of the kernel's. */
+#include "emu/kvm/kvm.h"
+
+#include <cpuid.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include "emu/kvm/cpu-state.h"
+#include "emu/kvm/memslot.h"
+#include "visitors/error.h"
+
+#define LEAF_ADDRESSES 0x80000008U
+
+enum {
+    LEAST_PHYSICAL_BITS = 36,
+    CPUID_ENTRIES = 256,
+    MSR_ENTRIES = 1024,
+    XSAVE_SIZE = 4096, /* of struct kvm_xsave, where KVM does not know more */
+    /* Intel wants four pages below 4 GiB that the guest does not see: under the firmware, like everybody's. */
+    IDENTITY_MAP = 0xfeffc000,
+    TSS = IDENTITY_MAP + 0x1000,
+};
+
+static bool fail(GError **error, const char *what)
+{
+    g_set_error(error, FERRY_ERROR, FERRY_ERROR_IO, "KVM: %s: %s", what, g_strerror(errno));
+    return false;
+}
+
+/* --- what there is ---------------------------------------------------------------------------------------------- */
+
+static bool read_cpuid(Kvm *kvm, GError **error)
+{
+    kvm->cpuid = g_malloc0(sizeof *kvm->cpuid + CPUID_ENTRIES * sizeof(struct kvm_cpuid_entry2));
+    kvm->cpuid->nent = CPUID_ENTRIES;
+    if (ioctl(kvm->fd, KVM_GET_SUPPORTED_CPUID, kvm->cpuid) < 0)
+        return fail(error, "reading the supported CPUID");
+    kvm->physical_bits = LEAST_PHYSICAL_BITS;
+    for (unsigned i = 0; i < kvm->cpuid->nent; i++)
+        if (kvm->cpuid->entries[i].function == LEAF_ADDRESSES)
+            kvm->physical_bits = kvm->cpuid->entries[i].eax & 0xff;
+    return true;
+}
+
+static bool read_msrs(Kvm *kvm, GError **error)
+{
+    kvm->msrs = g_malloc0(sizeof *kvm->msrs + MSR_ENTRIES * sizeof kvm->msrs->indices[0]);
+    kvm->msrs->nmsrs = MSR_ENTRIES;
+    return ioctl(kvm->fd, KVM_GET_MSR_INDEX_LIST, kvm->msrs) == 0 || fail(error, "reading the list of MSRs");
+}
+
+/* Where a component is, by CPUID leaf 0xd; 0 if it is not, or not within what KVM hands out. */
+static size_t xsave_offset(const Kvm *kvm, unsigned component, size_t size)
+{
+    unsigned length = 0, offset = 0, ecx = 0, edx = 0;
+
+    if (!__get_cpuid_count(0xd, component, &length, &offset, &ecx, &edx) || length < size ||
+        offset + size > kvm->xsave.size)
+        return 0;
+    return offset;
+}
+
+static void lay_out_xsave(Kvm *kvm)
+{
+    int size = kvm_capability(kvm, KVM_CAP_XSAVE2);
+
+    kvm->xsave.size = MAX((size_t)MAX(size, 0), XSAVE_SIZE);
+    kvm->xsave.avx = xsave_offset(kvm, 2, 256);
+    kvm->xsave.opmask = xsave_offset(kvm, 5, 64);
+    kvm->xsave.zmm_high = xsave_offset(kvm, 6, 512);
+    kvm->xsave.zmm_upper = xsave_offset(kvm, 7, 1024);
+    kvm->xsave.pkru = xsave_offset(kvm, 9, 4);
+}
+
+int kvm_capability(const Kvm *kvm, int capability)
+{
+    int value = ioctl(kvm->vm, KVM_CHECK_EXTENSION, capability);
+
+    return MAX(value, 0);
+}
+
+bool kvm_has_msr(const Kvm *kvm, uint32_t index)
+{
+    for (unsigned i = 0; i < kvm->msrs->nmsrs; i++)
+        if (kvm->msrs->indices[i] == index)
+            return true;
+    return false;
+}
+
+/* --- life ------------------------------------------------------------------------------------------------------- */
+
+static bool create_vm(Kvm *kvm, GError **error)
+{
+    uint64_t identity_map = IDENTITY_MAP;
+    int version = ioctl(kvm->fd, KVM_GET_API_VERSION, 0);
+
+    if (version != KVM_API_VERSION) {
+        g_set_error(error, FERRY_ERROR, FERRY_ERROR_UNSUPPORTED, "KVM: the API has version %d, this program needs %d",
+                    version, KVM_API_VERSION);
+        return false;
+    }
+    kvm->vm = ioctl(kvm->fd, KVM_CREATE_VM, 0);
+    if (kvm->vm < 0)
+        return fail(error, "making a virtual machine");
+    int run_size = ioctl(kvm->fd, KVM_GET_VCPU_MMAP_SIZE, 0);
+    if (run_size < (int)sizeof(struct kvm_run))
+        return fail(error, "asking for the size of kvm_run");
+    kvm->run_size = (size_t)run_size;
+    return (ioctl(kvm->vm, KVM_SET_IDENTITY_MAP_ADDR, &identity_map) == 0 &&
+            ioctl(kvm->vm, KVM_SET_TSS_ADDR, TSS) == 0) ||
+           fail(error, "placing the TSS");
+}
+
+Kvm *kvm_new(GError **error)
+{
+    g_autoptr(Kvm) kvm = g_new0(Kvm, 1);
+
+    kvm->vm = -1;
+    kvm->slots = g_array_new(FALSE, FALSE, sizeof(KvmSlot));
+    kvm->fd = open("/dev/kvm", O_RDWR | O_CLOEXEC);
+    if (kvm->fd < 0) {
+        fail(error, "/dev/kvm cannot be opened");
+        return NULL;
+    }
+    if (!create_vm(kvm, error) || !read_cpuid(kvm, error) || !read_msrs(kvm, error))
+        return NULL;
+    lay_out_xsave(kvm);
+    return g_steal_pointer(&kvm);
+}
+
+void kvm_free(Kvm *kvm)
+{
+    if (!kvm)
+        return;
+    if (kvm->machine)
+        space_set_listener(kvm->machine->memory, NULL, NULL);
+    if (kvm->vm >= 0)
+        close(kvm->vm);
+    if (kvm->fd >= 0)
+        close(kvm->fd);
+    g_array_unref(kvm->slots);
+    g_free(kvm->cpuid);
+    g_free(kvm->msrs);
+    g_free(kvm->failure);
+    g_free(kvm);
+}
+
+bool kvm_create_irqchip(Kvm *kvm, GError **error)
+{
+    /* port 0x61 stays ours: the speaker is a device of its own */
+    struct kvm_pit_config pit = {.flags = KVM_PIT_SPEAKER_DUMMY};
+
+    if (ioctl(kvm->vm, KVM_CREATE_IRQCHIP, 0) < 0)
+        return fail(error, "making the interrupt controllers");
+    kvm->irqchip = true;
+    return ioctl(kvm->vm, KVM_CREATE_PIT2, &pit) == 0 || fail(error, "making the PIT");
+}
+
+/* As many banks as QEMU gives its processors, where the kernel has them. */
+static bool set_up_mce(const Kvm *kvm, int vcpu)
+{
+    uint64_t supported, cap = CPU_MCG_CAP;
+
+    if (kvm_capability(kvm, KVM_CAP_MCE) < CPU_MCE_BANKS)
+        return true;
+    if (ioctl(kvm->fd, KVM_X86_GET_MCE_CAP_SUPPORTED, &supported) < 0)
+        return false;
+    cap &= supported | 0xff;
+    return ioctl(vcpu, KVM_X86_SETUP_MCE, &cap) == 0;
+}
+
+int kvm_create_vcpu(const Kvm *kvm, unsigned id, const struct kvm_cpuid2 *cpuid, GError **error)
+{
+    int vcpu = ioctl(kvm->vm, KVM_CREATE_VCPU, (unsigned long)id);
+
+    if (vcpu < 0) {
+        fail(error, "making a processor");
+        return -1;
+    }
+    if (ioctl(vcpu, KVM_SET_CPUID2, cpuid) < 0 || !set_up_mce(kvm, vcpu)) {
+        fail(error, "setting up its CPUID and machine checks");
+        close(vcpu);
+        return -1;
+    }
+    return vcpu;
+}

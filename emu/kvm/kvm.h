@@ -1,0 +1,54 @@
+/*
+ * kvm.h: a virtual machine of the kernel's, and its memory.
+ *
+ * Source: Linux, Documentation/virt/kvm/api.rst.
+ */
+#ifndef EMU_KVM_KVM_H
+#define EMU_KVM_KVM_H
+
+#include <linux/kvm.h>
+
+#include "emu/core/machine.h"
+
+/* Where the parts of the XSAVE area are that the standard format puts behind the first 576 octets; 0: there is none. */
+typedef struct KvmXsave {
+    size_t size; /* of the whole area, as KVM_GET_XSAVE2 has it */
+    size_t avx, opmask, zmm_high, zmm_upper, pkru;
+} KvmXsave;
+
+typedef struct Kvm Kvm;
+
+struct Kvm {
+    int fd, vm;
+    size_t run_size;           /* of a processor's kvm_run */
+    bool irqchip;              /* PIC, IOAPIC and LAPIC are in the kernel */
+    struct kvm_cpuid2 *cpuid;  /* what it supports; owned */
+    unsigned physical_bits;    /* of an address */
+    struct kvm_msr_list *msrs; /* those that can be read and written; owned */
+    KvmXsave xsave;
+    Machine *machine; /* whose memory it is; NULL: none */
+    GArray *slots;    /* of KvmSlot */
+    char *failure;    /* what a memory slot was refused for; NULL: nothing */
+};
+
+/* Opens /dev/kvm and makes a virtual machine without processors. */
+Kvm *kvm_new(GError **error);
+void kvm_free(Kvm *kvm);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(Kvm, kvm_free)
+
+/* PIC, IOAPIC and LAPICs, and the PIT, in the kernel. Before any processor. */
+bool kvm_create_irqchip(Kvm *kvm, GError **error);
+
+/* From now on the machine's memory is that of the virtual machine, whatever is mapped. Until kvm_free. */
+bool kvm_attach(Kvm *kvm, Machine *machine, GError **error);
+
+/* Does the kernel have this MSR? */
+bool kvm_has_msr(const Kvm *kvm, uint32_t index);
+
+/* The value of a capability (KVM_CAP_*), of the virtual machine; 0: it has it not. */
+int kvm_capability(const Kvm *kvm, int capability);
+
+/* A new processor's file descriptor, or -1. What its CPUID says is `cpuid`. */
+int kvm_create_vcpu(const Kvm *kvm, unsigned id, const struct kvm_cpuid2 *cpuid, GError **error);
+
+#endif

@@ -1,0 +1,393 @@
+/*
+ * vcpu.c: a processor.
+ *
+ * Its thread waits until it shall run, and then is in KVM_RUN but for exits. To get it out another thread sets
+ * immediate_exit and sends it a signal, so that it does not matter on which side of the system call it is.
+ */
+#include "emu/kvm/vcpu.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "emu/kvm/vcpu-state.h"
+#include "visitors/error.h"
+
+enum { VCPU_KICK = SIGUSR1, CODE_OCTETS = 16 };
+
+struct Vcpu {
+    Kvm *kvm;
+    Machine *machine;
+    unsigned index;
+    VcpuEvents events;
+    int fd;
+    struct kvm_run *run;
+    struct kvm_cpuid2 *cpuid; /* what its CPUID says */
+    pthread_t thread;
+
+    pthread_mutex_t mutex; /* of these: */
+    pthread_cond_t changed;
+    gint wanted;  /* it shall run; read without the mutex, too */
+    bool running; /* it does, or is about to */
+    bool quit;
+};
+
+unsigned vcpu_index(const Vcpu *vcpu)
+{
+    return vcpu->index;
+}
+
+/* --- exits ------------------------------------------------------------------------------------------------------ */
+
+static void exit_ports(Vcpu *v)
+{
+    const struct kvm_run *run = v->run;
+    uint8_t *data = (uint8_t *)v->run + run->io.data_offset;
+
+    machine_lock(v->machine);
+    for (uint32_t i = 0; i < run->io.count; i++, data += run->io.size) {
+        uint64_t value = 0;
+        if (run->io.direction == KVM_EXIT_IO_OUT) {
+            memcpy(&value, data, run->io.size);
+            space_write(v->machine->ports, run->io.port, value, run->io.size);
+        } else {
+            value = space_read(v->machine->ports, run->io.port, run->io.size);
+            memcpy(data, &value, run->io.size);
+        }
+    }
+    machine_unlock(v->machine);
+}
+
+static void exit_memory(Vcpu *v)
+{
+    struct kvm_run *run = v->run;
+    uint64_t value = 0;
+
+    machine_lock(v->machine);
+    if (run->mmio.is_write) {
+        memcpy(&value, run->mmio.data, MIN(run->mmio.len, 8));
+        space_write(v->machine->memory, run->mmio.phys_addr, value, run->mmio.len);
+    } else {
+        value = space_read(v->machine->memory, run->mmio.phys_addr, run->mmio.len);
+        memcpy(run->mmio.data, &value, MIN(run->mmio.len, 8));
+    }
+    machine_unlock(v->machine);
+}
+
+/* --- failures --------------------------------------------------------------------------------------------------- */
+
+static const char *reason_name(uint32_t reason, uint32_t suberror)
+{
+    if (reason == KVM_EXIT_INTERNAL_ERROR)
+        return suberror == KVM_INTERNAL_ERROR_EMULATION ? "it cannot emulate an instruction"
+                                                        : "it has an internal error";
+    if (reason == KVM_EXIT_FAIL_ENTRY)
+        return "the hardware refuses to enter the guest";
+    return "it left the guest for an unknown reason";
+}
+
+static void tell_registers(GString *text, const CpuState *c)
+{
+    static const char *const names[CPU_REGS] = {"RAX", "RCX", "RDX", "RBX", "RSP", "RBP", "RSI", "RDI",
+                                                "R8",  "R9",  "R10", "R11", "R12", "R13", "R14", "R15"};
+    static const char *const segs[CPU_SEGS] = {"ES", "CS", "SS", "DS", "FS", "GS"};
+
+    for (int i = 0; i < CPU_REGS; i++)
+        g_string_append_printf(text, "%s=%016" G_GINT64_MODIFIER "x%c", names[i], c->regs[i], i % 4 == 3 ? '\n' : ' ');
+    g_string_append_printf(text, "RIP=%016" G_GINT64_MODIFIER "x RFLAGS=%08" G_GINT64_MODIFIER "x\n", c->rip,
+                           c->rflags);
+    for (int i = 0; i < CPU_SEGS; i++)
+        g_string_append_printf(text, "%s=%04x %016" G_GINT64_MODIFIER "x %08x %08x\n", segs[i], c->segs[i].selector,
+                               c->segs[i].base, c->segs[i].limit, c->segs[i].flags);
+    g_string_append_printf(text,
+                           "CR0=%08" G_GINT64_MODIFIER "x CR2=%016" G_GINT64_MODIFIER "x CR3=%016" G_GINT64_MODIFIER
+                           "x CR4=%08" G_GINT64_MODIFIER "x EFER=%08" G_GINT64_MODIFIER "x\n",
+                           c->cr0, c->cr2, c->cr3, c->cr4, c->efer);
+}
+
+/* The octets at RIP, by KVM's own walk of the page tables. */
+static void tell_code(Vcpu *v, GString *text, const CpuState *c)
+{
+    uint8_t code[CODE_OCTETS];
+    uint64_t linear = c->segs[CPU_CS].base + c->rip;
+
+    g_string_append(text, "Code:");
+    for (unsigned i = 0; i < CODE_OCTETS; i++) {
+        struct kvm_translation at = {.linear_address = linear + i};
+        if (ioctl(v->fd, KVM_TRANSLATE, &at) < 0 || !at.valid)
+            break;
+        machine_lock(v->machine);
+        space_read_octets(v->machine->memory, at.physical_address, &code[i], 1);
+        machine_unlock(v->machine);
+        g_string_append_printf(text, " %02x", code[i]);
+    }
+    g_string_append_c(text, '\n');
+}
+
+static void tell_failure(Vcpu *v)
+{
+    const struct kvm_run *run = v->run;
+    g_autoptr(GString) text = g_string_new(NULL);
+    CpuState cpu;
+
+    g_string_append_printf(text, "KVM cannot go on with processor %u: %s (exit reason %u", v->index,
+                           reason_name(run->exit_reason, run->internal.suberror), run->exit_reason);
+    if (run->exit_reason == KVM_EXIT_INTERNAL_ERROR)
+        g_string_append_printf(text, ", suberror %u", run->internal.suberror);
+    if (run->exit_reason == KVM_EXIT_FAIL_ENTRY)
+        g_string_append_printf(text, ", hardware reason 0x%llx", run->fail_entry.hardware_entry_failure_reason);
+    g_string_append(text, ")\n");
+    cpu_state_reset(&cpu, true);
+    if (vcpu_state_read(v->kvm, v->fd, &cpu, NULL, NULL)) {
+        tell_registers(text, &cpu);
+        tell_code(v, text, &cpu);
+    }
+    if (v->events.failed)
+        v->events.failed(v->events.opaque, v, &(VcpuFailure){.vcpu = v, .text = text->str});
+}
+
+/* --- the thread ------------------------------------------------------------------------------------------------- */
+
+static void stand(Vcpu *v)
+{
+    pthread_mutex_lock(&v->mutex);
+    g_atomic_int_set(&v->wanted, false);
+    v->running = false;
+    pthread_cond_broadcast(&v->changed);
+    pthread_mutex_unlock(&v->mutex);
+}
+
+/* Handles the exit that KVM_RUN has left for. */
+static void handle_exit(Vcpu *v)
+{
+    switch (v->run->exit_reason) {
+    case KVM_EXIT_IO:
+        exit_ports(v);
+        break;
+    case KVM_EXIT_MMIO:
+        exit_memory(v);
+        break;
+    case KVM_EXIT_INTR:
+    case KVM_EXIT_IRQ_WINDOW_OPEN:
+        break;
+    case KVM_EXIT_SHUTDOWN:
+        stand(v);
+        if (v->events.shutdown)
+            v->events.shutdown(v->events.opaque, v);
+        break;
+    default:
+        stand(v);
+        tell_failure(v);
+    }
+}
+
+/*
+ * In the guest until somebody wants it out. What an exit has asked for (the value of a port) KVM takes at the next
+ * KVM_RUN: so there is one more, which immediate_exit makes return at once.
+ */
+static void run_guest(Vcpu *v)
+{
+    bool half_done = false;
+
+    while (g_atomic_int_get(&v->wanted) || half_done) {
+        int result = ioctl(v->fd, KVM_RUN, 0);
+        if (result < 0 && (errno == EINTR || errno == EAGAIN)) {
+            half_done = false;
+            continue;
+        }
+        if (result < 0)
+            v->run->exit_reason = KVM_EXIT_UNKNOWN;
+        half_done = v->run->exit_reason == KVM_EXIT_IO || v->run->exit_reason == KVM_EXIT_MMIO;
+        handle_exit(v);
+    }
+}
+
+static bool wait_until_wanted(Vcpu *v)
+{
+    pthread_mutex_lock(&v->mutex);
+    v->running = false;
+    pthread_cond_broadcast(&v->changed);
+    while (!g_atomic_int_get(&v->wanted) && !v->quit)
+        pthread_cond_wait(&v->changed, &v->mutex);
+    v->running = !v->quit;
+    bool go_on = !v->quit;
+    pthread_mutex_unlock(&v->mutex);
+    return go_on;
+}
+
+static void *run(void *opaque)
+{
+    Vcpu *v = opaque;
+
+    while (wait_until_wanted(v))
+        run_guest(v);
+    return NULL;
+}
+
+/* --- from other threads ----------------------------------------------------------------------------------------- */
+
+void vcpu_start(Vcpu *v)
+{
+    pthread_mutex_lock(&v->mutex);
+    v->run->immediate_exit = 0;
+    g_atomic_int_set(&v->wanted, true);
+    v->running = true;
+    pthread_cond_broadcast(&v->changed);
+    pthread_mutex_unlock(&v->mutex);
+}
+
+void vcpu_stop(Vcpu *v)
+{
+    pthread_mutex_lock(&v->mutex);
+    v->run->immediate_exit = 1;
+    g_atomic_int_set(&v->wanted, false);
+    pthread_kill(v->thread, VCPU_KICK);
+    pthread_cond_broadcast(&v->changed);
+    while (v->running)
+        pthread_cond_wait(&v->changed, &v->mutex);
+    pthread_mutex_unlock(&v->mutex);
+}
+
+bool vcpu_is_running(const Vcpu *v)
+{
+    pthread_mutex_t *mutex = (pthread_mutex_t *)&v->mutex;
+
+    pthread_mutex_lock(mutex);
+    bool running = v->running;
+    pthread_mutex_unlock(mutex);
+    return running;
+}
+
+bool vcpu_get(Vcpu *v, CpuState *cpu, ApicState *apic, GError **error)
+{
+    return vcpu_state_read(v->kvm, v->fd, cpu, v->kvm->irqchip ? apic : NULL, error);
+}
+
+bool vcpu_set(Vcpu *v, const CpuState *cpu, const ApicState *apic, GError **error)
+{
+    return vcpu_state_write(v->kvm, v->fd, cpu, v->kvm->irqchip ? apic : NULL, error);
+}
+
+bool vcpu_reset(Vcpu *v, GError **error)
+{
+    ApicState apic;
+    CpuState cpu;
+
+    cpu_state_reset(&cpu, v->index == 0 || !v->kvm->irqchip);
+    apic_state_reset(&apic, (uint8_t)v->index, v->index == 0);
+    return vcpu_set(v, &cpu, &apic, error);
+}
+
+bool vcpu_rehearse(const Vcpu *v, const CpuState *cpu, const ApicState *apic, GError **error)
+{
+    g_autoptr(Kvm) kvm = kvm_new(error);
+
+    if (!kvm || (v->kvm->irqchip && !kvm_create_irqchip(kvm, error)))
+        return false;
+    int vcpu = kvm_create_vcpu(kvm, v->index, v->cpuid, error);
+    if (vcpu < 0)
+        return false;
+    bool ok = vcpu_state_write(kvm, vcpu, cpu, kvm->irqchip ? apic : NULL, error);
+    close(vcpu);
+    return ok;
+}
+
+/* --- life ------------------------------------------------------------------------------------------------------- */
+
+static void ignore(int signal)
+{
+    (void)signal;
+}
+
+/* The kick must end the system call, not the program. */
+static void catch_kicks(void)
+{
+    struct sigaction action = {.sa_handler = ignore};
+
+    sigaction(VCPU_KICK, &action, NULL);
+}
+
+enum { LEAF_FEATURES = 1, LEAF_TOPOLOGY = 0xb, APIC_ID_SHIFT = 24 };
+
+/* What the host has, with the processor's own APIC id in it. */
+static struct kvm_cpuid2 *own_cpuid(const Kvm *kvm, unsigned index)
+{
+    size_t size = sizeof *kvm->cpuid + kvm->cpuid->nent * sizeof kvm->cpuid->entries[0];
+    struct kvm_cpuid2 *cpuid = g_memdup2(kvm->cpuid, size);
+
+    for (unsigned i = 0; i < cpuid->nent; i++) {
+        struct kvm_cpuid_entry2 *e = &cpuid->entries[i];
+        if (e->function == LEAF_FEATURES)
+            e->ebx = (e->ebx & ~(0xffU << APIC_ID_SHIFT)) | index << APIC_ID_SHIFT;
+        if (e->function == LEAF_TOPOLOGY)
+            e->edx = index;
+    }
+    return cpuid;
+}
+
+static bool map_run(Vcpu *v, GError **error)
+{
+    void *run = mmap(NULL, v->kvm->run_size, PROT_READ | PROT_WRITE, MAP_SHARED, v->fd, 0);
+
+    if (run == MAP_FAILED) {
+        g_set_error(error, FERRY_ERROR, FERRY_ERROR_IO, "KVM: mapping kvm_run: %s", g_strerror(errno));
+        return false;
+    }
+    v->run = run;
+    return true;
+}
+
+static void release(Vcpu *v)
+{
+    if (v->run)
+        munmap(v->run, v->kvm->run_size);
+    if (v->fd >= 0)
+        close(v->fd);
+    pthread_mutex_destroy(&v->mutex);
+    pthread_cond_destroy(&v->changed);
+    g_free(v->cpuid);
+    g_free(v);
+}
+
+Vcpu *vcpu_new(Kvm *kvm, Machine *machine, unsigned index, const VcpuEvents *events, GError **error)
+{
+    Vcpu *v = g_new0(Vcpu, 1);
+
+    v->kvm = kvm;
+    v->machine = machine;
+    v->index = index;
+    v->events = *events;
+    v->cpuid = own_cpuid(kvm, index);
+    pthread_mutex_init(&v->mutex, NULL);
+    pthread_cond_init(&v->changed, NULL);
+    catch_kicks();
+    v->fd = kvm_create_vcpu(kvm, index, v->cpuid, error);
+    if (v->fd < 0 || !map_run(v, error) || !vcpu_reset(v, error)) {
+        release(v);
+        return NULL;
+    }
+    int failed = pthread_create(&v->thread, NULL, run, v);
+    if (failed) {
+        g_set_error(error, FERRY_ERROR, FERRY_ERROR_IO, "processor %u: no thread: %s", index, g_strerror(failed));
+        release(v);
+        return NULL;
+    }
+    return v;
+}
+
+void vcpu_free(Vcpu *v)
+{
+    if (!v)
+        return;
+    vcpu_stop(v);
+    pthread_mutex_lock(&v->mutex);
+    v->quit = true;
+    pthread_cond_broadcast(&v->changed);
+    pthread_mutex_unlock(&v->mutex);
+    pthread_join(v->thread, NULL);
+    release(v);
+}
