@@ -102,5 +102,6 @@ void timer_arm(Timer *timer, int64_t expiry_ns)
 
 void timer_disarm(Timer *timer)
 {
-    timer_arm(timer, TIMER_NEVER);
+    if (timer->link)
+        timer_arm(timer, TIMER_NEVER);
 }

@@ -50,7 +50,7 @@ int64_t clock_deadline(const Clock *clock);
 void clock_run(Clock *clock);
 
 void timer_init(Timer *timer, Clock *clock, TimerExpired *expired, void *opaque);
-void timer_done(Timer *timer); /* disarms it */
+void timer_done(Timer *timer); /* disarms it; zeros are a timer that is done */
 
 /* Arms it for that instant, or for another if it was armed. TIMER_NEVER (and any other time below 0) disarms it. */
 void timer_arm(Timer *timer, int64_t expiry_ns);
