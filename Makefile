@@ -53,7 +53,7 @@ else
 
 # --- what there is ------------------------------------------------------------------------------------------------
 
-LAYERS := visitors vmstate emu/core emu/kvm emu/dev
+LAYERS := visitors vmstate emu/core emu/kvm emu/dev emu/machine
 PROGRAMS := $(patsubst tools/%/main.c,%,$(wildcard tools/*/main.c))
 LIB_SRC := $(foreach l,$(LAYERS),$(wildcard $l/*.c))
 TEST_SRC := $(wildcard tests/*/test-*.c)

@@ -125,17 +125,24 @@ const Section **section_load_missing(const SectionLoad *load)
     return (const Section **)g_ptr_array_free(missing, FALSE);
 }
 
-bool section_load_commit(SectionLoad *load, GError **error)
+bool section_load_check(SectionLoad *load, GError **error)
 {
-    size_t n = section_list_length(load->list);
-
-    for (size_t i = 0; i < n; i++) {
+    for (size_t i = 0; i < section_list_length(load->list); i++) {
         const Section *s = section_list_get(load->list, i);
         if (load->copies[i] && s->desc->check && !s->desc->check(load->copies[i], error)) {
             g_prefix_error(error, "%s: ", s->name);
             return false;
         }
     }
+    return true;
+}
+
+bool section_load_commit(SectionLoad *load, GError **error)
+{
+    size_t n = section_list_length(load->list);
+
+    if (!section_load_check(load, error))
+        return false;
     for (size_t i = 0; i < n; i++) {
         const Section *s = section_list_get(load->list, i);
         if (!load->copies[i])

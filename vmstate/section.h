@@ -58,6 +58,9 @@ bool section_load_one(SectionLoad *load, const Section *section, Visitor *visito
 /* The sections of the list that have not come. New array of borrowed pointers, NULL at the end. */
 const Section **section_load_missing(const SectionLoad *load);
 
+/* Is every copy sound? Changes nothing. */
+bool section_load_check(SectionLoad *load, GError **error);
+
 /* Checks every copy; if all are sound, puts them in place and pushes those that came, in the order of the list. */
 bool section_load_commit(SectionLoad *load, GError **error);
 

@@ -1,0 +1,306 @@
+/*
+ * state-load.c: a machine's state in from a stream.
+ *
+ * Pages go to a stage beside the memory, sections to copies of the states. To put a page in place is to move it: the
+ * stage's pages are mapped where the memory's were, so that a commit takes no time for what is not moved.
+ */
+#include <errno.h>
+#include <string.h>
+#include <sys/mman.h>
+
+#include "emu/machine/state.h"
+#include "visitors/ber-in.h"
+#include "visitors/ber-out.h"
+#include "visitors/qemufile-in.h"
+#include "vmstate/configuration.h"
+#include "vmstate/state.h"
+#include "vmstate/walk.h"
+
+/* What has come for one area; host is NULL if nothing has. */
+typedef struct Stage {
+    RamArea *area;
+    uint8_t *host; /* as much as the area may have */
+    uint64_t size;
+} Stage;
+
+struct MachineLoad {
+    StreamSink sink;
+    Machine *machine;
+    const MachineIdentity *identity;
+    Schema *schema;
+    SectionLoad *sections;
+    GArray *stages; /* of Stage, one for each block of the stream */
+    bool complete;
+};
+
+static MachineLoad *load_of(StreamSink *sink)
+{
+    return (MachineLoad *)sink;
+}
+
+static bool mismatch(GError **error, const char *format, ...) G_GNUC_PRINTF(2, 3);
+static bool mismatch(GError **error, const char *format, ...)
+{
+    va_list ap;
+
+    va_start(ap, format);
+    g_autofree char *text = g_strdup_vprintf(format, ap);
+    va_end(ap);
+    g_set_error_literal(error, FERRY_ERROR, FERRY_ERROR_MISMATCH, text);
+    return false;
+}
+
+/* --- the machine ------------------------------------------------------------------------------------------------ */
+
+static bool check_type(const MachineLoad *l, const char *type, GError **error)
+{
+    return strcmp(type, l->identity->type) == 0 ||
+           mismatch(error, "the stream is of machine type %s, this machine is %s", type, l->identity->type);
+}
+
+static bool take_header(StreamSink *sink, const StreamHeader *header, GError **error)
+{
+    MachineLoad *l = load_of(sink);
+
+    if (header->kind != STREAM_MACHINE)
+        return mismatch(error, "this is a %s channel, not the state of a machine", stream_kind_name(header->kind));
+    return !header->machine || check_type(l, header->machine, error);
+}
+
+static bool take_configuration(MachineLoad *l, const StreamSection *s, GError **error)
+{
+    Integer len;
+    char name[256] = "";
+
+    if (!s->state)
+        return mismatch(error, "the configuration section is not readable: %s", s->note ? s->note : "no description");
+    if (!vms_state_get(s->desc, s->state, "len", 0, &len) || len.bits >= sizeof name)
+        return mismatch(error, "the configuration section has no machine type");
+    for (size_t i = 0; i < len.bits; i++) {
+        Integer octet;
+        if (!vms_state_get(s->desc, s->state, "name", i, &octet))
+            return mismatch(error, "the configuration section has no machine type");
+        name[i] = (char)octet.bits;
+    }
+    return check_type(l, name, error);
+}
+
+/* --- memory ----------------------------------------------------------------------------------------------------- */
+
+static bool fits(const RamArea *area, const RamBlock *block, GError **error)
+{
+    if (block->length == area->size || (area->maximum > area->size && block->length <= area->maximum))
+        return true;
+    return mismatch(error,
+                    "RAM block \"%s\": the stream has 0x%" G_GINT64_MODIFIER
+                    "x octets, this machine 0x%" G_GINT64_MODIFIER "x",
+                    block->name, block->length, area->size);
+}
+
+static bool add_stage(MachineLoad *l, const RamBlock *block, GError **error)
+{
+    RamArea *area = machine_find_ram(l->machine, block->name);
+    Stage stage = {.area = area, .size = block->length};
+
+    if (!area)
+        return mismatch(error, "RAM block \"%s\": this machine has none of that name", block->name);
+    if (!fits(area, block, error))
+        return false;
+    stage.host = mmap(NULL, area->maximum, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (stage.host == MAP_FAILED) {
+        g_set_error(error, FERRY_ERROR, FERRY_ERROR_IO, "RAM block \"%s\": there is no room to load it: %s",
+                    block->name, g_strerror(errno));
+        return false;
+    }
+    g_array_append_val(l->stages, stage);
+    return true;
+}
+
+static bool take_blocks(StreamSink *sink, const RamBlocks *blocks, size_t first, GError **error)
+{
+    MachineLoad *l = load_of(sink);
+
+    for (size_t i = first; i < blocks->list->len; i++)
+        if (!add_stage(l, ram_block(blocks, i), error))
+            return false;
+    return true;
+}
+
+/* The reader has seen to it that block and page are there. */
+static uint8_t *page_at(const MachineLoad *l, uint32_t block, uint64_t page)
+{
+    return g_array_index(l->stages, Stage, block).host + page * RAM_PAGE;
+}
+
+static bool take_run(StreamSink *sink, const RamRun *run, GError **error)
+{
+    MachineLoad *l = load_of(sink);
+
+    (void)error;
+    for (uint32_t i = 0; i < run->count; i++) {
+        uint8_t *page = page_at(l, run->block, run->first + i);
+        if (run->pages[i])
+            memcpy(page, run->pages[i], RAM_PAGE);
+        else if (!bytes_are_zero(page, RAM_PAGE)) /* reading takes no memory, writing zeros would */
+            memset(page, 0, RAM_PAGE);
+    }
+    return true;
+}
+
+static bool take_piece(StreamSink *sink, const RamPiece *piece, GError **error)
+{
+    MachineLoad *l = load_of(sink);
+    const Stage *stage = &g_array_index(l->stages, Stage, piece->block);
+
+    if (ram_piece_apply(piece, page_at(l, piece->block, piece->page), error))
+        return true;
+    g_prefix_error(error, "RAM block \"%s\", page 0x%" G_GINT64_MODIFIER "x: ", stage->area->name, piece->page);
+    return false;
+}
+
+/* Cannot fail for want of memory: the pages are there, and their place is. */
+static bool put_in_place(const Stage *stage, GError **error)
+{
+    RamArea *area = stage->area;
+    void *moved = mremap(stage->host, area->maximum, area->maximum, MREMAP_MAYMOVE | MREMAP_FIXED, area->host);
+
+    if (moved == MAP_FAILED) {
+        g_set_error(error, FERRY_ERROR, FERRY_ERROR_IO, "RAM block \"%s\": %s", area->name, g_strerror(errno));
+        return false;
+    }
+    area->size = stage->size;
+    return true;
+}
+
+/* --- sections --------------------------------------------------------------------------------------------------- */
+
+static bool load_octets(MachineLoad *l, const Section *to, const StreamSection *s, GError **error)
+{
+    g_autoptr(ChanIn) in = chan_in_new_memory(s->octets, s->len, s->body);
+
+    if (!section_load_one(l->sections, to, qemufile_in_new(in, s->name), s->version, NULL, error))
+        return false;
+    return chan_in_at_end(in) || mismatch(error, "%s @0x%" G_GINT64_MODIFIER "x: %zu octets are more than its fields",
+                                          s->name, s->body, s->len);
+}
+
+/* By name: through BER, which says what is what. */
+static bool load_described(MachineLoad *l, const Section *to, const StreamSection *s, GError **error)
+{
+    g_autoptr(Visitor) out = NULL;
+    ByteOut ber = {0};
+
+    out = ber_out_new(&ber, s->name, BER_CONTEXT, 0);
+    vmstate_save(out, s->desc, s->state);
+    bool ok = visit_finish(out, error) &&
+              section_load_one(l->sections, to, ber_in_new(ber.data, ber.len, s->body, s->name, BER_CONTEXT, 0),
+                               s->version, s->desc, error);
+    byte_out_done(&ber);
+    return ok;
+}
+
+static bool take_section(StreamSink *sink, const StreamSection *s, GError **error)
+{
+    MachineLoad *l = load_of(sink);
+
+    if (s->cut)
+        return true; /* the reader fails */
+    if (s->configuration)
+        return take_configuration(l, s, error);
+    const Section *to = section_list_find(l->machine->sections, s->name, s->instance);
+    if (!to)
+        return mismatch(error, "section %s[%u] @0x%" G_GINT64_MODIFIER "x: this machine has no such device", s->name,
+                        s->instance, s->offset);
+    return s->octets ? load_octets(l, to, s, error) : load_described(l, to, s, error);
+}
+
+static bool take_command(StreamSink *sink, const StreamCommand *command, GError **error)
+{
+    const char *name = stream_command_name(command->id);
+
+    (void)sink;
+    /* what a source asks for that nobody listens to: a stream from a file is none the worse */
+    if (command->id == STREAM_OPEN_RETURN_PATH || command->id == STREAM_PING)
+        return true;
+    return mismatch(error, "command %s @0x%" G_GINT64_MODIFIER "x: postcopy and COLO cannot come from here",
+                    name ? name : "?", command->offset);
+}
+
+static bool take_end(StreamSink *sink, const StreamEnd *end, GError **error)
+{
+    (void)error;
+    load_of(sink)->complete = end->complete;
+    return true;
+}
+
+/* --- life ------------------------------------------------------------------------------------------------------- */
+
+MachineLoad *machine_load_new(Machine *machine, const MachineIdentity *identity)
+{
+    static const StreamSinkOps ops = {.header = take_header,
+                                      .ram_blocks = take_blocks,
+                                      .ram_run = take_run,
+                                      .ram_piece = take_piece,
+                                      .section = take_section,
+                                      .command = take_command,
+                                      .end = take_end};
+    MachineLoad *l = g_new0(MachineLoad, 1);
+
+    l->sink.ops = &ops;
+    l->machine = machine;
+    l->identity = identity;
+    l->sections = section_load_new(machine->sections);
+    l->stages = g_array_new(FALSE, FALSE, sizeof(Stage));
+    return l;
+}
+
+void machine_load_free(MachineLoad *l)
+{
+    if (!l)
+        return;
+    for (guint i = 0; i < l->stages->len; i++) {
+        const Stage *stage = &g_array_index(l->stages, Stage, i);
+        if (stage->host)
+            munmap(stage->host, stage->area->maximum);
+    }
+    g_array_unref(l->stages);
+    section_load_free(l->sections);
+    schema_unref(l->schema);
+    g_free(l);
+}
+
+StreamSink *machine_load_sink(MachineLoad *l)
+{
+    return &l->sink;
+}
+
+const Schema *machine_load_schema(MachineLoad *l)
+{
+    if (l->schema)
+        return l->schema;
+    l->schema = schema_new();
+    for (size_t i = 0; i < section_list_length(l->machine->sections); i++) {
+        const Section *s = section_list_get(l->machine->sections, i);
+        schema_add_section(
+            l->schema,
+            &(SchemaSection){
+                .name = s->name, .instance = s->instance, .version = s->desc->version, .desc = s->desc, .octets = -1},
+            NULL);
+    }
+    return l->schema;
+}
+
+bool machine_load_commit(MachineLoad *l, GError **error)
+{
+    if (!l->complete)
+        return mismatch(error, "the stream is not complete");
+    if (!section_load_check(l->sections, error))
+        return false;
+    for (guint i = 0; i < l->stages->len; i++) {
+        Stage *stage = &g_array_index(l->stages, Stage, i);
+        if (!put_in_place(stage, error))
+            return false;
+        stage->host = NULL;
+    }
+    return section_load_commit(l->sections, error);
+}

@@ -1,0 +1,47 @@
+/*
+ * state.h: a machine's state out to a stream, and in from one: all of it or nothing.
+ *
+ * For a machine that stands. What a stream must look like for QEMU 7.2 to take it is in vmstate/FORMAT.md part 1.
+ */
+#ifndef EMU_MACHINE_STATE_H
+#define EMU_MACHINE_STATE_H
+
+#include "emu/core/machine.h"
+#include "vmstate/stream.h"
+
+/* What a stream says of the whole machine. Borrowed. */
+typedef struct MachineIdentity {
+    const char *type;   /* "pc-i440fx-7.2" */
+    const char *writer; /* the program, and its version, for formats that tell */
+    const char *writer_version;
+} MachineIdentity;
+
+/*
+ * Tells `sink` (stream-save.h, berstream-save.h) the machine's state. Everything is pulled before the sink hears of
+ * anything, so a device that cannot be saved leaves nothing behind.
+ */
+bool machine_save(Machine *machine, const MachineIdentity *identity, StreamSink *sink, GError **error);
+
+/*
+ * Loads what a reader (stream-load.h, berstream-load.h) tells. Memory and sections are collected apart; nothing of the
+ * machine changes before machine_load_commit, and nothing if it is not called, or fails.
+ */
+typedef struct MachineLoad MachineLoad;
+
+MachineLoad *machine_load_new(Machine *machine, const MachineIdentity *identity);
+void machine_load_free(MachineLoad *load);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(MachineLoad, machine_load_free)
+
+/* To be given to the reader. */
+StreamSink *machine_load_sink(MachineLoad *load);
+
+/* The machine's own descriptions, for a reader of QEMUFile to read sections by; borrowed from the load. */
+const Schema *machine_load_schema(MachineLoad *load);
+
+/*
+ * Puts everything in place: memory, then states, which are pushed. Fails, and changes nothing, if the stream was not
+ * complete, or if a device judges its state unsound. Sections and memory that did not come keep what they have.
+ */
+bool machine_load_commit(MachineLoad *load, GError **error);
+
+#endif
