@@ -6,6 +6,7 @@
 
 #include "emu/core/device.h"
 
+extern const DeviceType hpet_type;   /* hpet.c */
 extern const DeviceType i8254_type;  /* i8254.c */
 extern const DeviceType pcspk_type;  /* pcspk.c */
 extern const DeviceType port92_type; /* port92.c */
