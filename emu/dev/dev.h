@@ -11,6 +11,9 @@ extern const DeviceType i8254_type;  /* i8254.c */
 extern const DeviceType i8259_type;  /* i8259.c */
 extern const DeviceType ioapic_type; /* ioapic.c */
 extern const DeviceType pcspk_type;  /* pcspk.c */
+extern const DeviceType port92_type;       /* port92.c */
 extern const DeviceType port92_type; /* port92.c */
+extern const DeviceType ps2_keyboard_type; /* ps2kbd.c */
+extern const DeviceType ps2_mouse_type;    /* ps2mouse.c */
 
 #endif
