@@ -10,6 +10,7 @@ extern const DeviceType hpet_type;   /* hpet.c */
 extern const DeviceType i8254_type;  /* i8254.c */
 extern const DeviceType i8259_type;  /* i8259.c */
 extern const DeviceType ioapic_type; /* ioapic.c */
+extern const DeviceType pckbd_type;        /* pckbd.c */
 extern const DeviceType pcspk_type;  /* pcspk.c */
 extern const DeviceType port92_type;       /* port92.c */
 extern const DeviceType port92_type; /* port92.c */
