@@ -16,5 +16,7 @@ extern const DeviceType port92_type;       /* port92.c */
 extern const DeviceType port92_type; /* port92.c */
 extern const DeviceType ps2_keyboard_type; /* ps2kbd.c */
 extern const DeviceType ps2_mouse_type;    /* ps2mouse.c */
+extern const DeviceType vmmouse_type;      /* vmmouse.c */
+extern const DeviceType vmport_type;       /* vmport.c */
 
 #endif
