@@ -6,16 +6,14 @@
 
 #include "emu/core/device.h"
 
-extern const DeviceType hpet_type;   /* hpet.c */
-extern const DeviceType i8254_type;  /* i8254.c */
-extern const DeviceType i8259_type;  /* i8259.c */
-extern const DeviceType ioapic_type; /* ioapic.c */
-extern const DeviceType mc146818rtc_type; /* mc146818rtc.c */
+extern const DeviceType hpet_type;         /* hpet.c */
+extern const DeviceType i8254_type;        /* i8254.c */
+extern const DeviceType i8259_type;        /* i8259.c */
+extern const DeviceType ioapic_type;       /* ioapic.c */
+extern const DeviceType mc146818rtc_type;  /* mc146818rtc.c */
 extern const DeviceType pckbd_type;        /* pckbd.c */
-extern const DeviceType pcspk_type;  /* pcspk.c */
+extern const DeviceType pcspk_type;        /* pcspk.c */
 extern const DeviceType port92_type;       /* port92.c */
-extern const DeviceType port92_type;      /* port92.c */
-extern const DeviceType port92_type; /* port92.c */
 extern const DeviceType ps2_keyboard_type; /* ps2kbd.c */
 extern const DeviceType ps2_mouse_type;    /* ps2mouse.c */
 extern const DeviceType vmmouse_type;      /* vmmouse.c */
