@@ -5,6 +5,11 @@
 
 enum { PORTS = 65536 };
 
+typedef struct Runner {
+    MachineRuns *runs;
+    void *opaque;
+} Runner;
+
 static void free_area(void *area)
 {
     ram_area_free(area);
@@ -23,6 +28,7 @@ Machine *machine_new(const MachineClocks *clocks)
     m->areas = g_ptr_array_new_with_free_func(free_area);
     m->devices = g_ptr_array_new();
     m->names = g_ptr_array_new_with_free_func(g_free);
+    m->runners = g_array_new(FALSE, FALSE, sizeof(Runner));
     return m;
 }
 
@@ -33,6 +39,7 @@ void machine_free(Machine *m)
     while (m->devices->len)
         device_free(g_ptr_array_steal_index(m->devices, m->devices->len - 1));
     g_ptr_array_unref(m->devices);
+    g_array_unref(m->runners);
     section_list_free(m->sections);
     g_ptr_array_unref(m->names);
     space_free(m->memory);
@@ -78,6 +85,33 @@ RamArea *machine_find_ram(const Machine *m, const char *name)
             return area;
     }
     return NULL;
+}
+
+void machine_add_runner(Machine *m, MachineRuns *runs, void *opaque)
+{
+    Runner runner = {.runs = runs, .opaque = opaque};
+
+    g_array_append_val(m->runners, runner);
+}
+
+void machine_remove_runner(Machine *m, void *opaque)
+{
+    for (guint i = m->runners->len; i-- > 0;)
+        if (g_array_index(m->runners, Runner, i).opaque == opaque)
+            g_array_remove_index(m->runners, i);
+}
+
+void machine_set_running(Machine *m, bool runs)
+{
+    guint n = m->runners->len;
+
+    if (m->running == runs)
+        return;
+    m->running = runs;
+    for (guint i = 0; i < n; i++) {
+        const Runner *r = &g_array_index(m->runners, Runner, runs ? i : n - 1 - i);
+        r->runs(r->opaque, runs);
+    }
 }
 
 void machine_reset(Machine *m)

@@ -21,7 +21,12 @@ struct Machine {
     GPtrArray *areas;      /* of RamArea, owned; in the order in which a stream lists them */
     GPtrArray *devices;    /* of Device, owned; freed in reverse order */
     GPtrArray *names;      /* of sections */
+    bool running;
+    GArray *runners; /* who is told when it starts and stops */
 };
+
+/* Told with the lock. */
+typedef void MachineRuns(void *opaque, bool runs);
 
 /* Where the time of its clocks comes from: borrowed functions, called with `opaque`. */
 typedef struct MachineClocks {
@@ -45,6 +50,15 @@ void machine_add_section(Machine *machine, const Section *section);
 /* Takes an area of guest memory; its name must be new. */
 void machine_add_ram(Machine *machine, RamArea *area);
 RamArea *machine_find_ram(const Machine *machine, const char *name);
+
+/*
+ * What is outside the machine's clocks (the kernel's timers, a backend) goes along with the machine: it is told when
+ * the machine starts, in the order of registration, and when it stops, in reverse order. A device takes itself out when
+ * it is unrealized.
+ */
+void machine_add_runner(Machine *machine, MachineRuns *runs, void *opaque);
+void machine_remove_runner(Machine *machine, void *opaque);
+void machine_set_running(Machine *machine, bool runs);
 
 /* Resets all devices, in the order in which they were realized. */
 void machine_reset(Machine *machine);

@@ -74,6 +74,25 @@ static void lay_out_xsave(Kvm *kvm)
     kvm->xsave.pkru = xsave_offset(kvm, 9, 4);
 }
 
+static void set_line(void *opaque, unsigned n, bool level)
+{
+    struct kvm_irq_level line = {.irq = n, .level = level};
+
+    if (ioctl(((Kvm *)opaque)->vm, KVM_IRQ_LINE, &line) < 0)
+        kvm_keep_failure(opaque, "setting an interrupt line");
+}
+
+Irq kvm_irq(Kvm *kvm, unsigned n)
+{
+    return (Irq){.handler = set_line, .opaque = kvm, .n = n};
+}
+
+void kvm_keep_failure(Kvm *kvm, const char *what)
+{
+    if (!kvm->failure)
+        kvm->failure = g_strdup_printf("KVM: %s: %s", what, g_strerror(errno));
+}
+
 int kvm_capability(const Kvm *kvm, int capability)
 {
     int value = ioctl(kvm->vm, KVM_CHECK_EXTENSION, capability);

@@ -28,7 +28,7 @@ struct Kvm {
     KvmXsave xsave;
     Machine *machine; /* whose memory it is; NULL: none */
     GArray *slots;    /* of KvmSlot */
-    char *failure;    /* what a memory slot was refused for; NULL: nothing */
+    char *failure;    /* what went wrong where nobody could be told; NULL: nothing */
 };
 
 /* Opens /dev/kvm and makes a virtual machine without processors. */
@@ -41,6 +41,16 @@ bool kvm_create_irqchip(Kvm *kvm, GError **error);
 
 /* From now on the machine's memory is that of the virtual machine, whatever is mapped. Until kvm_free. */
 bool kvm_attach(Kvm *kvm, Machine *machine, GError **error);
+
+/*
+ * The lines of KVM's interrupt controllers: 0 to 15 are inputs of the PICs and of the I/O APIC (where 0 is at pin 2),
+ * 16 to 23 of the I/O APIC only.
+ */
+enum { KVM_IRQS = 24 };
+Irq kvm_irq(Kvm *kvm, unsigned n);
+
+/* Keeps the first thing that went wrong where nobody could be told; errno says why. The machine looks at `failure`. */
+void kvm_keep_failure(Kvm *kvm, const char *what);
 
 /* Does the kernel have this MSR? */
 bool kvm_has_msr(const Kvm *kvm, uint32_t index);
