@@ -43,21 +43,23 @@ typedef struct Pit {
     Irq irq;
     SpaceId ports;
     Timer timer;
+    int64_t now_ns;  /* of the access or expiry that is being dealt with: it is one instant, however long it takes */
     int64_t seen_ns; /* until when the edges of channel 0 have gone out */
     Progress progress[PIT_CHANNELS];
     PitState s;
 } Pit;
 
-static int64_t now_of(const Pit *p)
+/* Everything that comes from outside starts with it. */
+static void look_at_clock(Pit *p)
 {
-    return clock_now(p->dev.machine->virtual_clock);
+    p->now_ns = clock_now(p->dev.machine->virtual_clock);
 }
 
 static int64_t ticks(const Pit *p, unsigned n)
 {
     int64_t stands_ns = p->progress[n].stands_ns;
 
-    return pit_channel_tick(&p->s.channels[n], stands_ns == TIMER_NEVER ? now_of(p) : stands_ns);
+    return pit_channel_tick(&p->s.channels[n], stands_ns == TIMER_NEVER ? p->now_ns : stands_ns);
 }
 
 /* --- counting --------------------------------------------------------------------------------------------------- */
@@ -92,9 +94,9 @@ static void settle(Pit *p, unsigned n)
     bool stands = must_stand(p, n);
 
     if (stands && progress->stands_ns == TIMER_NEVER) {
-        progress->stands_ns = now_of(p);
+        progress->stands_ns = p->now_ns;
     } else if (!stands && progress->stands_ns != TIMER_NEVER) {
-        pit_channel_delay(c, now_of(p) - progress->stands_ns);
+        pit_channel_delay(c, p->now_ns - progress->stands_ns);
         progress->stands_ns = TIMER_NEVER;
     }
 }
@@ -102,8 +104,8 @@ static void settle(Pit *p, unsigned n)
 /* The count reaches the counter. */
 static void load_counter(Pit *p, unsigned n)
 {
-    p->s.channels[n].count_load_time = now_of(p);
-    p->progress[n] = (Progress){.stands_ns = TIMER_NEVER, .loads_ns = now_of(p)};
+    p->s.channels[n].count_load_time = p->now_ns;
+    p->progress[n] = (Progress){.stands_ns = TIMER_NEVER, .loads_ns = p->now_ns};
     settle(p, n);
 }
 
@@ -166,7 +168,7 @@ static void arm_timer(Pit *p)
     if (change != INT64_MAX)
         ns = pit_channel_time(c, change);
     if (change != INT64_MAX && pit_channel_is_periodic(c) && pit_channel_out(c, tick))
-        ns = MAX(ns, now_of(p) + SHORTEST_NS);
+        ns = MAX(ns, p->now_ns + SHORTEST_NS);
     if (ns == INT64_MAX) /* a time of loading that no guest can have made */
         ns = TIMER_NEVER;
     c->next_transition_time = ns;
@@ -182,21 +184,20 @@ static void drive_irq(Pit *p)
 static void catch_up(Pit *p)
 {
     const PitChannel *c = &p->s.channels[0];
-    int64_t now = now_of(p);
 
     if (!p->s.irq_disabled && !must_stand(p, 0) &&
-        pit_channel_rises(c, pit_channel_tick(c, now)) != pit_channel_rises(c, pit_channel_tick(c, p->seen_ns))) {
+        pit_channel_rises(c, pit_channel_tick(c, p->now_ns)) != pit_channel_rises(c, pit_channel_tick(c, p->seen_ns))) {
         irq_set(&p->irq, false);
         irq_set(&p->irq, true);
     }
-    p->seen_ns = now;
+    p->seen_ns = p->now_ns;
     drive_irq(p);
 }
 
 /* After channel 0 was changed. */
 static void update_irq(Pit *p)
 {
-    p->seen_ns = now_of(p);
+    p->seen_ns = p->now_ns;
     drive_irq(p);
     arm_timer(p);
 }
@@ -205,6 +206,7 @@ static void expired(void *opaque)
 {
     Pit *p = opaque;
 
+    look_at_clock(p);
     catch_up(p);
     arm_timer(p);
 }
@@ -220,12 +222,13 @@ static bool pull(void *opaque, GError **error)
     Pit *p = opaque;
 
     (void)error;
+    look_at_clock(p);
     for (unsigned n = 0; n < PIT_CHANNELS; n++) {
         PitChannel *c = &p->s.channels[n];
         Progress *progress = &p->progress[n];
         if (progress->stands_ns != TIMER_NEVER) {
-            pit_channel_delay(c, now_of(p) - progress->stands_ns);
-            progress->stands_ns = now_of(p);
+            pit_channel_delay(c, p->now_ns - progress->stands_ns);
+            progress->stands_ns = p->now_ns;
         }
         if (!c->status_latched)
             c->status = (uint8_t)((c->status & ~PIT_STATUS_NULL) | (waits_for_count(p, n) ? PIT_STATUS_NULL : 0));
@@ -238,19 +241,21 @@ static void push(void *opaque)
 {
     Pit *p = opaque;
     const PitChannel *c = &p->s.channels[0];
-    int64_t now = now_of(p), next_ns = c->next_transition_time;
-    bool late = next_ns > 0 && next_ns <= now;
+    int64_t next_ns = c->next_transition_time;
+    bool late;
 
+    look_at_clock(p);
+    late = next_ns > 0 && next_ns <= p->now_ns;
     for (unsigned n = 0; n < PIT_CHANNELS; n++) {
         const PitChannel *each = &p->s.channels[n];
         bool null = !each->status_latched && (each->status & PIT_STATUS_NULL);
-        p->progress[n] = (Progress){.stands_ns = TIMER_NEVER, .loads_ns = null ? NOT_YET : now};
+        p->progress[n] = (Progress){.stands_ns = TIMER_NEVER, .loads_ns = null ? NOT_YET : p->now_ns};
         settle(p, n);
     }
     if (late && !p->s.irq_disabled && !must_stand(p, 0)) {
         p->seen_ns = next_ns - 1;
         irq_set(&p->irq, pit_channel_out(c, pit_channel_tick(c, p->seen_ns)));
-        timer_arm(&p->timer, now);
+        timer_arm(&p->timer, p->now_ns);
     } else {
         update_irq(p);
         p->s.channels[0].next_transition_time = next_ns;
@@ -291,7 +296,7 @@ static void latch_status(Pit *p, unsigned n)
     c->status = (uint8_t)(c->rw_mode << CONTROL_RW_SHIFT | c->mode << CONTROL_MODE_SHIFT | c->bcd);
     if (pin_out(p, n))
         c->status |= PIT_STATUS_OUT;
-    if (now_of(p) < p->progress[n].loads_ns)
+    if (p->now_ns < p->progress[n].loads_ns)
         c->status |= PIT_STATUS_NULL;
 }
 
@@ -305,7 +310,7 @@ static void program(Pit *p, unsigned n, uint8_t control)
     c->bcd = control & CONTROL_BCD;
     c->rw_mode = c->read_state = c->write_state = rw;
     c->count_latched = c->status_latched = 0;
-    c->count_load_time = now_of(p);
+    c->count_load_time = p->now_ns;
     if (c->mode == 1 || c->mode >= 4)
         pit_channel_retime(c, 0, c->count + 1);
     p->progress[n] = (Progress){.stands_ns = TIMER_NEVER, .loads_ns = NOT_YET};
@@ -392,12 +397,14 @@ static uint8_t read_counter(Pit *p, unsigned n)
 static uint64_t read_port(void *opaque, uint64_t addr, unsigned size)
 {
     (void)size;
+    look_at_clock(opaque);
     return addr < PIT_CHANNELS ? read_counter(opaque, (unsigned)addr) : 0;
 }
 
 static void write_port(void *opaque, uint64_t addr, uint64_t value, unsigned size)
 {
     (void)size;
+    look_at_clock(opaque);
     if (addr == PIT_CONTROL)
         write_control(opaque, (uint8_t)value);
     else if (addr < PIT_CHANNELS)
@@ -419,6 +426,7 @@ static void drive_gate(Device *pit, unsigned n, bool level)
 
     if (n >= PIT_CHANNELS)
         return;
+    look_at_clock(p);
     if (n == 0)
         catch_up(p);
     set_gate(p, n, level);
@@ -428,7 +436,10 @@ static void drive_gate(Device *pit, unsigned n, bool level)
 
 static bool out_of(Device *pit, unsigned n)
 {
-    return n < PIT_CHANNELS && pin_out((Pit *)pit, n);
+    if (n >= PIT_CHANNELS)
+        return false;
+    look_at_clock((Pit *)pit);
+    return pin_out((Pit *)pit, n);
 }
 
 const PitOps i8254_ops = {.gate = gate_of, .set_gate = drive_gate, .out = out_of};
@@ -440,6 +451,7 @@ static void hpet_legacy(void *opaque, unsigned n, bool level)
     (void)n;
     if (p->s.irq_disabled == level)
         return;
+    look_at_clock(p);
     catch_up(p);
     p->s.irq_disabled = level;
     update_irq(p);
@@ -452,6 +464,7 @@ static void reset(Device *dev)
 {
     Pit *p = (Pit *)dev;
 
+    look_at_clock(p);
     p->s = (PitState){.irq_disabled = 0};
     for (unsigned n = 0; n < PIT_CHANNELS; n++) {
         p->s.channels[n] = (PitChannel){.count = PIT_COUNT_MAX, .mode = 3, .gate = n != 2};

@@ -157,6 +157,31 @@ Test(i8254, a_late_host_makes_up_for_one_interrupt)
     cr_assert_gt(clock_deadline(board->machine->virtual_clock), board->virtual_ns);
 }
 
+/* Whoever looks at it is 5 us late. */
+static int64_t hasty_time(void *opaque)
+{
+    return *(int64_t *)opaque += 5000;
+}
+
+Test(i8254, a_strobe_that_is_over_before_the_host_looks_is_not_lost)
+{
+    g_autoptr(Board) board = board_new();
+    int64_t ns = 0;
+    g_autoptr(Machine) machine = machine_new(&(MachineClocks){hasty_time, hasty_time, &ns});
+    Device *dev = device_new(&i8254_type);
+
+    device_connect_irq(dev, "irq", 0, board_probe(board, IRQ));
+    cr_assert(device_realize(dev, machine, NULL));
+    unsigned before = board->rises[IRQ];
+    for (unsigned i = 1; i <= 10; i++) {
+        space_write(machine->ports, CONTROL, LOW | MODE(4), 1);
+        space_write(machine->ports, COUNTER_0, 2, 1);
+        ns += NS_PER_US;
+        clock_run(machine->virtual_clock);
+        cr_assert_eq(board->rises[IRQ], before + i);
+    }
+}
+
 Test(i8254, the_shortest_periods_cost_the_host_no_more_than_others)
 {
     g_autoptr(Board) board = board_new();
