@@ -63,6 +63,7 @@ struct Hpet {
     uint32_t intcap;
     SpaceId registers;
     HpetLive live[HPET_TIMERS];
+    int64_t now_ns; /* of the access or expiry that is being dealt with: it is one instant, however long it takes */
     uint64_t ahead; /* of what follows from the offset, if there is no offset for it */
     bool pit_level;
     bool sends;    /* a message, which may come back to the registers here */
@@ -70,7 +71,11 @@ struct Hpet {
     HpetState s;
 };
 
-int64_t hpet_now(const Hpet *p);
+/* Everything that comes from outside starts with it. */
+static inline void hpet_look_at_clock(Hpet *p)
+{
+    p->now_ns = clock_now(p->dev.machine->virtual_clock);
+}
 
 static inline bool hpet_runs(const Hpet *p)
 {
@@ -114,7 +119,7 @@ void hpet_timer_restart(Hpet *p, unsigned n);
 /* How far the counter is beyond the comparator. */
 uint64_t hpet_timer_passed(const Hpet *p, unsigned n);
 
-/* As if the counter had not come to the comparator yet, which it has passed by so much. */
-void hpet_timer_match_again(Hpet *p, unsigned n, uint64_t passed);
+/* As if the counter had not come to the comparator yet, which it has passed. */
+void hpet_timer_match_again(Hpet *p, unsigned n);
 
 #endif

@@ -21,28 +21,23 @@ enum {
 
 /* --- counter ---------------------------------------------------------------------------------------------------- */
 
-int64_t hpet_now(const Hpet *p)
-{
-    return clock_now(p->dev.machine->virtual_clock);
-}
-
 uint64_t hpet_counter(const Hpet *p)
 {
-    return hpet_runs(p) ? p->ahead + ((uint64_t)hpet_now(p) + p->s.hpet_offset) / TICK_NS : p->s.hpet_counter;
+    return hpet_runs(p) ? p->ahead + ((uint64_t)p->now_ns + p->s.hpet_offset) / TICK_NS : p->s.hpet_counter;
 }
 
 void hpet_start_counter(Hpet *p)
 {
     uint64_t ticks = p->s.hpet_counter % OFFSET_TICKS;
 
-    p->s.hpet_offset = ticks * TICK_NS - (uint64_t)hpet_now(p);
+    p->s.hpet_offset = ticks * TICK_NS - (uint64_t)p->now_ns;
     p->ahead = p->s.hpet_counter - ticks;
 }
 
 /* When the counter will be so many ticks further. */
 static int64_t time_in(const Hpet *p, uint64_t ticks)
 {
-    int64_t now = hpet_now(p), into_tick = (int64_t)(((uint64_t)now + p->s.hpet_offset) % TICK_NS);
+    int64_t now = p->now_ns, into_tick = (int64_t)(((uint64_t)now + p->s.hpet_offset) % TICK_NS);
 
     if (ticks == 0)
         return now;
@@ -163,7 +158,7 @@ void hpet_timer_run(Hpet *p, unsigned n)
     int64_t expiry_ns = hpet_timer_expiry(p, n);
 
     if (matched && hpet_timer_repeats(&p->s.timer[n]) && expiry_ns != TIMER_NEVER)
-        expiry_ns = MAX(expiry_ns, hpet_now(p) + SHORTEST_NS);
+        expiry_ns = MAX(expiry_ns, p->now_ns + SHORTEST_NS);
     if (matched || !timer_armed(&p->live[n].timer))
         hpet_timer_arm(p, n, expiry_ns);
     if (matched)
@@ -174,6 +169,7 @@ void hpet_timer_expired(void *opaque)
 {
     HpetLive *live = opaque;
 
+    hpet_look_at_clock(live->hpet);
     hpet_timer_run(live->hpet, live->n);
 }
 
@@ -183,9 +179,9 @@ void hpet_timer_restart(Hpet *p, unsigned n)
     hpet_timer_arm(p, n, hpet_timer_expiry(p, n));
 }
 
-void hpet_timer_match_again(Hpet *p, unsigned n, uint64_t passed)
+void hpet_timer_match_again(Hpet *p, unsigned n)
 {
-    p->live[n].seen = hpet_counter(p) - passed - 1;
+    p->live[n].seen = hpet_counter(p) - hpet_timer_passed(p, n) - 1;
 }
 
 uint64_t hpet_timer_passed(const Hpet *p, unsigned n)

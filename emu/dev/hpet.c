@@ -48,6 +48,7 @@ static bool pull(void *opaque, GError **error)
     Hpet *p = opaque;
 
     (void)error;
+    hpet_look_at_clock(p);
     p->s.hpet_counter = hpet_counter(p);
     p->s.has_offset = hpet_runs(p);
     return true;
@@ -88,10 +89,10 @@ static void push_timer(Hpet *p, unsigned n)
 
     p->live[n].seen = hpet_counter(p);
     expiry_ns = hpet_timer_expiry(p, n);
-    if (saved > hpet_now(p) && saved != expiry_ns && !hpet_timer_repeats(t))
+    if (saved > p->now_ns && saved != expiry_ns && !hpet_timer_repeats(t))
         saved = TIMER_NEVER;
     if (saved != expiry_ns && (saved >= 0 || hpet_timer_repeats(t)) && passed <= hpet_timer_width(t) / 2) {
-        hpet_timer_match_again(p, n, passed);
+        hpet_timer_match_again(p, n);
         expiry_ns = hpet_timer_expiry(p, n);
     }
     t->wrap_flag = 0;
@@ -108,10 +109,11 @@ static void push(void *opaque)
     Hpet *p = opaque;
     HpetState *s = &p->s;
 
+    hpet_look_at_clock(p);
     s->config &= CONFIG_ENABLE | CONFIG_LEGACY;
     s->isr &= (1 << HPET_TIMERS) - 1;
     p->ahead = 0;
-    if (hpet_runs(p) && s->has_offset && (uint64_t)hpet_now(p) + s->hpet_offset <= INT64_MAX)
+    if (hpet_runs(p) && s->has_offset && (uint64_t)p->now_ns + s->hpet_offset <= INT64_MAX)
         p->ahead = s->hpet_counter - hpet_counter(p);
     else if (hpet_runs(p))
         hpet_start_counter(p);
@@ -286,7 +288,7 @@ static void write_comparator(Hpet *p, unsigned n, uint64_t value, uint64_t mask)
     t->config &= ~(uint64_t)TN_SET_VALUE;
     hpet_timer_restart(p, n);
     if (compares && hpet_runs(p) && hpet_timer_passed(p, n) < LATE_TICKS) {
-        hpet_timer_match_again(p, n, hpet_timer_passed(p, n));
+        hpet_timer_match_again(p, n);
         hpet_timer_arm(p, n, hpet_timer_expiry(p, n));
     }
 }
@@ -334,8 +336,10 @@ static void write_register(Hpet *p, uint64_t addr, uint64_t value, uint64_t mask
 static uint64_t read_registers(void *opaque, uint64_t addr, unsigned size)
 {
     unsigned shift = addr % 8 * 8;
-    uint64_t value = read_register(opaque, addr & ~UINT64_C(7)) >> shift;
+    uint64_t value;
 
+    hpet_look_at_clock(opaque);
+    value = read_register(opaque, addr & ~UINT64_C(7)) >> shift;
     if (shift + size * 8 > 64)
         value |= read_register(opaque, (addr & ~UINT64_C(7)) + 8) << (64 - shift);
     return size == 8 ? value : value & ((UINT64_C(1) << size * 8) - 1);
@@ -345,6 +349,7 @@ static void write_registers(void *opaque, uint64_t addr, uint64_t value, unsigne
 {
     if (addr % size != 0 || size < 4)
         return;
+    hpet_look_at_clock(opaque);
     if (size == 8)
         write_register(opaque, addr, value, UINT64_MAX);
     else
@@ -380,6 +385,7 @@ static void reset(Device *dev)
 {
     Hpet *p = (Hpet *)dev;
 
+    hpet_look_at_clock(p);
     p->s = (HpetState){.num_timers = HPET_TIMERS};
     p->ahead = 0;
     for (unsigned n = 0; n < HPET_TIMERS; n++) {

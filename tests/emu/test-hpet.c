@@ -20,6 +20,16 @@ Test(hpet, it_says_what_it_is)
     cr_assert_eq(get64(board, 0x008), 0);
 }
 
+Test(hpet, what_can_be_set_before_is_described)
+{
+    g_autoptr(GError) error = NULL;
+    const Hpet *defaults = hpet_type.defaults;
+
+    cr_assert(vms_desc_check(hpet_type.options, &error), "%s", error->message);
+    cr_assert_not(defaults->msi);
+    cr_assert_eq(defaults->intcap, 4);
+}
+
 Test(hpet, only_what_can_be_changed_changes)
 {
     g_autoptr(Board) board = board_new();
@@ -316,6 +326,24 @@ Test(hpet, a_level_stays_until_its_status_is_cleared)
     cr_assert_not(board->level[PIN_0 + 2]);
 }
 
+Test(hpet, a_level_goes_with_the_enable_bit_of_all_and_with_the_type)
+{
+    g_autoptr(Board) board = board_new();
+
+    add_hpet(board);
+    set(board, CONFIG, ENABLE);
+    set(board, T0_CONFIG, TN_ENABLE | TN_LEVEL | ROUTE_2);
+    set64(board, T0_COMPARATOR, 100);
+    advance_ticks(board, 100);
+    set(board, CONFIG, 0);
+    cr_assert_not(board->level[PIN_0 + 2]);
+    set(board, CONFIG, ENABLE);
+    cr_assert(board->level[PIN_0 + 2]);
+    set(board, T0_CONFIG, TN_ENABLE | ROUTE_2);
+    cr_assert_not(board->level[PIN_0 + 2]);
+    cr_assert_eq(get(board, STATUS), 0);
+}
+
 Test(hpet, status_is_kept_without_the_enable_bit)
 {
     g_autoptr(Board) board = board_new();
@@ -404,14 +432,27 @@ Test(hpet, messages_are_written_to_memory)
     cr_assert_eq(rises(board, 2), 0);
 }
 
+/* A clock that never stands, so that a period of one tick is over whenever one looks. */
+static int64_t hasty_time(void *opaque)
+{
+    return *(int64_t *)opaque += 10;
+}
+
 Test(hpet, a_message_to_itself_ends)
 {
-    g_autoptr(Board) board = board_new();
+    int64_t ns = 0;
+    g_autoptr(Machine) machine = machine_new(&(MachineClocks){hasty_time, hasty_time, &ns});
+    Hpet *p = (Hpet *)device_new(&hpet_type);
 
-    add_with(board, true);
-    set(board, CONFIG, ENABLE);
-    start_periodic(board, 0, 1, 1, TN_FSB);
-    set64(board, T0_FSB, UINT64_C(0xfed00108) << 32 | 3);
-    board_advance(board, NS_PER_MS);
-    cr_assert_eq(((const Hpet *)board->machine->devices->pdata[0])->s.timer[0].period, 3);
+    p->msi = true;
+    cr_assert(device_realize(&p->dev, machine, NULL));
+    space_write(machine->memory, 0xfed00000 + CONFIG, ENABLE, 4);
+    space_write(machine->memory, 0xfed00000 + T0_CONFIG, TN_ENABLE | TN_FSB | TN_PERIODIC | TN_SET_VALUE, 4);
+    space_write(machine->memory, 0xfed00000 + T0_FSB, UINT64_C(0xfed00108) << 32 | 3, 8);
+    space_write(machine->memory, 0xfed00000 + T0_COMPARATOR, 1, 8);
+    for (unsigned i = 0; i < 100; i++) {
+        ns += 100 * NS_PER_US;
+        clock_run(machine->virtual_clock);
+    }
+    cr_assert_eq(p->s.timer[0].period, 3);
 }
