@@ -12,6 +12,7 @@
 #   make mutate          flip bits in recorded streams and count what is noticed
 #   make bench           benchmarks: medians, and ratios to a peer in the same run
 #   make interop         record streams from the installed QEMU and take them there and back
+#   make testbed         tests in throw-away Debian hosts with a real KVM, in QEMU's TCG
 #   make coverage        line coverage of the tests, as build/coverage/index.html
 #   make install         programs and man pages to DESTDIR/PREFIX (/usr/local)
 #   make clean
@@ -35,7 +36,7 @@ endif
 PACKAGES_BUILD := gcc clang libclang-rt-dev make pkg-config libglib2.0-dev libtasn1-6-dev libtasn1-bin libzstd-dev zlib1g-dev \
     liblzma-dev libbz2-dev libxxhash-dev libjansson-dev
 PACKAGES_TEST := libcriterion-dev dumpasn1 openssl gdb binutils python3 xz-utils bzip2 zstd qemu-system-x86 qemu-utils seabios \
-    clang-format cppcheck mandoc gcovr git
+    clang-format cppcheck mandoc gcovr git e2fsprogs
 
 .PHONY: setup
 setup:
@@ -192,6 +193,10 @@ bench: all $(BENCH)
 .PHONY: interop
 interop: all
 	@tests/interop/interop --bin=$(BIN) $(INTEROP_ARGS)
+
+.PHONY: testbed
+testbed: all
+	@tests/support/run-tests $(B) $(BIN) tests/testbed/run-tests.sh
 
 .PHONY: lint format coverage
 lint: $(LIB)
