@@ -117,9 +117,10 @@ static char **read_list(const char *path)
     size_t count = 0, room = 0;
     char *entry = NULL;
     while (list && getdelim(&entry, &room, 0, file) >= 0) {
-        list = realloc(list, (count + 2) * sizeof(*list));
-        if (!list)
-            break;
+        char **longer = realloc(list, (count + 2) * sizeof(*list));
+        if (!longer)
+            die("memory");
+        list = longer;
         list[count++] = entry;
         list[count] = NULL;
         entry = NULL;

@@ -1,4 +1,4 @@
-"""A host of the test bed: a QEMU that emulates a processor with SVM, and the frames that it talks with (see agent.c)."""
+"""A host of the test bed: a QEMU that emulates a processor with SVM, and the frames that it talks with (agent.c)."""
 
 import ctypes
 import os
@@ -49,7 +49,8 @@ def job_tree(command, options):
     path = os.pathsep.join([str(ROOT / "build/bin"), STANDARD_PATH])
     environment = {"PATH": path, "HOME": "/root", "LC_ALL": "C.UTF-8", "TMPDIR": "/tmp", **options.env}
     lists = {"command": command, "environment": [f"{k}={v}" for k, v in environment.items()],
-             "directory": [os.path.realpath(os.getcwd())], "files": [os.path.join("/", place) for place, _ in options.get]}
+             "directory": [os.path.realpath(os.getcwd())],
+             "files": [os.path.join("/", place) for place, _ in options.get]}
     for name, strings in lists.items():
         tree.entries[f"{BED}/{name}"] = entries(strings)
     return tree

@@ -1,8 +1,8 @@
 """What a host of the test bed is made of: Debian's kernel, initial file systems, and two disks in ext4.
 
 The kernel and busybox come from their Debian packages, which need not be installed: a kernel for the test bed is none
-that the machine itself should start with. All that is made is kept in the folder of the bed, and made again when what it
-was made of has changed."""
+that the machine itself should start with. All that is made is kept in the folder of the bed, and made again when what
+it was made of has changed."""
 
 import contextlib
 import fcntl
@@ -18,17 +18,18 @@ from pathlib import Path
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
 FOLDER = ROOT / "build/testbed"
-SCRATCH = "run-"  # the names of temporary folders begin like this; those of a run that was killed stay for a day
+SCRATCH = "run-"  # so begin the names of temporary folders; those of a run that was killed stay for a day
 STANDARD_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 # Drivers of the host and of the kernel that it can start as a guest; modules that these need come by themselves.
-HOST_MODULES = ("virtio_pci virtio_blk virtio_console virtio_net virtio-rng overlay tun bridge kvm kvm-amd").split()
+HOST_MODULES = "virtio_pci virtio_blk virtio_console virtio_net virtio-rng overlay tun bridge kvm kvm-amd".split()
 GUEST_MODULES = "virtio_pci virtio_blk virtio_console virtio_net virtio-rng virtio_balloon".split()
 
 # What the host has, as far as this machine has it. busybox does the rest.
-PROGRAMS = """sh bash cat ls cp mv rm ln mkdir rmdir chmod touch date sleep timeout env tee head tail wc cut tr sort uniq
-seq dd stat od cmp diff test true false printf echo kill id uname mktemp md5sum sha256sum grep sed mawk find xargs ps xz
-gzip zstd tar python3 qemu-system-x86_64 qemu-img qemu-io qemu-nbd gdb strace socat""".split()
+PROGRAMS = """sh bash cat ls cp mv rm ln mkdir rmdir chmod touch date sleep timeout env tee head tail wc cut tr
+sort uniq seq dd stat od cmp diff test true false printf echo kill id uname mktemp md5sum sha256sum
+grep sed mawk find xargs ps xz gzip zstd tar python3 qemu-system-x86_64 qemu-img qemu-io qemu-nbd
+gdb strace socat""".split()
 DATA = ["/usr/share/qemu", "/usr/share/seabios", "/usr/lib/ipxe/qemu", "/usr/lib/x86_64-linux-gnu/qemu",
         "/usr/lib/locale/C.utf8", "/lib/x86_64-linux-gnu/libgcc_s.so.1"]
 ETC = {"passwd": "root:x:0:0:root:/root:/bin/sh\n", "group": "root:x:0:\nkvm:x:106:\n", "os-release": "ID=testbed\n",

@@ -1,6 +1,6 @@
 #!/bin/sh
-# run-tests.sh: the tests of the test bed itself (`make testbed`). It is not named test-*.sh, so `make check` does not run
-# it: each run of a bed takes some seconds.
+# run-tests.sh: the tests of the test bed itself (`make testbed`). It is not named test-*.sh, so `make check` does not
+# run it: each run of a bed takes some seconds.
 # shellcheck source=tests/support/tap.sh
 . tests/support/tap.sh
 BIN=${BIN:-build/bin}
@@ -26,11 +26,11 @@ says() {
 }
 # complains REGEX: one line on standard error fits, and there is no other.
 complains() {
-    [ "$(wc -l <"$TMP/err")" -eq 1 ] && grep -qE "^testbed: $1\$" "$TMP/err" || {
+    if [ "$(wc -l <"$TMP/err")" -ne 1 ] || ! grep -qE "^testbed: $1\$" "$TMP/err"; then
         echo "not one line that fits '$1':"
         cat "$TMP/err"
         return 1
-    }
+    fi
 }
 
 exit_status() {
@@ -49,8 +49,9 @@ no_stdin() {
 }
 files_go_in_and_out() {
     mkdir -p "$TMP/folder/sub" && head -c 100000 /dev/urandom >"$TMP/folder/sub/a" && : >"$TMP/empty" &&
-        bed 0 --put "$TMP/folder=/srv/folder" --put "$TMP/empty=/bin/empty" --get "/srv/b=$TMP/b" --get "/bin/empty=$TMP/c" -- \
-            sh -c 'cat /srv/folder/sub/a /srv/folder/sub/a >/srv/b; echo new >/srv/folder/sub/a; test ! -s /usr/bin/empty' &&
+        bed 0 --put "$TMP/folder=/srv" --put "$TMP/empty=/bin/empty" \
+            --get "/srv/b=$TMP/b" --get "/bin/empty=$TMP/c" -- sh -c \
+            'cat /srv/sub/a /srv/sub/a >/srv/b; echo new >/srv/sub/a; test ! -s /usr/bin/empty' &&
         cat "$TMP/folder/sub/a" "$TMP/folder/sub/a" | cmp - "$TMP/b" && cmp "$TMP/empty" "$TMP/c"
 }
 surroundings() {
@@ -75,7 +76,8 @@ dead_kernel() {
     bed 125 -- sh -c 'echo c >/proc/sysrq-trigger; sleep 100' && complains 'host 1 died before .*Kernel panic.*'
 }
 missing_files() {
-    bed 125 --get "/srv/none=$TMP/none" -- true && complains 'cannot get /srv/none from host 1: No such file or directory' &&
+    bed 125 --get "/srv/none=$TMP/none" -- true &&
+        complains 'cannot get /srv/none from host 1: No such file or directory' &&
         bed 125 --put "$TMP/none=/x" -- true && complains '.*/none: no such file, or no regular one' &&
         [ ! -e "$TMP/none" ]
 }
@@ -101,11 +103,12 @@ linux_boots_under_kvm() {
     bed 0 -- qemu-system-x86_64 -nodefaults -M pc -accel kvm -cpu host -m 256 -display none -no-reboot -serial stdio \
         -kernel /boot/vmlinuz -initrd /boot/initrd \
         -append 'console=ttyS0 quiet panic=-1 run="dmesg | grep Hypervisor.detected"' &&
-        grep 'guest: a shell, on Linux [0-9]' "$TMP/out" && grep 'Hypervisor detected: KVM' "$TMP/out" && grep 'guest: off' "$TMP/out"
+        grep 'guest: a shell, on Linux [0-9]' "$TMP/out" && grep 'Hypervisor detected: KVM' "$TMP/out" &&
+        grep 'guest: off' "$TMP/out"
 }
 
-# exchange.py ADDRESS MINE THEIRS: listens, or connects to the address, if it is not empty; sends one file and writes what
-# comes to the other, both at the same time.
+# exchange.py ADDRESS MINE THEIRS: listens, or connects to the address, if it is not empty; sends one file and writes
+# what comes to the other, both at the same time.
 exchange='import socket, sys, threading, time
 address, mine, theirs = sys.argv[1:]
 if address:
@@ -128,17 +131,41 @@ with open(theirs, "wb") as out:
 two_hosts_exchange_data() {
     echo "$exchange" >"$TMP/exchange.py" && head -c 3000000 /dev/urandom >"$TMP/first" &&
         head -c 2000000 /dev/urandom >"$TMP/second" &&
-        bed 0 --put "$TMP/exchange.py=/srv/x.py" --put "$TMP/first=/srv/1" --put "$TMP/second=/srv/2" --out "$TMP/pair" \
-            --get "/srv/got=$TMP/from2" --get "2:/srv/got=$TMP/from1" \
+        bed 0 --put "$TMP/exchange.py=/srv/x.py" --put "$TMP/first=/srv/1" --put "$TMP/second=/srv/2" \
+            --out "$TMP/pair" --get "/srv/got=$TMP/from2" --get "2:/srv/got=$TMP/from1" \
             --pair 'python3 /srv/x.py bed1 /srv/2 /srv/got && ping -c 1 bed1 >/dev/null && hostname' -- \
             sh -c 'python3 /srv/x.py "" /srv/1 /srv/got && ping -c 1 192.168.77.2 >/dev/null && echo a >&2' &&
         cmp "$TMP/first" "$TMP/from1" && cmp "$TMP/second" "$TMP/from2" && echo bed2 | diff - "$TMP/pair/2.out" &&
         echo a | diff - "$TMP/pair/1.err" && printf '0\n0\n' >"$TMP/zeros" &&
         cat "$TMP/pair/1.status" "$TMP/pair/2.status" | diff - "$TMP/zeros"
 }
+# migrate.sh source|destination: a stock guest that counts. The source moves it when it has begun; the destination ends
+# when it has gone on counting there.
+migrate='qemu() {
+    qemu-system-x86_64 -nodefaults -M pc -accel kvm -cpu qemu64 -m 96 -display none -serial file:/srv/serial \
+        -monitor stdio -kernel /boot/vmlinuz -initrd /boot/initrd \
+        -append "console=ttyS0 quiet run=\"i=0; while sleep 0.1; do i=\$((i+1)); echo tick \$i; done\"" "$@"
+}
+ticks() {
+    until [ "$(grep -c tick /srv/serial)" -ge 3 ]; do sleep 0.1; done
+}
+: >/srv/serial
+case $1 in
+source) { ticks; echo migrate_set_parameter max-bandwidth 1G; echo migrate tcp:bed2:4444; echo quit; } | qemu ;;
+*) { ticks; echo quit; } | qemu -incoming tcp:0:4444 ;;
+esac'
+a_guest_moves() {
+    echo "$migrate" >"$TMP/migrate.sh" &&
+        bed 0 --put "$TMP/migrate.sh=/srv/migrate.sh" \
+            --get "/srv/serial=$TMP/serial1" --get "2:/srv/serial=$TMP/serial2" --pair 'sh /srv/migrate.sh destination' -- sh /srv/migrate.sh source &&
+        cat "$TMP/serial1" "$TMP/serial2" | tr -d '\r' | awk '
+            /^tick [0-9]+$/ && $2 != ++last { print "after tick " last - 1 ": " $0; wrong = 1 }
+            END { exit wrong || last < 6 }'
+}
 pairs_are_prefixed() {
     bed 5 --pair 'echo two; echo err >&2; exit 5' -- sh -c 'echo one; printf rest' &&
-        sort "$TMP/out" >"$TMP/sorted" && printf '1: one\n1: rest\n2: two\n' | diff - "$TMP/sorted" && grep -qx '2: err' "$TMP/err"
+        sort "$TMP/out" >"$TMP/sorted" && printf '1: one\n1: rest\n2: two\n' | diff - "$TMP/sorted" &&
+        echo '2: err' | diff - "$TMP/err"
 }
 
 all='the test bed'
@@ -163,6 +190,7 @@ case_ 'options that are none are told' misuse
 case_ 'real mode, interrupts and SSE run under /dev/kvm, and every exit is what it should be' kvm_works
 case_ "Debian's kernel boots under KVM there to a shell" linux_boots_under_kvm
 case_ 'two hosts reach each other, and megabytes pass both ways over TCP' two_hosts_exchange_data
-case_ 'the lines of two hosts have their number in front, and the second status counts when the first is 0' pairs_are_prefixed
+case_ "QEMU moves a running guest from one host to the other: it counts on" a_guest_moves
+case_ 'lines of two hosts have their number in front, and the second status counts if the first is 0' pairs_are_prefixed
 case_ 'nothing stays of a run' nothing_stays
 plan
