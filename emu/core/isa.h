@@ -18,7 +18,9 @@ enum { ISA_IRQS = 16, ISA_DMA_CHANNELS = 8 };
 typedef struct IsaDmaClient {
     /*
      * Called while the channel's request is up and the channel is not masked, until it takes no more: `pos` octets of
-     * `len` have gone; moves some through isa_dma_read/-write and returns how many have gone then.
+     * `len` have gone; moves some through `read` or `write` below and returns how many have gone then. If that is
+     * `len`, it is terminal count: the channel is masked then, or starts over if it is to autoinitialize. It may drop
+     * its request meanwhile; while that is up, who returns `pos` is asked again when a register or a request changes.
      */
     size_t (*transfer)(void *opaque, unsigned channel, size_t pos, size_t len);
     void *opaque;
@@ -28,7 +30,10 @@ typedef struct IsaDmaClient {
 typedef struct IsaDmaOps {
     void (*attach)(void *opaque, unsigned channel, IsaDmaClient client);
     void (*request)(void *opaque, unsigned channel, bool level); /* the line DREQ */
-    /* Octets of the channel's block in memory, at `pos` in it. They return how many there were. */
+    /*
+     * Octets of the channel's block in memory, at `pos` in it. They return how many there were: 0 if the channel is for
+     * the other direction. One that verifies touches no memory: reads give ones, writes go nowhere.
+     */
     size_t (*read)(void *opaque, unsigned channel, size_t pos, void *data, size_t len);
     size_t (*write)(void *opaque, unsigned channel, size_t pos, const void *data, size_t len);
     /* May the channel move data from memory to the device (true) or from the device to memory? */
