@@ -6,6 +6,7 @@
 
 #include "emu/core/device.h"
 
+extern const DeviceType fw_cfg_type;       /* fw_cfg.c */
 extern const DeviceType hpet_type;         /* hpet.c */
 extern const DeviceType i8254_type;        /* i8254.c */
 extern const DeviceType i8257_type;        /* i8257.c */
