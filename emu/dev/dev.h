@@ -6,7 +6,9 @@
 
 #include "emu/core/device.h"
 
+extern const DeviceType acpi_build_type;   /* acpi_build.c */
 extern const DeviceType fw_cfg_type;       /* fw_cfg.c */
+extern const DeviceType globalstate_type;  /* globalstate.c */
 extern const DeviceType hpet_type;         /* hpet.c */
 extern const DeviceType i8254_type;        /* i8254.c */
 extern const DeviceType i8257_type;        /* i8257.c */
