@@ -383,7 +383,10 @@ Test(fw_cfg, a_command_starts_with_the_lower_half_of_its_address)
     board_out32(board, 0x514, GUINT32_TO_BE(1)); /* at 4 GiB and more */
     board_out32(board, 0x518, GUINT32_TO_BE(COMMAND));
     cr_assert_eq(board_in8(board, 0x511), 'Q');
-    board_out16(board, 0x51a, GUINT16_TO_BE(COMMAND)); /* no whole half */
+    space_write(board->machine->memory, 0, GUINT32_TO_BE(1 << 16 | SELECT), 4);
+    board_out16(board, 0x518, 0); /* no whole half: a command at 0 does not start */
+    board_out8(board, 0x518, 0);
+    board_out16(board, 0x51a, 0);
     board_out8(board, 0x51b, 0);
     cr_assert_eq(board_in8(board, 0x511), 'E');
     board_out32(board, 0x518, GUINT32_TO_BE(COMMAND)); /* the upper half is forgotten */

@@ -226,6 +226,36 @@ Test(rtc_state, times_at_the_ends_of_64_bits_do_no_harm)
     }
 }
 
+Test(rtc_state, the_flags_are_those_of_the_time_also_before_a_timer_fires)
+{
+    g_autoptr(Board) board = board_new();
+
+    add_rtc(board);
+    put(board, A, 0x2a);
+    put(board, B, PIE | UIE | H24);
+    get(board, C);
+    board->host_ns += NS_PER_SECOND;
+    cr_assert_eq(get(board, C), IRQF | PF | UF);
+    cr_assert_eq(get(board, C), 0);
+    cr_assert_not(board->level[IRQ]);
+}
+
+Test(rtc_state, an_alarm_at_the_present_second_is_a_day_away_also_when_nobody_reads_c)
+{
+    g_autoptr(Board) board = board_new();
+
+    add_rtc(board);
+    board_advance(board, 40 * (int64_t)NS_PER_SECOND); /* 22:14:00 */
+    put(board, 5, 0x22);
+    put(board, 3, 0x14);
+    put(board, 1, 0x00);
+    put(board, B, AIE | H24);
+    board_advance(board, 86400 * (int64_t)NS_PER_SECOND - 1);
+    cr_assert_not(board->level[IRQ]);
+    board_advance(board, 1);
+    cr_assert(board->level[IRQ]);
+}
+
 Test(rtc_state, any_state_survives)
 {
     g_autoptr(Board) board = board_new();
