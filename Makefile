@@ -54,7 +54,7 @@ else
 
 # --- what there is ------------------------------------------------------------------------------------------------
 
-LAYERS := visitors vmstate emu/core emu/kvm emu/dev emu/machine
+LAYERS := visitors vmstate $(patsubst %/,%,$(wildcard emu/*/))
 PROGRAMS := $(patsubst tools/%/main.c,%,$(wildcard tools/*/main.c))
 LIB_SRC := $(foreach l,$(LAYERS),$(wildcard $l/*.c))
 TEST_SRC := $(wildcard tests/*/test-*.c)

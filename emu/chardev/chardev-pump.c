@@ -1,0 +1,126 @@
+/* chardev-pump.c: characters between descriptors and a front, as many as either takes. */
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <signal.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "emu/chardev/chardev-impl.h"
+
+enum { CHUNK = 4096 };
+
+bool pump_make_nonblocking(int fd, int *flags_before)
+{
+    int flags = fcntl(fd, F_GETFL);
+
+    if (flags_before)
+        *flags_before = flags;
+    return flags >= 0 && fcntl(fd, F_SETFL, flags | O_NONBLOCK) == 0;
+}
+
+/* --- input ------------------------------------------------------------------------------------------------------ */
+
+static void watch_input(ChardevPump *p, ChardevReading reading)
+{
+    GIOCondition condition = reading == CHARDEV_READING ? G_IO_IN : G_IO_HUP | G_IO_ERR | CHARDEV_IO_PEER_CLOSED;
+
+    if (p->reading == reading && p->input)
+        return;
+    chardev_unwatch(&p->input);
+    p->reading = reading;
+    p->input = chardev_watch(p->c, p->in, condition, p->input_ready);
+}
+
+void pump_stop(ChardevPump *p)
+{
+    chardev_unwatch(&p->input);
+    chardev_unwatch(&p->output);
+    p->reading = CHARDEV_IDLE;
+    p->in = p->out = -1;
+}
+
+void pump_accept_input(ChardevPump *p)
+{
+    if (p->in >= 0)
+        watch_input(p, chardev_room(p->c) > 0 ? CHARDEV_READING : CHARDEV_STALLED);
+}
+
+void pump_read(ChardevPump *p, GIOCondition condition)
+{
+    uint8_t data[CHUNK];
+    size_t room = chardev_room(p->c);
+
+    /* Only a peer that has gone wakes a stalled pump, and once is enough: what it left is read when there is room. */
+    if (p->reading == CHARDEV_STALLED && room == 0) {
+        chardev_unwatch(&p->input);
+        if (condition && p->left)
+            p->left(p->c);
+        return;
+    }
+    if (room == 0) {
+        watch_input(p, CHARDEV_STALLED);
+        return;
+    }
+    ssize_t len = read(p->in, data, MIN(room, sizeof data));
+    if (len < 0 && (errno == EAGAIN || errno == EINTR))
+        return;
+    if (len <= 0) {
+        p->ended(p->c);
+        return;
+    }
+    chardev_receive(p->c, data, (size_t)len);
+    pump_accept_input(p);
+}
+
+/* --- output ----------------------------------------------------------------------------------------------------- */
+
+/* A pipe without a reader is an error here, and no signal for the program: nobody but us may know of the pipe. */
+static ssize_t write_without_signal(int fd, const uint8_t *data, size_t len)
+{
+    const struct timespec at_once = {0, 0};
+    sigset_t pipe_only, before, pending;
+    ssize_t gone = send(fd, data, len, MSG_NOSIGNAL | MSG_DONTWAIT);
+    int cause;
+
+    if (gone >= 0 || errno != ENOTSOCK)
+        return gone;
+    sigemptyset(&pipe_only);
+    sigaddset(&pipe_only, SIGPIPE);
+    sigpending(&pending);
+    pthread_sigmask(SIG_BLOCK, &pipe_only, &before);
+    gone = write(fd, data, len);
+    cause = errno;
+    if (gone < 0 && cause == EPIPE && !sigismember(&pending, SIGPIPE))
+        sigtimedwait(&pipe_only, NULL, &at_once);
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    errno = cause;
+    return gone;
+}
+
+size_t pump_write(ChardevPump *p, const uint8_t *data, size_t len)
+{
+    size_t gone = 0;
+
+    while (p->out >= 0 && gone < len) {
+        ssize_t more = write_without_signal(p->out, data + gone, len - gone);
+        if (more < 0 && errno == EINTR)
+            continue;
+        if (more < 0 && errno == EAGAIN) {
+            if (!p->output)
+                p->output = chardev_watch(p->c, p->out, G_IO_OUT, p->output_ready);
+            return gone;
+        }
+        /* The host refuses: it is lost. That a peer has gone is seen by who reads. */
+        if (more < 0)
+            return len;
+        gone += (size_t)more;
+    }
+    return len;
+}
+
+void pump_written(ChardevPump *p)
+{
+    chardev_unwatch(&p->output);
+    chardev_writable(p->c);
+}
