@@ -7,6 +7,7 @@
 #include "emu/core/device.h"
 
 extern const DeviceType acpi_build_type;   /* acpi_build.c */
+extern const DeviceType fdc_type;          /* fdc.c */
 extern const DeviceType fw_cfg_type;       /* fw_cfg.c */
 extern const DeviceType globalstate_type;  /* globalstate.c */
 extern const DeviceType hpet_type;         /* hpet.c */
