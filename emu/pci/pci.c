@@ -30,7 +30,12 @@ enum {
 
 static const VMStateField fields[] = {
     VMS_FIELD(PciState, version_id, .type = "int32 le"), /* less or equal, that is */
-    VMS_BYTES(PciState, config, .type = "pci config", .index = 1),
+    {.name = "config[0]",
+     .type = "pci config",
+     .kind = VMS_BUFFER,
+     .offset = offsetof(PciState, config),
+     .size = PCI_CONFIG_SIZE,
+     .count = 1},
     VMS_ARRAY(PciState, irq_state, .type = "pci irq state"),
     VMS_END,
 };
