@@ -1,0 +1,57 @@
+/*
+ * block.h: a disk, as its controllers see it: requests that end some time later.
+ *
+ * What is behind it (a raw file, a qcow2 image) is chosen by who opens it. Requests may be in flight in any number, and
+ * end in any order; a request sees what others have written that ended before it was submitted. A flush covers the
+ * writes that ended before it was submitted. `done` is called on the thread of the context that the disk was opened
+ * with, with the machine's lock not held by the disk: a controller takes what it needs. It is never called from
+ * within block_submit.
+ */
+#ifndef EMU_BLOCK_BLOCK_H
+#define EMU_BLOCK_BLOCK_H
+
+#include <glib.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/uio.h>
+
+typedef struct Block Block;
+
+typedef enum BlockOp {
+    BLOCK_READ,
+    BLOCK_WRITE,
+    BLOCK_WRITE_THROUGH, /* and on stable storage when it ends (FUA) */
+    BLOCK_FLUSH,
+    BLOCK_DISCARD, /* what is read there afterwards may be anything that was ever there, or zeros */
+    BLOCK_WRITE_ZEROES,
+} BlockOp;
+
+/* error: 0, or an errno: EIO, ENOSPC, EROFS, ... */
+typedef void BlockDone(void *opaque, int error);
+
+typedef struct BlockRequest {
+    BlockOp op;
+    uint64_t offset;         /* octets, a multiple of 512 */
+    uint64_t len;            /* octets, a multiple of 512: of DISCARD and WRITE_ZEROES; otherwise the iov's */
+    const struct iovec *iov; /* of READ and WRITE: the array is copied, the memory must stay until `done` */
+    int iov_count;
+    BlockDone *done;
+    void *opaque;
+} BlockRequest;
+
+/* Takes a request. What lies beyond the end, or writes to a disk that is read-only, ends with an error, too. */
+void block_submit(Block *block, const BlockRequest *request);
+
+/* Waits until nothing is in flight; calls `done` of what ends meanwhile. On the context's thread. */
+void block_drain(Block *block);
+
+uint64_t block_length(const Block *block); /* octets, a multiple of 512 */
+bool block_read_only(const Block *block);
+bool block_can_discard(const Block *block);
+
+/* Drains it. */
+void block_free(Block *block);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(Block, block_free)
+
+#endif
