@@ -7,6 +7,8 @@
  * memory hole (FDHC), latencies. A segment from which is read elsewhere than written (PAM mode 2) shows read-only
  * memory that PCI had there when the mode was set, and no registers; writes to a segment of mode 1 go nowhere.
  */
+#include <string.h>
+
 #include "emu/core/machine.h"
 #include "emu/pci/chipset.h"
 
@@ -255,11 +257,20 @@ void i440fx_set_ram(Device *dev, RamArea *ram)
     ((I440fx *)dev)->ram = ram;
 }
 
+/*
+ * The chip's own registers keep what they have, but SMRAM: a guest that returns from suspend to memory comes to its
+ * firmware through a reset, and that finds what it has to do in shadow memory. QEMU does the same.
+ */
 static void reset(Device *dev)
 {
     I440fx *h = (I440fx *)dev;
+    PciState *pci = &h->s.parent_obj, before = *pci;
 
     pci_device_reset(&h->pci);
+    if (pci_get16(before.config, PCI_VENDOR) != 0) { /* not the first time */
+        memcpy(pci->config + PCI_HEADER_END, before.config + PCI_HEADER_END, PCI_CONFIG_SIZE - PCI_HEADER_END);
+        pci->config[SMRAM] = pci->initial[SMRAM];
+    }
     map_all(h);
 }
 

@@ -70,12 +70,23 @@ Test(i440fx, after_reset_it_is_as_qemu_shows_it)
         want = i == 0x57 ? 4 : i == 0x72 ? 2 : want;
         cr_assert_eq(config_in8(&b, i), want, "register 0x%02x", i);
     }
+    board_free(b.board);
+}
+
+Test(i440fx, a_reset_leaves_shadow_memory_for_a_firmware_that_resumes)
+{
+    Bench b = bench_new(32 * MIB, 0);
+
+    config_out8(&b, 4, 7);
     config_out8(&b, 0x59, 0x30);
     config_out8(&b, 0x72, 0x4a);
+    poke(&b, 0xf0000, 0x77);
     machine_reset(b.board->machine);
-    cr_assert_eq(config_in8(&b, 0x59), 0);
+    cr_assert_eq(config_in8(&b, 4), 0);
+    cr_assert_eq(config_in8(&b, 0x59), 0x30);
     cr_assert_eq(config_in8(&b, 0x72), 2);
-    cr_assert_eq(peek(&b, 0xf0000), 0xb1);
+    cr_assert_eq(peek(&b, 0xf0000), 0x77);
+    cr_assert_eq(peek(&b, 0xa0000), 0xff);
     board_free(b.board);
 }
 
