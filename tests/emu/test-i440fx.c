@@ -241,6 +241,13 @@ Test(i440fx, it_is_the_one_that_qemu_records)
     poke(&b, 0xe8000, 1);
     cr_assert_eq(peek(&b, 0xe8000), 1);
     cr_assert(b.board->level[SMRAM_PROBE]);
+    board_load_recorded(b.board, b.bridge, "k1-chipset", false);
+    poke(&b, 0xc0000, 1); /* read only */
+    poke(&b, 0xc4000, 1); /* write only */
+    poke(&b, 0xa0000, 1); /* open */
+    cr_assert_eq(b.ram->host[0xc0000], 0);
+    cr_assert_eq(b.ram->host[0xc4000], 1);
+    cr_assert_eq(b.ram->host[0xa0000], 1);
     board_load_recorded(b.board, b.bridge, "b3-kvm-pc-alldefaults", false);
     cr_assert_eq(peek(&b, 0xf0000), 0xb1);
     board_free(b.board);

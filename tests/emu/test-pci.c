@@ -541,6 +541,9 @@ Test(pci, bus_and_ports_are_the_ones_that_qemu_records)
     Device *host = board->machine->devices->pdata[0];
 
     board_load_recorded(board, &bus->dev, "a-kvm-min", false);
+    board_load_recorded(board, &bus->dev, "k1-chipset", false);
+    cr_assert_eq(bus->s.irq_count[2], 1);
+    cr_assert_not(board->level[PIRQ + 2]);
     board_load_recorded(board, host, "a-kvm-min", false);
     board_load_recorded(board, host, "f3-kvm-pc-10s", false);
     cr_assert_eq(board_in32(board, 0xcf8), 0x8000005c);

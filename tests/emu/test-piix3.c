@@ -168,6 +168,11 @@ Test(piix3, it_is_the_one_that_qemu_records)
     cr_assert_eq(config_in8(&b, PIRQA + 3), 0x0b);
     cr_assert_eq(config_in8(&b, 0x82), 2);
     board_load_recorded(b.board, b.bridge, "h3-pc-i440fx-2.3", false);
+    board_load_recorded(b.board, &b.bus->dev, "k1-chipset", false); /* slot 3 drives PIRQC */
+    board_load_recorded(b.board, b.bridge, "k1-chipset", false);
+    cr_assert_eq(board_in8(b.board, 0xcf9), 0x02);
+    config_out8(&b, PIRQA + 2, 5);
+    cr_assert(b.board->level[5]);
     board_free(b.board);
 }
 
@@ -207,6 +212,21 @@ Test(piix3, the_reset_control_is_saved_while_it_is_set)
     cr_assert_eq(board_in8(b.board, 0xcf9), 0x02);
     cr_assert(board_load(b.board, b.bridge, octets.data, 292, 3, NULL));
     cr_assert_eq(board_in8(b.board, 0xcf9), 0, "a stream without it has the value after reset");
+    byte_out_done(&octets);
+    board_free(b.board);
+}
+
+Test(piix3, version_2_had_no_levels)
+{
+    Bench b = bench_new();
+    ByteOut octets = {0};
+
+    config_out8(&b, PIRQA, 7);
+    board_save(b.board, b.bridge, &octets);
+    machine_reset(b.board->machine);
+    cr_assert(board_load(b.board, b.bridge, octets.data, 276, 2, NULL));
+    cr_assert_eq(config_in8(&b, PIRQA), 7);
+    cr_assert_not(board_load(b.board, b.bridge, octets.data, 276, 1, NULL));
     byte_out_done(&octets);
     board_free(b.board);
 }

@@ -402,6 +402,21 @@ Test(piix4_pm, it_is_the_one_that_linux_has_used)
     board_free(b.board);
 }
 
+Test(piix4_pm, it_is_the_one_of_a_machine_with_room_for_processors)
+{
+    Bench b;
+
+    bench_init(&b, true);
+    board_load_recorded(b.board, b.pm, "k1-chipset", false);
+    cr_assert_eq(board_in8(b.board, 0xaf04), 0, "the third one is not there");
+    cr_assert_eq(board_in16(b.board, PM + 2), ACPI_TIMER);
+    board_advance(b.board, INT64_C(2343484437)); /* 0x800000 ticks are some ps more */
+    cr_assert_not(b.board->level[SCI]);
+    board_advance(b.board, 1);
+    cr_assert(b.board->level[SCI]);
+    board_free(b.board);
+}
+
 Test(piix4_pm, a_running_timer_goes_on_after_a_load)
 {
     Bench b;
