@@ -107,10 +107,11 @@ struct VMStateDescription {
     const VMStateSubsection *subsections; /* NULL: none */
 
     /*
-     * The hooks of a section. `opaque` is what the section was registered with (section.h).
+     * The hooks of a section, and when there is one. `opaque` is what the section was registered with (section.h).
      * pull: before a save, fetches the state from where it lives. check: judges a loaded copy, before anything is
      * changed. push: makes the loaded state live; what can fail must have been found by check.
      */
+    bool (*needed)(const void *state); /* is the section to be saved at all? NULL: always */
     bool (*pull)(void *opaque, GError **error);
     bool (*check)(const void *state, GError **error);
     void (*push)(void *opaque);

@@ -60,6 +60,17 @@ void device_connect(Device *dev, const char *output, unsigned n, Device *to, con
     device_connect_irq(dev, output, n, device_input(to, input, m));
 }
 
+void device_set(Device *dev, const char *option, uint64_t value)
+{
+    const VMStateDescription *options = dev->type->options;
+    const VMStateField *f = options ? vms_field_find(options, option, 0, NULL) : NULL;
+
+    if (!f || f->kind != VMS_SCALAR || f->array || f->size > sizeof value ||
+        (f->size < sizeof value && value >> f->size * 8))
+        g_error("%s has no option %s that could be %" G_GUINT64_FORMAT, dev->type->name, option, value);
+    memcpy((char *)dev + f->offset, &value, f->size); /* little-endian */
+}
+
 /* --- life ------------------------------------------------------------------------------------------------------- */
 
 /* Not copied with what the struct owns: a state struct has no pointers. */

@@ -92,6 +92,12 @@ void device_connect_irq(Device *dev, const char *output, unsigned n, Irq irq);
 /* An input, for others to drive. */
 Irq device_input(Device *dev, const char *input, unsigned m);
 
+/*
+ * Sets one of the type's options that is a number or a truth value. Before it is realized. Where there is no such
+ * option, or it has no room for the value, it is an error of the program, and ends it.
+ */
+void device_set(Device *dev, const char *option, uint64_t value);
+
 /* Gives it to the machine: then the machine owns it. If that fails the caller still does. */
 bool device_realize(Device *dev, Machine *machine, GError **error);
 

@@ -133,7 +133,7 @@ SUBSECTION(avx512, "avx512",
         .desc = &symbol##_state, .needed = symbol##_needed                                                             \
     }
 
-static const VMStateSubsection subsections[] = {
+const VMStateSubsection cpu_state_subsections[] = {
     ROW(async_pf), ROW(async_pf_int), ROW(pv_eoi),       ROW(steal_time), ROW(poll_control), ROW(fpu_last), ROW(adjust),
     ROW(deadline), ROW(misc),         ROW(feature),      ROW(pmu),        ROW(avx512),       ROW(xss),      ROW(umwait),
     ROW(tsc_khz),  ROW(smi_count),    ROW(pkru),         ROW(spec_ctrl),  ROW(tsc_scale),    ROW(mcg_ext),  ROW(ssbd),
@@ -152,7 +152,7 @@ static bool refuse(GError **error, const char *field, int64_t value, const char 
  * architecture. */
 enum { MP_STATES = 5, VECTORS = 256, EXCEPTIONS = 32 };
 
-static bool check_cpu(const void *state, GError **error)
+bool cpu_state_check(const void *state, GError **error)
 {
     const CpuState *c = state;
 
@@ -169,7 +169,7 @@ static bool check_cpu(const void *state, GError **error)
     return true;
 }
 
-static const VMStateField cpu_fields[] = {
+const VMStateField cpu_state_fields[] = {
     ENV_ARRAY_AS(regs, "regs"),
     ENV_AS(rip, "eip"),
     ENV_AS(rflags, "eflags"),
@@ -239,26 +239,17 @@ static const VMStateField cpu_fields[] = {
     VMS_END,
 };
 
-const VMStateDescription cpu_state = {
-    .name = "cpu",
-    .version = 12,
-    .minimum = 11,
-    .size = sizeof(CpuState),
-    .fields = cpu_fields,
-    .subsections = subsections,
-    .check = check_cpu,
-};
+const VMStateDescription cpu_state = CPU_STATE_DESCRIPTION();
 
 /* --- cpu_common ------------------------------------------------------------------------------------------------- */
 
-static const VMStateField common_fields[] = {
+const VMStateField cpu_common_state_fields[] = {
     VMS_FIELD(CpuCommonState, halted),
     VMS_FIELD(CpuCommonState, interrupt_request),
     VMS_END,
 };
 
-const VMStateDescription cpu_common_state = {
-    .name = "cpu_common", .version = 1, .minimum = 1, .size = sizeof(CpuCommonState), .fields = common_fields};
+const VMStateDescription cpu_common_state = CPU_COMMON_STATE_DESCRIPTION();
 
 /* --- apic ------------------------------------------------------------------------------------------------------- */
 
@@ -274,9 +265,9 @@ static bool sipi_needed(const void *state)
     return ((const ApicState *)state)->wait_for_sipi;
 }
 
-static const VMStateSubsection apic_subsections[] = {{.desc = &sipi, .needed = sipi_needed}, {.desc = NULL}};
+const VMStateSubsection apic_state_subsections[] = {{.desc = &sipi, .needed = sipi_needed}, {.desc = NULL}};
 
-static const VMStateField apic_fields[] = {
+const VMStateField apic_state_fields[] = {
     VMS_FIELD(ApicState, apicbase),
     VMS_FIELD(ApicState, id),
     VMS_FIELD(ApicState, arb_id),
@@ -299,7 +290,7 @@ static const VMStateField apic_fields[] = {
     VMS_END,
 };
 
-static bool check_apic(const void *state, GError **error)
+bool apic_state_check(const void *state, GError **error)
 {
     const ApicState *a = state;
 
@@ -308,15 +299,7 @@ static bool check_apic(const void *state, GError **error)
     return true;
 }
 
-const VMStateDescription apic_state = {
-    .name = "apic",
-    .version = 3,
-    .minimum = 3,
-    .size = sizeof(ApicState),
-    .fields = apic_fields,
-    .subsections = apic_subsections,
-    .check = check_apic,
-};
+const VMStateDescription apic_state = APIC_STATE_DESCRIPTION();
 
 /* --- reset ------------------------------------------------------------------------------------------------------ */
 

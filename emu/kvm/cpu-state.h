@@ -169,8 +169,30 @@ typedef struct ApicState {
     int32_t sipi_vector, wait_for_sipi; /* subsection */
 } ApicState;
 
-/* Without hooks but for `check`; whoever has the processor adds pull and push to a copy. */
+/* Without pull and push: of a processor that nobody runs. */
 extern const VMStateDescription cpu_state, cpu_common_state, apic_state;
+
+/* Whoever has the processor makes descriptions with those hooks. */
+#define CPU_STATE_DESCRIPTION(...)                                                                                     \
+    {                                                                                                                  \
+        .name = "cpu", .version = 12, .minimum = 11, .size = sizeof(CpuState), .fields = cpu_state_fields,             \
+        .subsections = cpu_state_subsections, .check = cpu_state_check, ##__VA_ARGS__                                  \
+    }
+#define CPU_COMMON_STATE_DESCRIPTION(...)                                                                              \
+    {                                                                                                                  \
+        .name = "cpu_common", .version = 1, .minimum = 1, .size = sizeof(CpuCommonState),                              \
+        .fields = cpu_common_state_fields, ##__VA_ARGS__                                                               \
+    }
+#define APIC_STATE_DESCRIPTION(...)                                                                                    \
+    {                                                                                                                  \
+        .name = "apic", .version = 3, .minimum = 3, .size = sizeof(ApicState), .fields = apic_state_fields,            \
+        .subsections = apic_state_subsections, .check = apic_state_check, ##__VA_ARGS__                                \
+    }
+
+extern const VMStateField cpu_state_fields[], cpu_common_state_fields[], apic_state_fields[];
+extern const VMStateSubsection cpu_state_subsections[], apic_state_subsections[];
+bool cpu_state_check(const void *state, GError **error);
+bool apic_state_check(const void *state, GError **error);
 
 /* As after a power-on reset (AMD64 APM volume 2, section 14.1.3). The boot processor runs, others wait for INIT. */
 void cpu_state_reset(CpuState *cpu, bool boot);

@@ -87,6 +87,14 @@ Irq kvm_irq(Kvm *kvm, unsigned n)
     return (Irq){.handler = set_line, .opaque = kvm, .n = n};
 }
 
+void kvm_send_message(Kvm *kvm, uint64_t address, uint32_t data)
+{
+    struct kvm_msi msi = {.address_lo = (uint32_t)address, .address_hi = (uint32_t)(address >> 32), .data = data};
+
+    if (ioctl(kvm->vm, KVM_SIGNAL_MSI, &msi) < 0)
+        kvm_keep_failure(kvm, "sending an interrupt message");
+}
+
 void kvm_keep_failure(Kvm *kvm, const char *what)
 {
     if (!kvm->failure)
@@ -166,6 +174,26 @@ void kvm_free(Kvm *kvm)
     g_free(kvm);
 }
 
+/* Two entries for each line at most, and none for the cascade. */
+static bool route_lines(Kvm *kvm, GError **error)
+{
+    g_autofree struct kvm_irq_routing *routing =
+        g_malloc0(sizeof *routing + 2 * KVM_IRQS * sizeof(struct kvm_irq_routing_entry));
+
+    for (unsigned n = 0; n < KVM_IRQS; n++) {
+        if (n < 16 && n != 2)
+            routing->entries[routing->nr++] = (struct kvm_irq_routing_entry){
+                .gsi = n,
+                .type = KVM_IRQ_ROUTING_IRQCHIP,
+                .u.irqchip = {.irqchip = n < 8 ? KVM_IRQCHIP_PIC_MASTER : KVM_IRQCHIP_PIC_SLAVE, .pin = n % 8}};
+        routing->entries[routing->nr++] =
+            (struct kvm_irq_routing_entry){.gsi = n,
+                                           .type = KVM_IRQ_ROUTING_IRQCHIP,
+                                           .u.irqchip = {.irqchip = KVM_IRQCHIP_IOAPIC, .pin = n == 0 ? 2 : n}};
+    }
+    return ioctl(kvm->vm, KVM_SET_GSI_ROUTING, routing) == 0 || fail(error, "routing the interrupt lines");
+}
+
 bool kvm_create_irqchip(Kvm *kvm, GError **error)
 {
     /* port 0x61 stays ours: the speaker is a device of its own */
@@ -174,7 +202,7 @@ bool kvm_create_irqchip(Kvm *kvm, GError **error)
     if (ioctl(kvm->vm, KVM_CREATE_IRQCHIP, 0) < 0)
         return fail(error, "making the interrupt controllers");
     kvm->irqchip = true;
-    return ioctl(kvm->vm, KVM_CREATE_PIT2, &pit) == 0 || fail(error, "making the PIT");
+    return route_lines(kvm, error) && (ioctl(kvm->vm, KVM_CREATE_PIT2, &pit) == 0 || fail(error, "making the PIT"));
 }
 
 /* As many banks as QEMU gives its processors, where the kernel has them. */

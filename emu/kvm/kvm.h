@@ -26,9 +26,10 @@ struct Kvm {
     unsigned physical_bits;    /* of an address */
     struct kvm_msr_list *msrs; /* those that can be read and written; owned */
     KvmXsave xsave;
-    Machine *machine; /* whose memory it is; NULL: none */
-    GArray *slots;    /* of KvmSlot */
-    char *failure;    /* what went wrong where nobody could be told; NULL: nothing */
+    Machine *machine;     /* whose memory it is; NULL: none */
+    GArray *slots;        /* of KvmSlot */
+    struct Vcpu *current; /* whose exit is being handled; with the machine's lock */
+    char *failure;        /* what went wrong where nobody could be told; NULL: nothing */
 };
 
 /* Opens /dev/kvm and makes a virtual machine without processors. */
@@ -44,10 +45,13 @@ bool kvm_attach(Kvm *kvm, Machine *machine, GError **error);
 
 /*
  * The lines of KVM's interrupt controllers: 0 to 15 are inputs of the PICs and of the I/O APIC (where 0 is at pin 2),
- * 16 to 23 of the I/O APIC only.
+ * 16 to 23 of the I/O APIC only; so is 2, whose input of the PIC is the slave's.
  */
 enum { KVM_IRQS = 24 };
 Irq kvm_irq(Kvm *kvm, unsigned n);
+
+/* An interrupt by a message. */
+void kvm_send_message(Kvm *kvm, uint64_t address, uint32_t data);
 
 /* Keeps the first thing that went wrong where nobody could be told; errno says why. The machine looks at `failure`. */
 void kvm_keep_failure(Kvm *kvm, const char *what);

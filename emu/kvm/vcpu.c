@@ -49,6 +49,7 @@ static void exit_ports(Vcpu *v)
     uint8_t *data = (uint8_t *)v->run + run->io.data_offset;
 
     machine_lock(v->machine);
+    v->kvm->current = v;
     for (uint32_t i = 0; i < run->io.count; i++, data += run->io.size) {
         uint64_t value = 0;
         if (run->io.direction == KVM_EXIT_IO_OUT) {
@@ -59,6 +60,7 @@ static void exit_ports(Vcpu *v)
             memcpy(data, &value, run->io.size);
         }
     }
+    v->kvm->current = NULL;
     machine_unlock(v->machine);
 }
 
@@ -270,6 +272,16 @@ bool vcpu_get(Vcpu *v, CpuState *cpu, ApicState *apic, GError **error)
 bool vcpu_set(Vcpu *v, const CpuState *cpu, const ApicState *apic, GError **error)
 {
     return vcpu_state_write(v->kvm, v->fd, cpu, v->kvm->irqchip ? apic : NULL, error);
+}
+
+bool vcpu_get_registers(Vcpu *v, struct kvm_regs *regs)
+{
+    return ioctl(v->fd, KVM_GET_REGS, regs) == 0;
+}
+
+bool vcpu_set_registers(Vcpu *v, const struct kvm_regs *regs)
+{
+    return ioctl(v->fd, KVM_SET_REGS, regs) == 0;
 }
 
 bool vcpu_reset(Vcpu *v, GError **error)

@@ -44,6 +44,10 @@ bool vcpu_is_running(const Vcpu *vcpu);
 bool vcpu_get(Vcpu *vcpu, CpuState *cpu, ApicState *apic, GError **error);
 bool vcpu_set(Vcpu *vcpu, const CpuState *cpu, const ApicState *apic, GError **error);
 
+/* Its general registers, while it stands, or from its own thread in an exit. */
+bool vcpu_get_registers(Vcpu *vcpu, struct kvm_regs *regs);
+bool vcpu_set_registers(Vcpu *vcpu, const struct kvm_regs *regs);
+
 /* As after power on. While it stands. */
 bool vcpu_reset(Vcpu *vcpu, GError **error);
 

@@ -30,6 +30,11 @@ static bool pull_all(Machine *m, GError **error)
 
 /* --- what comes first ------------------------------------------------------------------------------------------- */
 
+static bool is_needed(const Section *s)
+{
+    return !s->desc->needed || s->desc->needed(s->state);
+}
+
 static bool tell_schema(Machine *m, StreamSink *sink, Schema *schema, GError **error)
 {
     SchemaSection first = {.name = "configuration", .version = 1, .desc = &configuration_state, .octets = -1};
@@ -40,7 +45,7 @@ static bool tell_schema(Machine *m, StreamSink *sink, Schema *schema, GError **e
         const Section *s = section_list_get(m->sections, i);
         SchemaSection listed = {
             .name = s->name, .instance = s->instance, .version = s->desc->version, .desc = s->desc, .octets = -1};
-        if (!schema_add_section(schema, &listed, error))
+        if (is_needed(s) && !schema_add_section(schema, &listed, error))
             return false;
     }
     return SINK(sink, schema, schema, 0, error);
@@ -133,7 +138,7 @@ static bool tell_devices(Machine *m, StreamSink *sink, GError **error)
                               .id = (uint32_t)i + FIRST_ID,
                               .desc = s->desc,
                               .state = s->state};
-        if (!SINK(sink, section, &told, error))
+        if (is_needed(s) && !SINK(sink, section, &told, error))
             return false;
     }
     return true;
