@@ -274,16 +274,16 @@ static void fill(Pckbd *p)
     s->outport |= OUT_OUTPUT_FULL | (mouse ? OUT_MOUSE_FULL : 0);
 }
 
-/* What is in the buffer stays until it is read. */
+/* What is in the buffer stays until it is read, and so do the lines, unless their masks change (set_mode). */
 static void update(Pckbd *p)
 {
     ControllerState *s = &p->s.kbd;
 
-    if (!(s->status & STATUS_OUTPUT_FULL)) {
-        s->status &= (uint8_t)~STATUS_MOUSE_FULL;
-        s->outport &= (uint8_t) ~(OUT_OUTPUT_FULL | OUT_MOUSE_FULL);
-        fill(p);
-    }
+    if (s->status & STATUS_OUTPUT_FULL)
+        return;
+    s->status &= (uint8_t)~STATUS_MOUSE_FULL;
+    s->outport &= (uint8_t) ~(OUT_OUTPUT_FULL | OUT_MOUSE_FULL);
+    fill(p);
     drive_irqs(p);
 }
 
@@ -292,8 +292,7 @@ static void set_pending(Pckbd *p, uint8_t bit, bool level)
     ControllerState *s = &p->s.kbd;
 
     s->pending_tmp = level ? s->pending_tmp | bit : s->pending_tmp & (uint8_t)~bit;
-    if (!(s->status & STATUS_OUTPUT_FULL))
-        update(p);
+    update(p);
 }
 
 static void keyboard_has(void *opaque, unsigned n, bool level)
@@ -361,6 +360,7 @@ static void set_mode(Pckbd *p, uint8_t mode)
     p->s.kbd.mode = mode;
     ps2_keyboard_translate(p->keyboard, mode & MODE_TRANSLATE);
     update(p);
+    drive_irqs(p);
 }
 
 static void write_outport(Pckbd *p, uint8_t value)

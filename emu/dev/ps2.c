@@ -100,8 +100,7 @@ void ps2_queue_one(Ps2 *p, uint8_t octet)
 {
     Ps2Queue *q = &ps2_state_of(p)->queue;
 
-    /* What is left of a reply does not take room from the keys. */
-    if (q->count - (int32_t)replies(q) < PS2_QUEUE_MOST)
+    if (q->count < PS2_QUEUE_MOST)
         put(q, octet);
     ps2_update(p);
 }
@@ -131,6 +130,8 @@ uint8_t ps2_read(Device *dev)
     q->count--;
     if (q->rptr == q->cwptr)
         q->cwptr = PS2_NO_REPLY;
+    /* Down and perhaps up again, each time: so the controller takes from two busy devices by turns. */
+    irq_set(&p->irq, false);
     ps2_update(p);
     return octet;
 }

@@ -11,6 +11,7 @@
 #include "emu/dev/ps2-impl.h"
 
 enum {
+    KBD_NOTHING = 0x00, /* some BIOSes send it, and QEMU acknowledges it */
     KBD_SET_LIGHTS = 0xed,
     KBD_ECHO = 0xee,
     KBD_SCAN_SET = 0xf0,
@@ -216,12 +217,12 @@ void ps2_keyboard_key(Device *keyboard, uint32_t usage, bool down)
 {
     Keyboard *k = (Keyboard *)keyboard;
 
+    if (!k->s.scan_enabled) /* nor does it see modifiers go down and up */
+        return;
     if (usage >= PS2_KEY_LEFT_CTRL && usage <= PS2_KEY_RIGHT_GUI) {
         uint8_t bit = (uint8_t)(1U << (usage - PS2_KEY_LEFT_CTRL));
         k->modifiers = down ? k->modifiers | bit : k->modifiers & (uint8_t)~bit;
     }
-    if (!k->s.scan_enabled)
-        return;
     if (k->s.scancode_set == 3 && (usage == PS2_KEY_PRINT || usage == PS2_KEY_PAUSE)) {
         send_code(k, usage == PS2_KEY_PRINT ? 0x57 : 0x62, down);
     } else if (usage == PS2_KEY_PRINT) {
@@ -316,6 +317,7 @@ static void command(Keyboard *k, uint8_t value)
         set_defaults(k, value == KBD_DEFAULTS);
         reply(k, PS2_ACKNOWLEDGE);
         break;
+    case KBD_NOTHING:
     case KBD_ALL_TYPEMATIC_BREAK:
         reply(k, PS2_ACKNOWLEDGE);
         break;

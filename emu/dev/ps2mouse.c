@@ -94,16 +94,13 @@ static int32_t add(int32_t a, int32_t b)
     return (int32_t)CLAMP((int64_t)a + b, INT32_MIN + 1, INT32_MAX);
 }
 
-/*
- * Queues what has happened, or as much of it as a packet can say, after `acknowledge` octets of 0xfa. False if there is
- * no room.
- */
-static bool send_packet(Mouse *m, unsigned acknowledge)
+/* Queues what has happened, or as much of it as a packet can say. False if there is no room. */
+static bool send_packet(Mouse *m)
 {
     MouseState *s = &m->s;
     int32_t dx = CLAMP(s->mouse_dx, -127, 127), dy = CLAMP(s->mouse_dy, -127, 127), dz = 0;
-    uint8_t packet[5] = {PS2_ACKNOWLEDGE};
-    unsigned n = acknowledge;
+    uint8_t packet[4];
+    unsigned n = 0;
 
     packet[n++] = (uint8_t)(0x08 | (dx < 0) << 4 | (dy < 0) << 5 | (s->mouse_buttons & 0x07));
     packet[n++] = (uint8_t)dx;
@@ -139,7 +136,7 @@ void ps2_mouse_move(Device *mouse, const Ps2Motion *motion)
     if (s->mouse_status & STATUS_REMOTE)
         return;
     /* The queue ends it if the distance does not. */
-    while (send_packet(m, 0) && (s->mouse_dx || s->mouse_dy || s->mouse_dz))
+    while (send_packet(m) && (s->mouse_dx || s->mouse_dy || s->mouse_dz))
         ;
 }
 
@@ -192,6 +189,8 @@ static void reset_by_host(Mouse *m)
 static bool set_something(MouseState *s, uint8_t value)
 {
     switch (value) {
+    case MOUSE_POLL: /* its packet follows the acknowledgement */
+        return true;
     case MOUSE_SCALE_1:
         s->mouse_status &= (uint8_t)~STATUS_SCALE_2;
         return true;
@@ -209,8 +208,12 @@ static bool set_something(MouseState *s, uint8_t value)
         s->mouse_status |= STATUS_REMOTE;
         return true;
     case MOUSE_WRAP:
-    case MOUSE_WRAP_END:
-        s->mouse_wrap = value == MOUSE_WRAP;
+        s->mouse_wrap = 1;
+        return true;
+    case MOUSE_WRAP_END: /* in the other modes it is no command */
+        if (!s->mouse_wrap)
+            return false;
+        s->mouse_wrap = 0;
         return true;
     case MOUSE_ENABLE:
         s->mouse_status |= STATUS_ENABLED;
@@ -229,19 +232,20 @@ static bool set_something(MouseState *s, uint8_t value)
 static void command(Mouse *m, uint8_t value)
 {
     MouseState *s = &m->s;
+    bool wrapped = s->mouse_wrap;
 
     if (value == MOUSE_RESET)
         reset_by_host(m);
-    else if (s->mouse_wrap && value != MOUSE_WRAP_END)
+    else if (wrapped && value != MOUSE_WRAP_END)
         ps2_queue_one(&m->ps2, value);
     else if (value == MOUSE_IDENTIFY)
         reply(m, 1, &s->mouse_type);
     else if (value == MOUSE_STATUS)
         reply(m, 3, (const uint8_t[]){s->mouse_status, s->mouse_resolution, s->mouse_sample_rate});
-    else if (value == MOUSE_POLL)
-        send_packet(m, 1);
     else if (set_something(s, value))
         reply(m, 0, NULL);
+    if (value == MOUSE_POLL && !wrapped)
+        send_packet(m);
 }
 
 static void write_octet(Ps2 *p, uint8_t value)

@@ -243,6 +243,38 @@ Test(pckbd, the_controller_is_heard_before_the_keyboard_and_that_before_the_mous
     expect(board, "M08 1c M03 M00");
 }
 
+Test(pckbd, two_busy_devices_are_heard_by_turns)
+{
+    g_autoptr(Board) board = board_new();
+    Set set = add(board);
+
+    command_data(board, 0xd4, 0xf4);
+    expect(board, "Mfa");
+    move(&set);
+    for (int i = 0; i < 5; i++)
+        press_key(&set, KEY_A);
+    expect(board, "M08 1c M03 1c M00 1c 1c 1c");
+}
+
+Test(pckbd, a_line_that_is_up_stays_so_while_a_port_goes_off_and_on)
+{
+    g_autoptr(Board) board = board_new();
+    Set set = add(board);
+
+    press_key(&set, KEY_A);
+    command(board, 0xad);
+    command(board, 0xae);
+    command(board, 0xa8);
+    cr_assert(board->level[IRQ_KEYBOARD]);
+    cr_assert_eq(board->rises[IRQ_KEYBOARD], 1);
+    expect(board, "1c");
+    command(board, 0xad);
+    command_data(board, 0xd2, 0x11);
+    command(board, 0xae);
+    cr_assert_not(board->level[IRQ_KEYBOARD], "nor does one that is down go up");
+    expect(board, "11");
+}
+
 Test(pckbd, buffers_can_be_written)
 {
     g_autoptr(Board) board = board_new();

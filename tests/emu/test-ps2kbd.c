@@ -215,6 +215,8 @@ Test(ps2kbd, commands_have_their_replies)
 
     expect_reply(board, dev, 0xff, "fa aa");
     expect_reply(board, dev, 0xee, "ee");
+    expect_reply(board, dev, 0x00, "fa");
+    expect_reply(board, dev, 0x01, "fe");
     expect_reply(board, dev, 0xf2, "fa ab 83");
     expect_reply(board, dev, 0xf3, "fa");
     expect_reply(board, dev, 0x20, "fa");
@@ -235,8 +237,11 @@ Test(ps2kbd, a_disabled_keyboard_is_silent)
     type(dev, KEY_A);
     expect_reply(board, dev, 0xf5, "fa");
     type(dev, KEY_A);
+    ps2_keyboard_key(dev, KEY_LEFT_SHIFT, true);
     expect(board, dev, "");
     expect_reply(board, dev, 0xf4, "fa");
+    ps2_keyboard_key(dev, KEY_PRINT, true);
+    expect(board, dev, "e0 12 e0 7c"); /* it did not see Shift go down */
     type(dev, KEY_F7);
     expect(board, dev, "83 f0 83");
     expect_reply(board, dev, 0xf5, "fa");
@@ -258,6 +263,11 @@ Test(ps2kbd, a_reply_comes_before_the_keys_and_even_if_there_is_no_room)
     ps2_write(dev, 0xee);
     expect_reply(board, dev, 0xf2, "fa ab 83 1c 1c 1c 1c 1c 1c 1c 1c 1c 1c 1c 1c 1c 1c 1c 1c");
     cr_assert_eq(ps2_read(dev), 0x1c, "the last one comes again");
+    for (int i = 0; i < 15; i++)
+        ps2_keyboard_key(dev, KEY_A, true);
+    ps2_write(dev, 0xee); /* while it waits it takes room, though */
+    ps2_keyboard_key(dev, KEY_B, true);
+    expect(board, dev, "ee 1c 1c 1c 1c 1c 1c 1c 1c 1c 1c 1c 1c 1c 1c 1c");
 }
 
 Test(ps2kbd, it_is_the_one_that_qemu_records)

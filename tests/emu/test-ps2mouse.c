@@ -206,6 +206,21 @@ Test(ps2mouse, in_remote_mode_it_tells_only_when_asked)
     expect(board, dev, "08 01 00");
 }
 
+Test(ps2mouse, a_reply_is_whole_or_not_there)
+{
+    g_autoptr(Board) board = board_new();
+    Device *dev = add_mouse(board);
+
+    for (int i = 0; i < 13; i++)
+        ps2_write(dev, 0xe6);
+    ps2_write(dev, 0xe9); /* four octets */
+    expect(board, dev, "fa fa fa fa fa fa fa fa fa fa fa fa fa");
+    for (int i = 0; i < 13; i++)
+        ps2_write(dev, 0xe6);
+    ps2_write(dev, 0xeb); /* the acknowledgement, and then three */
+    expect(board, dev, "fa fa fa fa fa fa fa fa fa fa fa fa fa fa");
+}
+
 Test(ps2mouse, in_wrap_mode_it_repeats_all_but_two_commands)
 {
     g_autoptr(Board) board = board_new();
@@ -214,6 +229,7 @@ Test(ps2mouse, in_wrap_mode_it_repeats_all_but_two_commands)
     expect_reply(board, dev, 0xee, "fa");
     expect_reply(board, dev, 0x12, "12");
     expect_reply(board, dev, 0xf4, "f4");
+    expect_reply(board, dev, 0xeb, "eb");
     expect_reply(board, dev, 0xec, "fa");
     expect_reply(board, dev, 0xf2, "fa 00");
     expect_reply(board, dev, 0xee, "fa");
@@ -227,6 +243,7 @@ Test(ps2mouse, unknown_commands_are_ignored)
     Device *dev = add_mouse(board);
 
     expect_reply(board, dev, 0xe1, "");
+    expect_reply(board, dev, 0xec, "");
     expect_reply(board, dev, 0x00, "");
     expect_reply(board, dev, 0xfe, "");
 }
