@@ -9,13 +9,24 @@
 
 static unsigned current(const FdcController *s)
 {
-    return s->dor_vmstate & (DRIVES - 1);
+    return s->drive & (DRIVES - 1);
+}
+
+/* Which of the drives is called so: the tape register's boot bit swaps them. */
+static unsigned place(const FdcController *s, unsigned drive)
+{
+    return s->tdr & TDR_BOOT ? drive ^ 1 : drive;
+}
+
+static FdcDrive *current_drive(FdcController *s)
+{
+    return &s->drives[place(s, current(s))];
 }
 
 static void select_drive(FdcController *s, uint8_t octet)
 {
-    s->dor_vmstate = (uint8_t)((s->dor_vmstate & ~DOR_DRIVE) | (octet & (DRIVES - 1)));
-    s->drives[current(s)].head = octet & ST0_HEAD ? 1 : 0;
+    s->drive = octet & (DRIVES - 1);
+    current_drive(s)->head = octet & ST0_HEAD ? 1 : 0;
 }
 
 void fdc_lower(Fdc *f)
@@ -68,7 +79,7 @@ static void end_seek(Fdc *f)
 static void fail(Fdc *f, uint8_t status1, const uint8_t where[3])
 {
     FdcController *s = &f->s.state;
-    const FdcDrive *d = &s->drives[current(s)];
+    const FdcDrive *d = current_drive(s);
     uint8_t status0 = (uint8_t)(ST0_ABNORMAL | (d->head ? ST0_HEAD : 0) | current(s));
     const uint8_t result[] = {status0, status1, 0, where[0], where[1], where[2], RESULT_N};
 
@@ -81,7 +92,7 @@ static void fail(Fdc *f, uint8_t status1, const uint8_t where[3])
 
 static void fail_here(Fdc *f, uint8_t status1)
 {
-    const FdcDrive *d = &f->s.state.drives[current(&f->s.state)];
+    const FdcDrive *d = current_drive(&f->s.state);
 
     fail(f, status1, (const uint8_t[]){d->track, d->head, d->sect});
 }
@@ -104,7 +115,8 @@ void fdc_reset(Fdc *f)
     fdc_lower(f);
     s->sra = f->attached[1] ? 0 : SRA_NO_DRIVE_2;
     s->srb = SRB_ONES;
-    s->dor_vmstate = DOR_NO_RESET | DOR_DMA;
+    s->dor = DOR_NO_RESET | DOR_DMA;
+    s->drive = 0;
     s->status1 = s->status2 = 0;
     s->data_state = 0;
     for (unsigned i = 0; i < DRIVES; i++) {
@@ -155,10 +167,10 @@ static void read_id(Fdc *f)
 /* The drive's arm stops before the last track that a number can have; one that is not there never moves. */
 static void seek_to(Fdc *f, int track)
 {
-    unsigned drive = current(&f->s.state);
+    FdcController *s = &f->s.state;
 
-    if (f->attached[drive])
-        f->s.state.drives[drive].track = (uint8_t)CLAMP(track, 0, TRACK_MOST);
+    if (f->attached[place(s, current(s))])
+        current_drive(s)->track = (uint8_t)CLAMP(track, 0, TRACK_MOST);
     end_seek(f);
 }
 
@@ -167,7 +179,7 @@ static void recalibrate(Fdc *f)
     FdcController *s = &f->s.state;
 
     select_drive(s, s->fifo[1] & DOR_DRIVE);
-    s->drives[current(s)].track = 0;
+    current_drive(s)->track = 0;
     end_seek(f);
 }
 
@@ -182,7 +194,7 @@ static void seek_out(Fdc *f)
     FdcController *s = &f->s.state;
 
     select_drive(s, s->fifo[1]);
-    seek_to(f, s->drives[current(s)].track - s->fifo[2]);
+    seek_to(f, current_drive(s)->track - s->fifo[2]);
 }
 
 static void seek_in(Fdc *f)
@@ -190,7 +202,7 @@ static void seek_in(Fdc *f)
     FdcController *s = &f->s.state;
 
     select_drive(s, s->fifo[1]);
-    seek_to(f, s->drives[current(s)].track + s->fifo[2]);
+    seek_to(f, current_drive(s)->track + s->fifo[2]);
 }
 
 static void sense_interrupt(Fdc *f)
@@ -205,7 +217,7 @@ static void sense_interrupt(Fdc *f)
         return;
     }
     s->fifo[0] = status0;
-    s->fifo[1] = s->drives[current(s)].track;
+    s->fifo[1] = current_drive(s)->track;
     to_result(s, 2);
     fdc_lower(f);
 }
@@ -215,7 +227,7 @@ static void sense_drive(Fdc *f)
     FdcController *s = &f->s.state;
 
     select_drive(s, s->fifo[1]);
-    const FdcDrive *d = &s->drives[current(s)];
+    const FdcDrive *d = current_drive(s);
     to_result_of_one(
         s, (uint8_t)(ST3_ONES | ST3_PROTECTED | (d->track ? 0 : ST3_TRACK_0) | (d->head ? ST0_HEAD : 0) | current(s)));
 }
@@ -226,7 +238,7 @@ static void specify(Fdc *f)
 
     s->timer0 = s->fifo[1] >> 4;
     s->timer1 = s->fifo[2] >> 1;
-    s->dor_vmstate = (uint8_t)(s->fifo[2] & 1 ? s->dor_vmstate & ~DOR_DMA : s->dor_vmstate | DOR_DMA);
+    s->dor = (uint8_t)(s->fifo[2] & 1 ? s->dor & ~DOR_DMA : s->dor | DOR_DMA);
     fdc_to_command(s);
 }
 
@@ -244,17 +256,17 @@ static void perpendicular(Fdc *f)
     FdcController *s = &f->s.state;
 
     if (s->fifo[1] & 0x80)
-        s->drives[current(s)].perpendicular = s->fifo[1] & 0x07;
+        current_drive(s)->perpendicular = s->fifo[1] & 0x07;
     fdc_to_command(s);
 }
 
 /* What DUMPREG and SAVE tell alike: timers, last sector, lock, configuration. */
-static void put_settings(const FdcController *s, uint8_t *octets, uint8_t timer1)
+static void put_settings(FdcController *s, uint8_t *octets, uint8_t timer1)
 {
     octets[0] = s->timer0;
     octets[1] = timer1;
     octets[2] = s->eot;
-    octets[3] = (uint8_t)((s->lock & 1) << 7 | s->drives[current(s)].perpendicular << 2);
+    octets[3] = (uint8_t)((s->lock & 1) << 7 | current_drive(s)->perpendicular << 2);
     octets[4] = s->config;
     octets[5] = s->precomp_trk;
 }
@@ -264,8 +276,8 @@ static void dump_registers(Fdc *f)
     FdcController *s = &f->s.state;
 
     for (unsigned i = 0; i < 4; i++)
-        s->fifo[i] = i < DRIVES ? s->drives[i].track : 0;
-    put_settings(s, s->fifo + 4, (uint8_t)(s->timer1 << 1 | (s->dor_vmstate & DOR_DMA ? 1 : 0)));
+        s->fifo[i] = i < DRIVES ? s->drives[place(s, i)].track : 0;
+    put_settings(s, s->fifo + 4, (uint8_t)(s->timer1 << 1 | (s->dor & DOR_DMA ? 1 : 0)));
     to_result(s, 10);
 }
 
@@ -276,7 +288,7 @@ static void save(Fdc *f)
     for (unsigned i = 0; i < 15; i++)
         s->fifo[i] = 0;
     for (unsigned i = 0; i < DRIVES; i++)
-        s->fifo[2 + i] = s->drives[i].track;
+        s->fifo[2 + i] = s->drives[place(s, i)].track;
     put_settings(s, s->fifo + 6, s->timer1);
     s->fifo[12] = s->pwrd;
     to_result(s, 15);
@@ -288,12 +300,12 @@ static void restore(Fdc *f)
     const uint8_t *octets = s->fifo + 3;
 
     for (unsigned i = 0; i < DRIVES; i++)
-        s->drives[i].track = MIN(octets[i], TRACK_MOST);
+        s->drives[place(s, i)].track = MIN(octets[i], TRACK_MOST);
     s->timer0 = octets[4];
     s->timer1 = octets[5];
     s->eot = octets[6];
     s->lock = octets[7] >> 7;
-    s->drives[current(s)].perpendicular = octets[7] >> 2 & 0x07;
+    current_drive(s)->perpendicular = octets[7] >> 2 & 0x07;
     s->config = octets[8];
     s->precomp_trk = octets[9];
     s->pwrd = octets[10];

@@ -36,6 +36,7 @@ typedef struct FdcController {
     uint8_t data_state, data_dir;
     uint8_t eot, timer0, timer1, precomp_trk, config, lock, pwrd;
     uint8_t num_floppies;
+    uint8_t dor, drive; /* what was written, and the drive of the last command; together they are dor_vmstate */
     FdcDrive drives[DRIVES];
     int32_t reset_sensei; /* drives whose ready line was not told since the reset */
     int64_t result_timer; /* virtual ns */

@@ -31,6 +31,7 @@ static bool pull(void *opaque, GError **error)
     FdcController *s = &f->s.state;
 
     (void)error;
+    s->dor_vmstate = s->dor | s->drive;
     s->result_timer = timer_expiry(&f->result);
     s->has_phase = s->phase != phase_by_status(s->msr);
     return true;
@@ -71,6 +72,8 @@ static void push(void *opaque)
     Fdc *f = opaque;
     FdcController *s = &f->s.state;
 
+    s->drive = s->dor_vmstate & (DRIVES - 1);
+    s->dor = s->dor_vmstate & (uint8_t) ~(DRIVES - 1);
     if (!s->has_phase)
         s->phase = phase_by_status(s->msr);
     timer_arm(&f->result, s->result_timer);
@@ -222,7 +225,7 @@ static const VMStateDescription fdc_options = {
 
 static bool in_reset(const FdcController *s)
 {
-    return !(s->dor_vmstate & DOR_NO_RESET);
+    return !(s->dor & DOR_NO_RESET);
 }
 
 static void write_output(Fdc *f, uint8_t value)
@@ -231,7 +234,8 @@ static void write_output(Fdc *f, uint8_t value)
 
     if (in_reset(s) && (value & DOR_NO_RESET))
         fdc_reset(f);
-    s->dor_vmstate = value;
+    s->dor = value;
+    s->drive = value & (DRIVES - 1);
     s->srb = (uint8_t)(SRB_ONES | (value >> DOR_MOTORS & SRB_MOTORS) | (value & 1 ? SRB_DRIVE : 0));
 }
 
@@ -245,7 +249,7 @@ static void write_rate(Fdc *f, uint8_t value)
 static uint8_t read_main_status(FdcController *s)
 {
     s->dsr &= (uint8_t)~DSR_POWER_DOWN;
-    s->dor_vmstate |= DOR_NO_RESET;
+    s->dor |= DOR_NO_RESET;
     return s->msr;
 }
 
@@ -289,7 +293,7 @@ static uint64_t read_port(void *opaque, uint64_t addr, unsigned size)
     case REG_STATUS_B:
         return s->srb;
     case REG_OUTPUT:
-        return s->dor_vmstate;
+        return s->dor | s->drive;
     case REG_TAPE:
         return s->tdr;
     case REG_MAIN_STATUS:
@@ -357,7 +361,7 @@ static void reset(Device *dev)
     timer_disarm(&f->result);
     f->s = (FdcState){.state = {.sra = f->attached[1] ? 0 : SRA_NO_DRIVE_2,
                                 .srb = SRB_ONES,
-                                .dor_vmstate = DOR_NO_RESET | DOR_DMA,
+                                .dor = DOR_NO_RESET | DOR_DMA,
                                 .config = CONFIG_DEFAULT,
                                 .num_floppies = DRIVES,
                                 .result_timer = TIMER_NEVER}};

@@ -257,6 +257,33 @@ Test(fdc, the_tape_register_keeps_the_boot_drive)
     cr_assert_eq(board_in8(board, TDR), 0x04);
 }
 
+Test(fdc, the_boot_drive_bit_swaps_the_drives)
+{
+    g_autoptr(Board) board = board_new();
+
+    add_fdc(board, true);
+    COMMAND("", 0x0f, 0, 5);
+    COMMAND("20 05", 0x08);
+    board_out8(board, TDR, 0x04);
+    COMMAND("78", 0x04, 0);
+    COMMAND("69", 0x04, 1);
+    COMMAND("00 05 00 00 00 01 00 00 60 00", 0x0e);
+}
+
+Test(fdc, the_output_register_and_commands_choose_the_drive)
+{
+    g_autoptr(Board) board = board_new();
+
+    add_fdc(board, false);
+    COMMAND("", 0x12, 0x83);
+    COMMAND("00 00 00 00 00 01 00 0c 60 00", 0x0e);
+    COMMAND("79", 0x04, 1);
+    cr_assert_eq(board_in8(board, DOR), 0x0d);
+    COMMAND("00 00 00 00 00 01 00 00 60 00", 0x0e);
+    board_out8(board, DOR, 0x0c);
+    COMMAND("00 00 00 00 00 01 00 0c 60 00", 0x0e);
+}
+
 Test(fdc, it_is_the_one_that_qemu_records)
 {
     g_autoptr(Board) board = board_new();
