@@ -59,12 +59,20 @@ void chardev_unwatch(GSource **watch);                                     /* an
 
 typedef enum ChardevReading { CHARDEV_IDLE, CHARDEV_READING, CHARDEV_STALLED } ChardevReading;
 
+typedef enum ChardevSort {
+    CHARDEV_SORT_UNKNOWN,
+    CHARDEV_SORT_SOCKET,
+    CHARDEV_SORT_PIPE,
+    CHARDEV_SORT_OTHER,
+} ChardevSort;
+
 /* Moves characters between descriptors and the front. Embedded in back ends. */
 typedef struct ChardevPump {
     Chardev *c;
     int in, out; /* borrowed, may be the same; -1: none */
     GSource *input, *output;
     ChardevReading reading;
+    ChardevSort sort;                         /* of `out` */
     ChardevReady *input_ready, *output_ready; /* the back end's: they call pump_read and pump_written */
     void (*ended)(Chardev *c);                /* nothing more comes */
     void (*left)(Chardev *c);                 /* nothing more will, but the front has not taken all; NULL: who cares */

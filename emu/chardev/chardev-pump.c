@@ -4,6 +4,7 @@
 #include <pthread.h>
 #include <signal.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "emu/chardev/chardev-impl.h"
@@ -76,15 +77,13 @@ void pump_read(ChardevPump *p, GIOCondition condition)
 /* --- output ----------------------------------------------------------------------------------------------------- */
 
 /* A pipe without a reader is an error here, and no signal for the program: nobody but us may know of the pipe. */
-static ssize_t write_without_signal(int fd, const uint8_t *data, size_t len)
+static ssize_t write_pipe(int fd, const uint8_t *data, size_t len)
 {
     const struct timespec at_once = {0, 0};
     sigset_t pipe_only, before, pending;
-    ssize_t gone = send(fd, data, len, MSG_NOSIGNAL | MSG_DONTWAIT);
+    ssize_t gone;
     int cause;
 
-    if (gone >= 0 || errno != ENOTSOCK)
-        return gone;
     sigemptyset(&pipe_only);
     sigaddset(&pipe_only, SIGPIPE);
     sigpending(&pending);
@@ -98,12 +97,26 @@ static ssize_t write_without_signal(int fd, const uint8_t *data, size_t len)
     return gone;
 }
 
+/* A back end's descriptors are all of one sort, so it is looked up once. */
+static ssize_t write_some(ChardevPump *p, const uint8_t *data, size_t len)
+{
+    struct stat st;
+
+    if (p->sort == CHARDEV_SORT_UNKNOWN && fstat(p->out, &st) == 0)
+        p->sort = S_ISSOCK(st.st_mode)   ? CHARDEV_SORT_SOCKET
+                  : S_ISFIFO(st.st_mode) ? CHARDEV_SORT_PIPE
+                                         : CHARDEV_SORT_OTHER;
+    if (p->sort == CHARDEV_SORT_SOCKET)
+        return send(p->out, data, len, MSG_NOSIGNAL);
+    return p->sort == CHARDEV_SORT_PIPE ? write_pipe(p->out, data, len) : write(p->out, data, len);
+}
+
 size_t pump_write(ChardevPump *p, const uint8_t *data, size_t len)
 {
     size_t gone = 0;
 
     while (p->out >= 0 && gone < len) {
-        ssize_t more = write_without_signal(p->out, data + gone, len - gone);
+        ssize_t more = write_some(p, data + gone, len - gone);
         if (more < 0 && errno == EINTR)
             continue;
         if (more < 0 && errno == EAGAIN) {

@@ -163,7 +163,10 @@ static void take_character(Serial *p, uint8_t value)
     u->lsr |= LSR_DR;
 }
 
-/* Up to the trigger at once, and then one by one: the guest shall have the chance to take them. */
+/*
+ * Up to the trigger: then the guest is told, and takes what there is before more comes. What is above (the guest has
+ * lowered the trigger, or it was in loopback) may become more one by one.
+ */
 static size_t can_receive(void *opaque)
 {
     const Uart *u = &((Serial *)opaque)->s.state;
@@ -172,7 +175,7 @@ static size_t can_receive(void *opaque)
         return 0;
     if (!fifos_on(u))
         return !(u->lsr & LSR_DR);
-    if (u->recv_fifo.num < trigger(u))
+    if (u->recv_fifo.num <= trigger(u))
         return trigger(u) - u->recv_fifo.num;
     return u->recv_fifo.num < FIFO_SIZE;
 }

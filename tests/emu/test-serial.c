@@ -249,7 +249,7 @@ Test(serial, the_fifo_tells_at_its_trigger)
     }
 }
 
-Test(serial, the_fifo_gives_16_in_order_and_the_rest_waits)
+Test(serial, the_fifo_gives_what_came_in_order_and_the_rest_waits)
 {
     g_auto(Line) l = line_new(&(ChardevMemory){0});
     const char *text = "0123456789abcdefghijklmn";
@@ -263,6 +263,19 @@ Test(serial, the_fifo_gives_16_in_order_and_the_rest_waits)
     }
     cr_assert_eq(in(&l, LSR), 0x60);
     cr_assert_eq(in(&l, RBR), 0);
+}
+
+Test(serial, more_than_the_trigger_waits_at_the_other_end)
+{
+    g_auto(Line) l = line_new(&(ChardevMemory){0});
+
+    out(&l, FCR, 0x81);
+    feed(&l, "0123456789");
+    /* Eight are lost with the FIFO, the others were not in it. */
+    out(&l, FCR, 0x83);
+    cr_assert_eq(in(&l, RBR), '8');
+    cr_assert_eq(in(&l, RBR), '9');
+    cr_assert_eq(in(&l, LSR), 0x60);
 }
 
 /* Section 8.11: characters are there, and nothing came or went for four times the time of one. */
@@ -471,49 +484,4 @@ Test(serial, an_overrun_loses_the_old_without_fifos_and_the_new_with_them)
     for (uint8_t n = 0; n < 16; n++)
         cr_assert_eq(in(&l, RBR), n);
     cr_assert_eq(in(&l, LSR), 0x60);
-}
-
-/* --- the other end ---------------------------------------------------------------------------------------------- */
-
-Test(serial, four_ports_do_not_disturb_each_other)
-{
-    static const struct {
-        uint16_t base;
-        uint8_t irq;
-    } where[] = {{0x3f8, 4}, {0x2f8, 3}, {0x3e8, 4}, {0x2e8, 3}};
-    g_autoptr(Board) board = board_new();
-
-    for (unsigned i = 0; i < 4; i++)
-        board_add(board, serial_new(&(SerialOptions){&board->isa, NULL, where[i].base, where[i].irq}));
-    for (unsigned i = 0; i < 4; i++)
-        board_out8(board, (uint16_t)(where[i].base + 7), (uint8_t)(0x50 + i));
-    for (unsigned i = 0; i < 4; i++) {
-        cr_assert_eq(board_in8(board, (uint16_t)(where[i].base + 7)), 0x50 + i);
-        cr_assert_not_null(section_list_find(board->machine->sections, "serial", i));
-    }
-}
-
-Test(serial, a_place_that_there_is_not_is_refused)
-{
-    g_autoptr(Board) board = board_new();
-    g_autoptr(GError) error = NULL, second = NULL;
-    g_autoptr(Device) dev = serial_new(&(SerialOptions){&board->isa, NULL, 0x3f8, 16});
-    g_autoptr(Device) beyond = serial_new(&(SerialOptions){&board->isa, NULL, 0xfff9, 4});
-
-    cr_assert_not(device_realize(dev, board->machine, &error));
-    cr_assert(strstr(error->message, "16"), "%s", error->message);
-    cr_assert_not(device_realize(beyond, board->machine, &second));
-}
-
-Test(serial, removed_it_lets_go_of_its_line_and_its_other_end)
-{
-    g_auto(Line) l = line_new(&(ChardevMemory){0});
-
-    out(&l, IER, 0x02);
-    cr_assert(irq(&l));
-    machine_remove_device(l.board->machine, l.dev);
-    cr_assert_not(irq(&l));
-    cr_assert_eq(in(&l, LSR), 0xff);
-    feed(&l, "x");
-    chardev_send_break(l.chardev);
 }
