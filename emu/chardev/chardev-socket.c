@@ -21,6 +21,7 @@
 enum {
     CONNECT_MS = 30000, /* how long the first connection may take, if it must succeed */
     DEAD_MS = 30000,    /* a tcp peer that acknowledges nothing for so long is gone */
+    LATER_MS = 1000,    /* a server without descriptors tries again then */
     ADDRESSES = 8,
 };
 
@@ -97,14 +98,34 @@ static void peer_left(Chardev *c)
 
 /* --- a server --------------------------------------------------------------------------------------------------- */
 
+static void listen_now(Chardev *c, GIOCondition condition)
+{
+    Socket *s = (Socket *)c;
+
+    (void)condition;
+    chardev_unwatch(&s->again);
+    listen_again(s);
+}
+
+static void listen_later(Socket *s)
+{
+    chardev_unwatch(&s->knock);
+    if (!s->again)
+        s->again = chardev_watch_time(&s->c, LATER_MS, listen_now);
+}
+
 static void knocked(Chardev *c, GIOCondition condition)
 {
     Socket *s = (Socket *)c;
     int fd = accept4(s->listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
 
     (void)condition;
-    if (fd < 0)
+    if (fd < 0) {
+        /* Who is there stays there, and would wake us at once again, though there are no descriptors left. */
+        if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM)
+            listen_later(s);
         return;
+    }
     drop(s);
     chardev_set_open(c, false);
     use(s, fd);
@@ -185,6 +206,10 @@ static bool start_server(Socket *s, const ChardevSocket *options)
         if (poll(&knock, 1, -1) < 0 && errno != EINTR)
             return false;
         knocked(&s->c, 0);
+        if (s->again) {
+            errno = EMFILE;
+            return false;
+        }
     }
     return true;
 }

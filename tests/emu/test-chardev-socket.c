@@ -6,6 +6,7 @@
 #include <netinet/in.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
@@ -170,6 +171,26 @@ Test(chardev, a_stuck_front_does_not_keep_the_next_peer_out)
     FRONT_RUN_UNTIL(f, f->opened == 2);
     f->room = 100;
     chardev_accept_input(f->c);
+    front_talk(f, peer);
+    close(peer);
+}
+
+Test(chardev, without_descriptors_a_server_tries_later)
+{
+    g_autoptr(Front) f = front_new();
+    g_autofree char *path = front_path(f, "socket");
+    struct rlimit before, none;
+
+    front_attach(f, chardev_new_socket(&f->home, &(ChardevSocket){.path = path, .server = true}, NULL));
+    int peer = connect_unix(path);
+    getrlimit(RLIMIT_NOFILE, &before);
+    none = before;
+    none.rlim_cur = (rlim_t)peer + 1;
+    setrlimit(RLIMIT_NOFILE, &none);
+    front_run(f, QUIET_MS);
+    setrlimit(RLIMIT_NOFILE, &before);
+    cr_assert_eq(f->opened, 0);
+    FRONT_RUN_UNTIL(f, f->opened == 1);
     front_talk(f, peer);
     close(peer);
 }

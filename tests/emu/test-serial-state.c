@@ -71,6 +71,7 @@ Test(serial, a_full_one_comes_back_as_qemu_has_it)
 Test(serial, a_full_one_goes_on_when_the_machine_runs)
 {
     g_auto(Line) l = line_new(&(ChardevMemory){0});
+    ByteOut saved = {0};
 
     l.board->virtual_ns = INT64_C(0x5d4ffea19) - 1000;
     cr_assert(board_load(l.board, l.dev, full, sizeof full - 1, 3, NULL));
@@ -86,6 +87,10 @@ Test(serial, a_full_one_goes_on_when_the_machine_runs)
     for (const char *c = "hey"; *c; c++)
         cr_assert_eq(in(&l, RBR), *c);
     cr_assert_eq(in(&l, LSR), 0x60);
+    /* Nothing is left but the registers, no timer either. */
+    board_save(l.board, l.dev, &saved);
+    cr_assert_eq(saved.len, 11);
+    byte_out_done(&saved);
 }
 
 /* Loads the registers alone: IER and IIR and what is given. */

@@ -180,6 +180,21 @@ Test(serial, the_fifo_holds_16_besides_tsr)
     cr_assert_eq(in(&l, LSR), 0x60);
 }
 
+/* The data sheet leaves that open; QEMU loses the oldest. */
+Test(serial, a_full_transmit_fifo_loses_its_oldest)
+{
+    g_auto(Line) l = line_new(&(ChardevMemory){.size = 1, .patient = true});
+
+    out(&l, FCR, 0x01);
+    for (char c = 'A'; c < 'A' + 22; c++)
+        out(&l, THR, (uint8_t)c);
+    assert_sent(&l, "A");
+    assert_sent(&l, "B");
+    for (char c = 'A' + 6; c < 'A' + 22; c++)
+        assert_sent(&l, (const char[]){c, 0});
+    assert_sent(&l, "");
+}
+
 Test(serial, resetting_the_transmit_fifo_leaves_tsr)
 {
     g_auto(Line) l = line_new(&(ChardevMemory){.size = 1, .patient = true});
