@@ -185,6 +185,8 @@ static void hpet_legacy(void *opaque, unsigned n, bool level)
     KvmI8254 *p = opaque;
 
     (void)n;
+    if (!p->dev.machine) /* the HPET resets its line before this is realized */
+        return;
     refresh(p);
     p->s.irq_disabled = level;
     put(p);

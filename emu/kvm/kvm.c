@@ -161,8 +161,7 @@ void kvm_free(Kvm *kvm)
 {
     if (!kvm)
         return;
-    if (kvm->machine)
-        space_set_listener(kvm->machine->memory, NULL, NULL);
+    kvm_detach(kvm);
     if (kvm->vm >= 0)
         close(kvm->vm);
     if (kvm->fd >= 0)

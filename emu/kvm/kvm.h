@@ -40,8 +40,10 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(Kvm, kvm_free)
 /* PIC, IOAPIC and LAPICs, and the PIT, in the kernel. Before any processor. */
 bool kvm_create_irqchip(Kvm *kvm, GError **error);
 
-/* From now on the machine's memory is that of the virtual machine, whatever is mapped. Until kvm_free. */
+/* From now on the machine's memory is that of the virtual machine, whatever is mapped. Until it is detached, or freed.
+ */
 bool kvm_attach(Kvm *kvm, Machine *machine, GError **error);
+void kvm_detach(Kvm *kvm);
 
 /*
  * The lines of KVM's interrupt controllers: 0 to 15 are inputs of the PICs and of the I/O APIC (where 0 is at pin 2),

@@ -111,3 +111,10 @@ bool kvm_attach(Kvm *kvm, Machine *machine, GError **error)
     g_set_error_literal(error, FERRY_ERROR, FERRY_ERROR_IO, kvm->failure);
     return false;
 }
+
+void kvm_detach(Kvm *kvm)
+{
+    if (kvm->machine)
+        space_set_listener(kvm->machine->memory, NULL, NULL);
+    kvm->machine = NULL;
+}

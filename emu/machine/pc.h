@@ -9,7 +9,7 @@
 
 #include "emu/chardev/chardev.h"
 #include "emu/core/loop.h"
-#include "emu/kvm/vcpu.h"
+#include "emu/machine/state.h"
 
 enum { PC_CPUS_MAX = 8, PC_SERIAL_PORTS = 4 };
 
@@ -49,11 +49,11 @@ void pc_stop(Pc *pc);
 void pc_press_power(Pc *pc);
 void pc_press_reset(Pc *pc);
 
-/*
- * Saves to a sink, or loads from a stream that a reader has told to the load (state.h). For a machine that stands. Run
- * state is the name that a stream has for what the machine was doing.
- */
-struct StreamSink;
-bool pc_save(Pc *pc, struct StreamSink *sink, const char *run_state, GError **error);
+/* What it is in a stream. Borrowed from the program. */
+const MachineIdentity *pc_identity(void);
+
+/* What a stream has for what the machine was doing: "running", "paused", ... Before a save, after a load. */
+void pc_set_run_state(Pc *pc, const char *name);
+const char *pc_run_state(Pc *pc);
 
 #endif

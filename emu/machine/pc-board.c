@@ -1,0 +1,299 @@
+/*
+ * pc-board.c: the PC's chips and the lines between them.
+ *
+ * All chips are made and wired first; then they are realized in the order in which QEMU's stream has their sections.
+ * Lines to A20 are not connected: KVM knows no such gate, and address bit 20 is always what the processor says.
+ */
+#include "emu/dev/acpi_build.h"
+#include "emu/dev/debugcon.h"
+#include "emu/dev/dev.h"
+#include "emu/dev/fw_cfg.h"
+#include "emu/dev/globalstate.h"
+#include "emu/dev/i8254.h"
+#include "emu/dev/i8257.h"
+#include "emu/dev/i8259.h"
+#include "emu/dev/ioapic.h"
+#include "emu/dev/kvm-chips.h"
+#include "emu/dev/pckbd.h"
+#include "emu/dev/pcspk.h"
+#include "emu/dev/ps2.h"
+#include "emu/dev/serial.h"
+#include "emu/dev/vm-timer.h"
+#include "emu/dev/vmmouse.h"
+#include "emu/dev/vmport.h"
+#include "emu/machine/cpu.h"
+#include "emu/machine/pc-impl.h"
+#include "emu/pci/chipset.h"
+#include "emu/pci/smbus.h"
+
+enum {
+    DEBUG_PORT = 0x402,
+    PIIX_SLOT = 1,
+    SPLIT_FROM_MIB = 3584, /* with so much memory or more, a GiB is left for PCI below 4 GiB */
+    SPLIT_MIB = 3072,
+    TIMER_LINE = 0,
+    KEYBOARD_LINE = 1,
+    FLOPPY_LINE = 6,
+    RTC_LINE = 8,
+    SCI_LINE = 9,
+    MOUSE_LINE = 12,
+};
+
+/* --- interrupt lines -------------------------------------------------------------------------------------------- */
+
+/* Without KVM: both controllers see a line, where it is one of both. */
+static void set_line(void *opaque, unsigned n, bool level)
+{
+    Pc *pc = opaque;
+    Irq pin = device_input(pc->chips.ioapic, "irq", n == TIMER_LINE ? I8259_CASCADE : n);
+
+    if (n < ISA_IRQS && n != I8259_CASCADE) {
+        Irq input = device_input(pc->chips.pic[n / I8259_IRQS], "irq", n % I8259_IRQS);
+        irq_set(&input, level);
+    }
+    irq_set(&pin, level);
+}
+
+static void make_controllers(Pc *pc)
+{
+    PcChips *c = &pc->chips;
+
+    for (int i = 0; i < 2; i++)
+        c->pic[i] = pc->kvm ? kvm_i8259_new(pc->kvm, i == 0) : i8259_new(i == 0);
+    c->ioapic = pc->kvm ? kvm_ioapic_new(pc->kvm) : device_new(&ioapic_type);
+    if (!pc->kvm)
+        device_connect(c->pic[1], "int", 0, c->pic[0], "irq", I8259_CASCADE);
+    for (unsigned n = 0; n < KVM_IRQS; n++)
+        pc->lines[n] = pc->kvm ? kvm_irq(pc->kvm, n) : (Irq){.handler = set_line, .opaque = pc, .n = n};
+}
+
+/* --- what lines ask for ------------------------------------------------------------------------------------------ */
+
+static void ask(void *opaque, unsigned request, bool level)
+{
+    if (level)
+        pc_request(opaque, (PcRequest)request);
+}
+
+static void connect_request(Pc *pc, Device *dev, const char *output, PcRequest request)
+{
+    device_connect_irq(dev, output, 0, (Irq){.handler = ask, .opaque = pc, .n = request});
+}
+
+/* --- timers ----------------------------------------------------------------------------------------------------- */
+
+/* The HPET may take the lines of the other two; with KVM the PIT's is the kernel's own. */
+static void make_timers(Pc *pc)
+{
+    PcChips *c = &pc->chips;
+
+    c->hpet = device_new(&hpet_type);
+    c->rtc = device_new(&mc146818rtc_type);
+    c->pit = pc->kvm ? kvm_i8254_new(pc->kvm) : device_new(&i8254_type);
+    c->pcspk = device_new(&pcspk_type);
+    pcspk_set_pit(c->pcspk, pc->kvm ? &kvm_i8254_ops : &i8254_ops, c->pit);
+    for (unsigned n = 0; n < KVM_IRQS; n++)
+        device_connect_irq(c->hpet, "irq", n, n < ISA_IRQS ? pc->isa->irq[n] : pc->lines[n]);
+    device_connect_irq(c->hpet, "irq", I8259_CASCADE, pc->lines[I8259_CASCADE]);
+    device_connect(c->hpet, "legacy", 0, c->pit, "hpet legacy", 0);
+    if (!pc->kvm)
+        device_connect(c->pit, "irq", 0, c->hpet, "pit", 0);
+    device_connect(c->rtc, "irq", 0, c->hpet, "rtc", 0);
+}
+
+/* --- PCI -------------------------------------------------------------------------------------------------------- */
+
+static void send_message(void *opaque, uint64_t address, uint32_t data)
+{
+    kvm_send_message(((Pc *)opaque)->kvm, address, data);
+}
+
+static void place(Pc *pc, Device *dev, unsigned slot, unsigned function)
+{
+    PciDevice *pci = (PciDevice *)dev;
+
+    pci->bus = (PciBus *)pc->chips.bus;
+    pci->devfn = PCI_DEVFN(slot, function);
+}
+
+static void make_bridges(Pc *pc)
+{
+    PcChips *c = &pc->chips;
+
+    c->bus = device_new(&pci_bus_type);
+    c->host = device_new(&pci_host_type);
+    pci_host_set_bus(c->host, c->bus);
+    if (pc->kvm) {
+        ((PciBus *)c->bus)->send = send_message;
+        ((PciBus *)c->bus)->send_opaque = pc;
+    }
+    c->i440fx = device_new(&i440fx_type);
+    place(pc, c->i440fx, 0, 0);
+    i440fx_set_ram(c->i440fx, pc->ram);
+    device_set(c->i440fx, "below_4g",
+               pc->ram->size >= (uint64_t)SPLIT_FROM_MIB << 20 ? (uint64_t)SPLIT_MIB << 20 : pc->ram->size);
+    c->piix3 = device_new(&piix3_type);
+    place(pc, c->piix3, PIIX_SLOT, 0);
+    pc->isa = piix3_isa(c->piix3);
+    for (unsigned n = 0; n < PCI_PINS; n++)
+        device_connect(c->bus, "pirq", n, c->piix3, "pirq", n);
+    for (unsigned n = 0; n < ISA_IRQS; n++)
+        device_connect_irq(c->piix3, "irq", n, pc->lines[n]);
+    connect_request(pc, c->piix3, "reset", PC_REQUEST_RESET);
+}
+
+static void make_power_management(Pc *pc)
+{
+    PcChips *c = &pc->chips;
+
+    c->smbus = device_new(&smbus_type);
+    c->piix4_pm = device_new(&piix4_pm_type);
+    place(pc, c->piix4_pm, PIIX_SLOT, 3);
+    piix4_pm_set_smbus(c->piix4_pm, c->smbus);
+    piix4_pm_set_cpus(c->piix4_pm, pc->options.cpus);
+    for (unsigned i = 0; i < pc->options.cpus; i++)
+        piix4_pm_set_cpu(c->piix4_pm, i, i, true);
+    device_connect_irq(c->piix4_pm, "sci", 0, pc->isa->irq[SCI_LINE]);
+    connect_request(pc, c->piix4_pm, "shutdown", PC_REQUEST_POWER_OFF);
+}
+
+/* --- input ------------------------------------------------------------------------------------------------------ */
+
+static void get_registers(void *opaque, VmportRegisters *r)
+{
+    struct kvm_regs regs = {.rax = 0};
+
+    vcpu_get_registers(((Pc *)opaque)->kvm->current, &regs);
+    *r = (VmportRegisters){.eax = (uint32_t)regs.rax,
+                           .ebx = (uint32_t)regs.rbx,
+                           .ecx = (uint32_t)regs.rcx,
+                           .edx = (uint32_t)regs.rdx,
+                           .esi = (uint32_t)regs.rsi,
+                           .edi = (uint32_t)regs.rdi};
+}
+
+static void set_registers(void *opaque, const VmportRegisters *r)
+{
+    Vcpu *vcpu = ((Pc *)opaque)->kvm->current;
+    struct kvm_regs regs;
+
+    if (!vcpu_get_registers(vcpu, &regs))
+        return;
+    regs.rax = r->eax;
+    regs.rbx = r->ebx;
+    regs.rcx = r->ecx;
+    regs.rdx = r->edx;
+    regs.rsi = r->esi;
+    regs.rdi = r->edi;
+    vcpu_set_registers(vcpu, &regs);
+}
+
+static void make_input(Pc *pc)
+{
+    const VmportCpu cpu = {.get = get_registers, .set = set_registers, .opaque = pc};
+    PcChips *c = &pc->chips;
+
+    c->keyboard = device_new(&ps2_keyboard_type);
+    c->mouse = device_new(&ps2_mouse_type);
+    c->pckbd = device_new(&pckbd_type);
+    pckbd_attach(c->pckbd, c->keyboard, c->mouse);
+    device_connect_irq(c->pckbd, "keyboard-irq", 0, pc->isa->irq[KEYBOARD_LINE]);
+    device_connect_irq(c->pckbd, "mouse-irq", 0, pc->isa->irq[MOUSE_LINE]);
+    connect_request(pc, c->pckbd, "reset", PC_REQUEST_RESET);
+    c->port92 = device_new(&port92_type);
+    connect_request(pc, c->port92, "reset", PC_REQUEST_RESET);
+    c->vmport = device_new(&vmport_type);
+    if (pc->kvm)
+        vmport_set_cpu(c->vmport, &cpu);
+    vmport_set_memory(c->vmport, pc->options.ram);
+    c->vmmouse = device_new(&vmmouse_type);
+    vmmouse_attach(c->vmmouse, c->vmport, c->mouse);
+}
+
+/* --- in the stream's order -------------------------------------------------------------------------------------- */
+
+/* Those that the machine has not taken when one fails are freed. */
+typedef struct Line {
+    Device *devices[96];
+    unsigned count;
+} Line;
+
+static void queue(Line *line, Device *dev)
+{
+    line->devices[line->count++] = dev;
+}
+
+static void queue_cpus(Pc *pc, Line *line)
+{
+    CpuDevices cpus[PC_CPUS_MAX];
+
+    for (unsigned i = 0; i < pc->options.cpus; i++) {
+        cpus[i] = cpu_devices_new(i, pc->vcpus[i]);
+        queue(line, cpus[i].common);
+        queue(line, cpus[i].cpu);
+    }
+    queue(line, device_new(&kvmvapic_type));
+    for (unsigned i = 0; i < pc->options.cpus; i++)
+        queue(line, cpus[i].apic);
+}
+
+static void queue_serial(Pc *pc, Line *line)
+{
+    static const uint16_t ports[PC_SERIAL_PORTS] = {0x3f8, 0x2f8, 0x3e8, 0x2e8};
+
+    for (int i = 0; i < PC_SERIAL_PORTS; i++) {
+        const SerialOptions serial = {
+            .isa = pc->isa, .chardev = pc->options.serial[i], .iobase = ports[i], .irq = i % 2 ? 3 : 4};
+        if (pc->options.serial[i])
+            queue(line, serial_new(&serial));
+    }
+}
+
+static void queue_all(Pc *pc, Line *line)
+{
+    PcChips *c = &pc->chips;
+
+    queue(line, vm_timer_new(&pc->time));
+    queue_cpus(pc, line);
+    if (pc->kvm)
+        queue(line, kvm_clock_new(pc->kvm));
+    Device *const first[] = {c->fw_cfg, c->host,   c->bus,    c->i440fx, c->dma[0], c->dma[1], c->piix3,
+                             c->pic[0], c->pic[1], c->ioapic, c->hpet,   c->rtc,    c->pit,    c->pcspk};
+    for (size_t i = 0; i < G_N_ELEMENTS(first); i++)
+        queue(line, first[i]);
+    queue_serial(pc, line);
+    Device *const second[] = {c->fdc,    c->keyboard, c->mouse,    c->pckbd,      c->vmport,     c->vmmouse,
+                              c->port92, c->smbus,    c->piix4_pm, c->acpi_build, c->globalstate};
+    for (size_t i = 0; i < G_N_ELEMENTS(second); i++)
+        queue(line, second[i]);
+    if (pc->options.debug)
+        queue(line, debugcon_new(pc->options.debug, DEBUG_PORT));
+}
+
+bool pc_build_board(Pc *pc, GError **error)
+{
+    PcChips *c = &pc->chips;
+    Line line = {.count = 0};
+    unsigned done = 0;
+
+    make_controllers(pc);
+    make_bridges(pc);
+    make_timers(pc);
+    make_power_management(pc);
+    make_input(pc);
+    for (int i = 0; i < 2; i++)
+        c->dma[i] = i8257_new(i == 1);
+    i8257_connect(c->dma[0], c->dma[1], pc->isa);
+    c->fdc = device_new(&fdc_type);
+    device_connect_irq(c->fdc, "irq", 0, pc->isa->irq[FLOPPY_LINE]);
+    c->fw_cfg = device_new(&fw_cfg_type);
+    c->acpi_build = device_new(&acpi_build_type);
+    c->globalstate = device_new(&globalstate_type);
+    queue_all(pc, &line);
+    while (done < line.count && device_realize(line.devices[done], pc->machine, error))
+        done++;
+    bool ok = done == line.count;
+    for (; done < line.count; done++)
+        device_free(line.devices[done]);
+    return ok;
+}

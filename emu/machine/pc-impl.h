@@ -1,0 +1,50 @@
+/* pc-impl.h: what the files of the PC share. Only included by them. */
+#ifndef EMU_MACHINE_PC_IMPL_H
+#define EMU_MACHINE_PC_IMPL_H
+
+#include "emu/core/isa.h"
+#include "emu/core/vm-clock.h"
+#include "emu/kvm/vcpu.h"
+#include "emu/machine/pc.h"
+
+/* The chips that others know of; the machine owns them. */
+typedef struct PcChips {
+    Device *pic[2], *ioapic, *pit, *hpet, *rtc, *fw_cfg, *host, *bus, *i440fx, *piix3, *piix4_pm, *smbus, *dma[2];
+    Device *pcspk, *fdc, *keyboard, *mouse, *pckbd, *vmport, *vmmouse, *port92, *acpi_build, *globalstate;
+} PcChips;
+
+struct Pc {
+    PcOptions options;
+    VmClock time;
+    Machine *machine;
+    Loop *loop;
+    GSource *request_source;
+    Kvm *kvm; /* NULL: nobody runs it */
+    Vcpu *vcpus[PC_CPUS_MAX];
+    RamArea *ram, *bios, *rom;
+    IsaBus *isa;
+    PcChips chips;
+    Irq lines[KVM_IRQS]; /* of the interrupt controllers: 0 to 15 are ISA's, 16 to 23 the I/O APIC's only */
+    GMutex requests_mutex;
+    unsigned requests; /* PcRequest, of the loop's thread */
+    char *failure;     /* of a processor */
+    bool wanted;       /* it was started, and is to be again after a reset */
+};
+
+/* Lines that go up call for something that only the loop's thread can do. */
+typedef enum PcRequest {
+    PC_REQUEST_RESET = 1 << 0,
+    PC_REQUEST_POWER_OFF = 1 << 1,
+    PC_REQUEST_FAILURE = 1 << 2,
+} PcRequest;
+
+/* From any thread. */
+void pc_request(Pc *pc, PcRequest request);
+
+/* pc-memory.c: memory and firmware, what is mapped where. */
+bool pc_build_memory(Pc *pc, GError **error);
+
+/* pc-board.c: all chips, wired, in the order in which QEMU's stream has them. */
+bool pc_build_board(Pc *pc, GError **error);
+
+#endif

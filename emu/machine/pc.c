@@ -1,0 +1,265 @@
+/*
+ * pc.c: a PC's life: made, started, stopped, reset.
+ *
+ * Processors are stopped without the lock, as one may be waiting for it. So what a chip asks for (a reset, power off)
+ * is a request, which the loop's thread does later, without the lock, when it has stopped them.
+ */
+#include "emu/machine/pc.h"
+
+#include <string.h>
+
+#include "emu/dev/globalstate.h"
+#include "emu/machine/pc-impl.h"
+
+/* --- requests --------------------------------------------------------------------------------------------------- */
+
+static void stop_processors(Pc *pc)
+{
+    for (unsigned i = 0; i < pc->options.cpus; i++)
+        if (pc->vcpus[i])
+            vcpu_stop(pc->vcpus[i]);
+}
+
+static void start_processors(Pc *pc)
+{
+    for (unsigned i = 0; i < pc->options.cpus; i++)
+        if (pc->vcpus[i])
+            vcpu_start(pc->vcpus[i]);
+}
+
+/* With the processors standing. */
+static void let_time_run(Pc *pc, bool runs)
+{
+    machine_lock(pc->machine);
+    if (runs)
+        vm_clock_start(&pc->time);
+    machine_set_running(pc->machine, runs);
+    if (!runs)
+        vm_clock_stop(&pc->time);
+    loop_virtual_clock_runs(pc->loop, runs);
+    machine_unlock(pc->machine);
+}
+
+void pc_stop(Pc *pc)
+{
+    pc->wanted = false;
+    stop_processors(pc);
+    let_time_run(pc, false);
+}
+
+void pc_start(Pc *pc)
+{
+    pc->wanted = true;
+    let_time_run(pc, true);
+    start_processors(pc);
+}
+
+static void do_reset(Pc *pc)
+{
+    stop_processors(pc);
+    machine_lock(pc->machine);
+    machine_reset(pc->machine);
+    if (pc->options.events.reset)
+        pc->options.events.reset(pc->options.events.opaque);
+    machine_unlock(pc->machine);
+    if (pc->wanted)
+        start_processors(pc);
+}
+
+static void tell(Pc *pc, unsigned requests)
+{
+    const PcEvents *e = &pc->options.events;
+
+    machine_lock(pc->machine);
+    if ((requests & PC_REQUEST_POWER_OFF) && e->powered_off)
+        e->powered_off(e->opaque);
+    if ((requests & PC_REQUEST_FAILURE) && e->failed)
+        e->failed(e->opaque, pc->failure);
+    machine_unlock(pc->machine);
+}
+
+typedef struct RequestSource {
+    GSource base;
+    Pc *pc;
+} RequestSource;
+
+static gboolean do_requests(GSource *source, GSourceFunc callback, gpointer data)
+{
+    Pc *pc = ((RequestSource *)source)->pc;
+
+    (void)callback;
+    (void)data;
+    g_source_set_ready_time(source, -1);
+    g_mutex_lock(&pc->requests_mutex);
+    unsigned requests = pc->requests;
+    pc->requests = 0;
+    g_mutex_unlock(&pc->requests_mutex);
+    if (requests & (PC_REQUEST_POWER_OFF | PC_REQUEST_FAILURE)) {
+        pc_stop(pc);
+        tell(pc, requests);
+    } else if (requests & PC_REQUEST_RESET) {
+        do_reset(pc);
+    }
+    return G_SOURCE_CONTINUE;
+}
+
+/* It sleeps until something is requested. */
+static GSource *request_source_new(Pc *pc, GMainContext *context)
+{
+    static const GSourceFuncs functions = {.dispatch = do_requests};
+    GSource *source = g_source_new((GSourceFuncs *)&functions, sizeof(RequestSource));
+
+    ((RequestSource *)source)->pc = pc;
+    g_source_set_priority(source, G_PRIORITY_HIGH);
+    g_source_set_ready_time(source, -1);
+    g_source_attach(source, context);
+    return source;
+}
+
+void pc_request(Pc *pc, PcRequest request)
+{
+    g_mutex_lock(&pc->requests_mutex);
+    pc->requests |= request;
+    g_mutex_unlock(&pc->requests_mutex);
+    g_source_set_ready_time(pc->request_source, 0);
+}
+
+void pc_press_reset(Pc *pc)
+{
+    pc_request(pc, PC_REQUEST_RESET);
+}
+
+void pc_press_power(Pc *pc)
+{
+    machine_lock(pc->machine);
+    Irq button = device_input(pc->chips.piix4_pm, "power-button", 0);
+    irq_pulse(&button);
+    machine_unlock(pc->machine);
+}
+
+/* --- processors ------------------------------------------------------------------------------------------------- */
+
+/* A triple fault resets a PC: the chip set sees the processor's shutdown cycle. */
+static void processor_shuts_down(void *opaque, Vcpu *vcpu)
+{
+    (void)vcpu;
+    pc_request(opaque, PC_REQUEST_RESET);
+}
+
+static void processor_fails(void *opaque, Vcpu *vcpu, const VcpuFailure *failure)
+{
+    Pc *pc = opaque;
+
+    (void)vcpu;
+    machine_lock(pc->machine);
+    if (!pc->failure)
+        pc->failure = g_strdup(failure->text);
+    machine_unlock(pc->machine);
+    pc_request(pc, PC_REQUEST_FAILURE);
+}
+
+static bool make_processors(Pc *pc, GError **error)
+{
+    const VcpuEvents events = {.shutdown = processor_shuts_down, .failed = processor_fails, .opaque = pc};
+
+    if (!pc->options.kvm)
+        return true;
+    pc->kvm = kvm_new(error);
+    if (!pc->kvm || !kvm_create_irqchip(pc->kvm, error) || !kvm_attach(pc->kvm, pc->machine, error))
+        return false;
+    for (unsigned i = 0; i < pc->options.cpus; i++) {
+        pc->vcpus[i] = vcpu_new(pc->kvm, pc->machine, i, &events, error);
+        if (!pc->vcpus[i])
+            return false;
+    }
+    return true;
+}
+
+/* --- life ------------------------------------------------------------------------------------------------------- */
+
+static bool check_options(const PcOptions *o, GError **error)
+{
+    enum { LEAST_RAM = 1 << 20 };
+
+    if (o->cpus < 1 || o->cpus > PC_CPUS_MAX) {
+        g_set_error(error, FERRY_ERROR, FERRY_ERROR_LIMIT, "%u processors; there can be 1 to %d", o->cpus, PC_CPUS_MAX);
+        return false;
+    }
+    if (o->ram < LEAST_RAM || o->ram % RAM_PAGE) {
+        g_set_error(error, FERRY_ERROR, FERRY_ERROR_LIMIT,
+                    "%" G_GUINT64_FORMAT " octets of memory; at least %d are needed, in pages of %d", o->ram, LEAST_RAM,
+                    RAM_PAGE);
+        return false;
+    }
+    return true;
+}
+
+Pc *pc_new(const PcOptions *options, GMainContext *context, GError **error)
+{
+    g_autoptr(Pc) pc = NULL;
+
+    if (!check_options(options, error))
+        return NULL;
+    pc = g_new0(Pc, 1);
+    pc->options = *options;
+    vm_clock_init(&pc->time);
+    g_mutex_init(&pc->requests_mutex);
+    pc->request_source = request_source_new(pc, context);
+    pc->machine = machine_new(&(MachineClocks){vm_clock_virtual_time, vm_clock_host_time, &pc->time});
+    pc->loop = loop_new(pc->machine, context);
+    if (!pc_build_memory(pc, error) || !make_processors(pc, error) || !pc_build_board(pc, error))
+        return NULL;
+    machine_reset(pc->machine);
+    if (pc->kvm && pc->kvm->failure) {
+        g_set_error_literal(error, FERRY_ERROR, FERRY_ERROR_IO, pc->kvm->failure);
+        return NULL;
+    }
+    return g_steal_pointer(&pc);
+}
+
+void pc_free(Pc *pc)
+{
+    if (!pc)
+        return;
+    pc->wanted = false;
+    for (int i = 0; i < PC_CPUS_MAX; i++)
+        vcpu_free(pc->vcpus[i]);
+    g_source_destroy(pc->request_source);
+    g_source_unref(pc->request_source);
+    loop_free(pc->loop);
+    if (pc->kvm)
+        kvm_detach(pc->kvm);
+    machine_free(pc->machine);
+    kvm_free(pc->kvm);
+    g_mutex_clear(&pc->requests_mutex);
+    vm_clock_done(&pc->time);
+    g_free(pc->failure);
+    g_free(pc);
+}
+
+Machine *pc_machine(Pc *pc)
+{
+    return pc->machine;
+}
+
+Loop *pc_loop(Pc *pc)
+{
+    return pc->loop;
+}
+
+const MachineIdentity *pc_identity(void)
+{
+    static const MachineIdentity identity = {.type = "pc-i440fx-7.2", .writer = "ferry", .writer_version = "0.1"};
+
+    return &identity;
+}
+
+void pc_set_run_state(Pc *pc, const char *name)
+{
+    globalstate_set(pc->chips.globalstate, name);
+}
+
+const char *pc_run_state(Pc *pc)
+{
+    return globalstate_get(pc->chips.globalstate);
+}
