@@ -26,6 +26,12 @@ static FdcDrive *current_drive(FdcController *s)
 static void select_drive(FdcController *s, uint8_t octet)
 {
     s->drive = octet & (DRIVES - 1);
+}
+
+/* What moves the arm does not choose a head; what reads or writes does, and SENSE DRIVE STATUS. */
+static void select_head(FdcController *s, uint8_t octet)
+{
+    select_drive(s, octet);
     current_drive(s)->head = octet & ST0_HEAD ? 1 : 0;
 }
 
@@ -113,16 +119,18 @@ void fdc_reset(Fdc *f)
 
     timer_disarm(&f->result);
     fdc_lower(f);
-    s->sra = f->attached[1] ? 0 : SRA_NO_DRIVE_2;
+    if (current(s)) /* as QEMU has it; where a guest could read it there is no port */
+        s->sra &= (uint8_t)~SRA_NO_DRIVE_2;
     s->srb = SRB_ONES;
     s->dor = DOR_NO_RESET | DOR_DMA;
     s->drive = 0;
     s->status1 = s->status2 = 0;
     s->data_state = 0;
-    for (unsigned i = 0; i < DRIVES; i++) {
-        s->drives[i].head = s->drives[i].track = 0;
-        s->drives[i].sect = f->attached[i];
-    }
+    for (unsigned i = 0; i < DRIVES; i++)
+        if (f->attached[i]) {
+            s->drives[i].head = s->drives[i].track = 0;
+            s->drives[i].sect = 1;
+        }
     fdc_to_command(s);
     interrupt(f, ST0_POLLED);
     s->reset_sensei = POLLED_DRIVES;
@@ -134,7 +142,7 @@ static void read_data(Fdc *f)
 {
     FdcController *s = &f->s.state;
 
-    select_drive(s, s->fifo[1]);
+    select_head(s, s->fifo[1]);
     s->eot = s->fifo[6];
     fail(f, ST1_NO_ADDRESS_MARK, s->fifo + 2);
 }
@@ -143,14 +151,14 @@ static void write_data(Fdc *f)
 {
     FdcController *s = &f->s.state;
 
-    select_drive(s, s->fifo[1]);
+    select_head(s, s->fifo[1]);
     s->eot = s->fifo[6];
     fail(f, ST1_NOT_WRITABLE, s->fifo + 2);
 }
 
 static void format_track(Fdc *f)
 {
-    select_drive(&f->s.state, f->s.state.fifo[1]);
+    select_head(&f->s.state, f->s.state.fifo[1]);
     fail_here(f, ST1_NOT_WRITABLE);
 }
 
@@ -158,7 +166,7 @@ static void read_id(Fdc *f)
 {
     FdcController *s = &f->s.state;
 
-    select_drive(s, s->fifo[1]);
+    select_head(s, s->fifo[1]);
     s->phase = PHASE_EXECUTION;
     s->msr = MSR_BUSY;
     timer_arm(&f->result, clock_now(f->dev.machine->virtual_clock) + READ_ID_NS);
@@ -178,7 +186,9 @@ static void recalibrate(Fdc *f)
 {
     FdcController *s = &f->s.state;
 
-    select_drive(s, s->fifo[1] & DOR_DRIVE);
+    select_drive(s, s->fifo[1]);
+    if (f->attached[place(s, current(s))])
+        current_drive(s)->head = 0;
     current_drive(s)->track = 0;
     end_seek(f);
 }
@@ -220,13 +230,14 @@ static void sense_interrupt(Fdc *f)
     s->fifo[1] = current_drive(s)->track;
     to_result(s, 2);
     fdc_lower(f);
+    s->status0 = ST0_POLLED; /* until the result is read, as in QEMU's stream */
 }
 
 static void sense_drive(Fdc *f)
 {
     FdcController *s = &f->s.state;
 
-    select_drive(s, s->fifo[1]);
+    select_head(s, s->fifo[1]);
     const FdcDrive *d = current_drive(s);
     to_result_of_one(
         s, (uint8_t)(ST3_ONES | ST3_PROTECTED | (d->track ? 0 : ST3_TRACK_0) | (d->head ? ST0_HEAD : 0) | current(s)));

@@ -8,7 +8,7 @@
 
 enum { SRA_NO_DRIVE_2 = 1 << 6, SRA_INTERRUPT = 1 << 7 };
 enum { SRB_MOTORS = 0x03, SRB_DRIVE = 1 << 5, SRB_ONES = 0xc0 };
-enum { DOR_DRIVE = 0x03, DOR_NO_RESET = 1 << 2, DOR_DMA = 1 << 3, DOR_MOTORS = 4 }; /* the last: a shift */
+enum { DOR_NO_RESET = 1 << 2, DOR_DMA = 1 << 3, DOR_MOTORS = 4 }; /* the last: a shift */
 enum { TDR_BOOT = 1 << 2 };
 enum { DSR_RATE = 0x03, DSR_POWER_DOWN = 1 << 6, DSR_RESET = 1 << 7 };
 enum { MSR_BUSY = 1 << 4, MSR_NON_DMA = 1 << 5, MSR_TO_HOST = 1 << 6, MSR_READY = 1 << 7 };

@@ -359,7 +359,7 @@ static void reset(Device *dev)
     FdcController *s = &f->s.state;
 
     timer_disarm(&f->result);
-    f->s = (FdcState){.state = {.sra = f->attached[1] ? 0 : SRA_NO_DRIVE_2,
+    f->s = (FdcState){.state = {.sra = SRA_NO_DRIVE_2,
                                 .srb = SRB_ONES,
                                 .dor = DOR_NO_RESET | DOR_DMA,
                                 .config = CONFIG_DEFAULT,
