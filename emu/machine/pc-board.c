@@ -2,6 +2,7 @@
  * pc-board.c: the PC's chips and the lines between them.
  *
  * All chips are made and wired first; then they are realized in the order in which QEMU's stream has their sections.
+ * There is no system management mode, as with QEMU on a kernel that has none: the firmware finds ACPI switched on.
  * Lines to A20 are not connected: KVM knows no such gate, and address bit 20 is always what the processor says.
  */
 #include "emu/dev/acpi_build.h"
@@ -150,6 +151,7 @@ static void make_power_management(Pc *pc)
     c->piix4_pm = device_new(&piix4_pm_type);
     place(pc, c->piix4_pm, PIIX_SLOT, 3);
     piix4_pm_set_smbus(c->piix4_pm, c->smbus);
+    device_set(c->piix4_pm, "smm", false);
     piix4_pm_set_cpus(c->piix4_pm, pc->options.cpus);
     for (unsigned i = 0; i < pc->options.cpus; i++)
         piix4_pm_set_cpu(c->piix4_pm, i, i, true);
