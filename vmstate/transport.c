@@ -1,0 +1,396 @@
+/* transport.c: files, commands, descriptors and sockets that a stream goes to or comes from. */
+#include "vmstate/transport.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <netdb.h>
+#include <poll.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+static bool fail(GError **error, const char *uri, const char *what, int code)
+{
+    g_set_error(error, FERRY_ERROR, FERRY_ERROR_IO, "%s: %s%s%s", uri, what, code ? ": " : "",
+                code ? g_strerror(code) : "");
+    return false;
+}
+
+/* --- names ------------------------------------------------------------------------------------------------------ */
+
+typedef enum UriKind { URI_FILE, URI_EXEC, URI_FD, URI_UNIX, URI_TCP, URI_KINDS } UriKind;
+
+static bool parse(const char *uri, UriKind *kind, const char **rest, GError **error)
+{
+    static const char *const names[URI_KINDS] = {"file:", "exec:", "fd:", "unix:", "tcp:"};
+
+    for (int i = 0; i < URI_KINDS; i++) {
+        if (!g_str_has_prefix(uri, names[i]))
+            continue;
+        *kind = (UriKind)i;
+        *rest = uri + strlen(names[i]);
+        return **rest || fail(error, uri, "there is nothing behind the colon", 0);
+    }
+    return fail(error, uri, "no way to move a stream: it must begin with file:, exec:, fd:, unix: or tcp:", 0);
+}
+
+static int parse_fd(const char *uri, const char *text, GError **error)
+{
+    guint64 fd;
+
+    if (!g_ascii_string_to_unsigned(text, 10, 0, G_MAXINT, &fd, NULL)) {
+        fail(error, uri, "this is no number of a descriptor", 0);
+        return -1;
+    }
+    if (fcntl((int)fd, F_GETFD) < 0) {
+        fail(error, uri, "this descriptor is not open", errno);
+        return -1;
+    }
+    return (int)fd;
+}
+
+/* --- a channel that has something to do at its end -----------------------------------------------------------------
+ */
+
+typedef struct EndChan {
+    Chan chan;
+    Chan *inner; /* closed at the end */
+    char *uri;
+    char *temporary, *path; /* of a file that is written: it gets its name at the end */
+    GPid child;             /* of a command, 0: none */
+} EndChan;
+
+static gssize end_read(Chan *chan, void *data, size_t len, GError **error)
+{
+    EndChan *c = (EndChan *)chan;
+    gssize n = c->inner->ops->read(c->inner, data, len, error);
+
+    if (n < 0)
+        g_prefix_error(error, "%s: ", c->uri);
+    return n;
+}
+
+static bool end_write(Chan *chan, struct iovec *iov, int count, GError **error)
+{
+    EndChan *c = (EndChan *)chan;
+
+    if (c->inner->ops->write(c->inner, iov, count, error))
+        return true;
+    g_prefix_error(error, "%s: ", c->uri);
+    return false;
+}
+
+/* How a command has ended; waits until it has. */
+static bool reap(EndChan *c, GError **error)
+{
+    GPid child = c->child;
+    int status;
+
+    c->child = 0;
+    if (!child)
+        return true;
+    while (waitpid(child, &status, 0) < 0 && errno == EINTR)
+        ;
+    if (WIFEXITED(status) && WEXITSTATUS(status) == 0)
+        return true;
+    g_set_error(error, FERRY_ERROR, FERRY_ERROR_IO, "%s: the command has ended with %s %d", c->uri,
+                WIFEXITED(status) ? "status" : "signal", WIFEXITED(status) ? WEXITSTATUS(status) : WTERMSIG(status));
+    return false;
+}
+
+static bool end_finish(Chan *chan, GError **error)
+{
+    EndChan *c = (EndChan *)chan;
+
+    if (c->inner->ops->finish && !c->inner->ops->finish(c->inner, error))
+        return false;
+    g_clear_pointer(&c->inner, chan_free);
+    if (c->temporary && rename(c->temporary, c->path) < 0)
+        return fail(error, c->uri, "giving the file its name", errno);
+    g_clear_pointer(&c->temporary, g_free);
+    return reap(c, error);
+}
+
+static void end_free(Chan *chan)
+{
+    EndChan *c = (EndChan *)chan;
+
+    g_clear_pointer(&c->inner, chan_free);
+    if (c->temporary)
+        unlink(c->temporary);
+    reap(c, NULL);
+    g_free(c->temporary);
+    g_free(c->path);
+    g_free(c->uri);
+    g_free(c);
+}
+
+/* fd is taken. */
+static EndChan *end_chan_new(const char *uri, int fd)
+{
+    static const ChanOps ops = {.read = end_read, .write = end_write, .finish = end_finish, .free = end_free};
+    EndChan *c = g_new0(EndChan, 1);
+
+    c->chan.ops = &ops;
+    c->inner = chan_fd_new(fd);
+    c->uri = g_strdup(uri);
+    return c;
+}
+
+/* --- files and commands ------------------------------------------------------------------------------------------ */
+
+static Chan *open_file_out(const char *uri, const char *path, GError **error)
+{
+    g_autofree char *temporary = g_strconcat(path, ".XXXXXX", NULL);
+    int fd = mkostemp(temporary, O_CLOEXEC);
+
+    if (fd < 0) {
+        fail(error, uri, "it cannot be made", errno);
+        return NULL;
+    }
+    EndChan *c = end_chan_new(uri, fd);
+    c->temporary = g_steal_pointer(&temporary);
+    c->path = g_strdup(path);
+    return &c->chan;
+}
+
+static Chan *open_command(const char *uri, const char *command, bool out, GError **error)
+{
+    const char *argv[] = {"sh", "-c", command, NULL};
+    g_autoptr(GError) wrong = NULL;
+    GPid child;
+    int fd;
+
+    if (!g_spawn_async_with_pipes(NULL, (char **)argv, NULL, G_SPAWN_SEARCH_PATH | G_SPAWN_DO_NOT_REAP_CHILD, NULL,
+                                  NULL, &child, out ? &fd : NULL, out ? NULL : &fd, NULL, &wrong)) {
+        fail(error, uri, wrong->message, 0);
+        return NULL;
+    }
+    fcntl(fd, F_SETFD, FD_CLOEXEC);
+    EndChan *c = end_chan_new(uri, fd);
+    c->child = child;
+    return &c->chan;
+}
+
+/* The descriptor stays the caller's. */
+static Chan *open_descriptor(const char *uri, const char *text, GError **error)
+{
+    int fd = parse_fd(uri, text, error), copy = fd < 0 ? -1 : fcntl(fd, F_DUPFD_CLOEXEC, 0);
+
+    if (fd >= 0 && copy < 0)
+        fail(error, uri, "the descriptor cannot be copied", errno);
+    return copy < 0 ? NULL : &end_chan_new(uri, copy)->chan;
+}
+
+/* --- sockets ---------------------------------------------------------------------------------------------------- */
+
+static bool unix_address(const char *uri, const char *path, struct sockaddr_un *address, GError **error)
+{
+    *address = (struct sockaddr_un){.sun_family = AF_UNIX};
+    if (strlen(path) >= sizeof address->sun_path) {
+        g_set_error(error, FERRY_ERROR, FERRY_ERROR_LIMIT, "%s: a socket's path has at most %zu octets, this one %zu",
+                    uri, sizeof address->sun_path - 1, strlen(path));
+        return false;
+    }
+    strcpy(address->sun_path, path);
+    return true;
+}
+
+/* The addresses of HOST:PORT, to be freed; NULL with an error. No host is any of this one's. */
+static struct addrinfo *tcp_addresses(const char *uri, const char *rest, bool listens, GError **error)
+{
+    const struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = listens ? AI_PASSIVE : 0};
+    const char *colon = strrchr(rest, ':');
+    struct addrinfo *found = NULL;
+
+    if (!colon || !colon[1]) {
+        fail(error, uri, "it must be tcp:HOST:PORT", 0);
+        return NULL;
+    }
+    g_autofree char *host = g_strndup(rest, (size_t)(colon - rest));
+    size_t len = strlen(host);
+    bool bracketed = len > 2 && host[0] == '[' && host[len - 1] == ']';
+    g_autofree char *bare = bracketed ? g_strndup(host + 1, len - 2) : g_strdup(host);
+    int code = getaddrinfo(*bare ? bare : NULL, colon + 1, &hints, &found);
+    if (code)
+        fail(error, uri, gai_strerror(code), 0);
+    return found;
+}
+
+/* Tries one address after the other; a descriptor, or -1 and errno of the last. */
+static int try_addresses(const struct addrinfo *list, int (*use)(int fd, const struct sockaddr *address, socklen_t len))
+{
+    int fd = -1, code = 0;
+
+    for (const struct addrinfo *a = list; a && fd < 0; a = a->ai_next) {
+        fd = socket(a->ai_family, a->ai_socktype | SOCK_CLOEXEC, a->ai_protocol);
+        if (fd >= 0 && use(fd, a->ai_addr, a->ai_addrlen) < 0) {
+            code = errno;
+            close(fd);
+            fd = -1;
+        } else if (fd < 0) {
+            code = errno;
+        }
+    }
+    errno = code;
+    return fd;
+}
+
+static int connect_to(int fd, const struct sockaddr *address, socklen_t len)
+{
+    return connect(fd, address, len);
+}
+
+static int listen_at(int fd, const struct sockaddr *address, socklen_t len)
+{
+    const int yes = 1;
+
+    setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof yes);
+    return bind(fd, address, len) < 0 ? -1 : listen(fd, 1);
+}
+
+static int open_socket(const char *uri, UriKind kind, const char *rest, bool listens, GError **error)
+{
+    struct sockaddr_un un;
+    struct addrinfo local = {
+        .ai_family = AF_UNIX, .ai_socktype = SOCK_STREAM, .ai_addr = (struct sockaddr *)&un, .ai_addrlen = sizeof un};
+    struct addrinfo *list = &local;
+
+    if (kind == URI_UNIX && !unix_address(uri, rest, &un, error))
+        return -1;
+    if (kind == URI_TCP && !(list = tcp_addresses(uri, rest, listens, error)))
+        return -1;
+    int fd = try_addresses(list, listens ? listen_at : connect_to);
+    int code = errno;
+    if (list != &local)
+        freeaddrinfo(list);
+    if (fd < 0)
+        fail(error, uri, listens ? "listening" : "connecting", code);
+    return fd;
+}
+
+Chan *transport_open(const char *uri, GError **error)
+{
+    const char *rest;
+    UriKind kind;
+
+    if (!parse(uri, &kind, &rest, error))
+        return NULL;
+    if (kind == URI_FILE)
+        return open_file_out(uri, rest, error);
+    if (kind == URI_EXEC)
+        return open_command(uri, rest, true, error);
+    if (kind == URI_FD)
+        return open_descriptor(uri, rest, error);
+    int fd = open_socket(uri, kind, rest, false, error);
+    return fd < 0 ? NULL : &end_chan_new(uri, fd)->chan;
+}
+
+/* --- reading ---------------------------------------------------------------------------------------------------- */
+
+struct Transport {
+    char *uri, *address;
+    Chan *chan;     /* what is there at once; or */
+    int fd, cancel; /* the socket that listens, and what ends the waiting */
+    char *path;     /* of a unix socket, which goes when this does */
+};
+
+static char *address_of(int fd, const char *uri, UriKind kind)
+{
+    struct sockaddr_storage address;
+    socklen_t len = sizeof address;
+    char host[NI_MAXHOST], port[NI_MAXSERV];
+
+    if (kind != URI_TCP || getsockname(fd, (struct sockaddr *)&address, &len) < 0 ||
+        getnameinfo((struct sockaddr *)&address, len, host, sizeof host, port, sizeof port,
+                    NI_NUMERICHOST | NI_NUMERICSERV))
+        return g_strdup(uri);
+    return g_strdup_printf(strchr(host, ':') ? "tcp:[%s]:%s" : "tcp:%s:%s", host, port);
+}
+
+static bool listen_on(Transport *t, UriKind kind, const char *rest, GError **error)
+{
+    t->fd = open_socket(t->uri, kind, rest, true, error);
+    if (t->fd < 0)
+        return false;
+    if (kind == URI_UNIX)
+        t->path = g_strdup(rest);
+    g_free(t->address);
+    t->address = address_of(t->fd, t->uri, kind);
+    return true;
+}
+
+Transport *transport_listen(const char *uri, GError **error)
+{
+    g_autoptr(Transport) t = g_new0(Transport, 1);
+    const char *rest;
+    UriKind kind;
+
+    t->fd = -1;
+    t->uri = g_strdup(uri);
+    t->address = g_strdup(uri);
+    t->cancel = eventfd(0, EFD_CLOEXEC);
+    if (!parse(uri, &kind, &rest, error))
+        return NULL;
+    if (kind == URI_UNIX || kind == URI_TCP)
+        return listen_on(t, kind, rest, error) ? g_steal_pointer(&t) : NULL;
+    if (kind == URI_FILE)
+        t->chan = chan_file_open(rest, error);
+    else
+        t->chan = kind == URI_EXEC ? open_command(uri, rest, false, error) : open_descriptor(uri, rest, error);
+    return t->chan ? g_steal_pointer(&t) : NULL;
+}
+
+void transport_free(Transport *t)
+{
+    if (!t)
+        return;
+    chan_free(t->chan);
+    if (t->fd >= 0)
+        close(t->fd);
+    if (t->cancel >= 0)
+        close(t->cancel);
+    if (t->path)
+        unlink(t->path);
+    g_free(t->path);
+    g_free(t->uri);
+    g_free(t->address);
+    g_free(t);
+}
+
+const char *transport_address(const Transport *t)
+{
+    return t->address;
+}
+
+Chan *transport_accept(Transport *t, GError **error)
+{
+    struct pollfd polled[] = {{.fd = t->cancel, .events = POLLIN}, {.fd = t->fd, .events = POLLIN}};
+
+    if (t->chan)
+        return g_steal_pointer(&t->chan);
+    while (poll(polled, G_N_ELEMENTS(polled), -1) < 0 && errno == EINTR)
+        ;
+    if (polled[0].revents) {
+        g_set_error(error, FERRY_ERROR, FERRY_ERROR_CUT, "%s: nobody connected before it was cancelled", t->uri);
+        return NULL;
+    }
+    int fd = accept4(t->fd, NULL, NULL, SOCK_CLOEXEC);
+    if (fd < 0) {
+        fail(error, t->uri, "taking the connection", errno);
+        return NULL;
+    }
+    return &end_chan_new(t->uri, fd)->chan;
+}
+
+void transport_cancel(Transport *t)
+{
+    const uint64_t one = 1;
+
+    while (write(t->cancel, &one, sizeof one) < 0 && errno == EINTR)
+        ;
+}

@@ -1,0 +1,35 @@
+/*
+ * transport.h: where a stream goes to or comes from, by the names that QEMU's users give it:
+ *
+ *     file:PATH   exec:COMMAND   fd:NUMBER   unix:PATH   tcp:HOST:PORT ([HOST]:PORT for IPv6 addresses)
+ *
+ * Channels that write tell at the end (chan_out_finish) whether the other side has had all: a file is there only then,
+ * under its name, as a whole; a command must have ended well. One that is freed before leaves no file behind.
+ * Who writes to pipes and sockets ignores SIGPIPE.
+ */
+#ifndef VMSTATE_TRANSPORT_H
+#define VMSTATE_TRANSPORT_H
+
+#include "visitors/chan.h"
+
+/* To write to: unix and tcp connect. NULL with an error that has the name in it. */
+Chan *transport_open(const char *uri, GError **error);
+
+/* To read from. unix and tcp wait for somebody to connect, the others are there at once. */
+typedef struct Transport Transport;
+
+Transport *transport_listen(const char *uri, GError **error);
+void transport_free(Transport *transport);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(Transport, transport_free)
+
+/* Where others can connect, as a name for transport_open: with the port that was chosen where 0 was asked for.
+ * Borrowed. */
+const char *transport_address(const Transport *transport);
+
+/* Waits, and returns the channel, once. NULL with an error, which is of FERRY_ERROR_CUT if it was cancelled. */
+Chan *transport_accept(Transport *transport, GError **error);
+
+/* Ends the waiting, from any thread, also before it has begun. */
+void transport_cancel(Transport *transport);
+
+#endif
