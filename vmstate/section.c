@@ -114,6 +114,11 @@ bool section_load_one(SectionLoad *load, const Section *section, Visitor *visito
     return true;
 }
 
+const void *section_load_state(const SectionLoad *load, const Section *section)
+{
+    return load->copies[section - section_list_get(load->list, 0)];
+}
+
 const Section **section_load_missing(const SectionLoad *load)
 {
     GPtrArray *missing = g_ptr_array_new();

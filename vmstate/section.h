@@ -55,6 +55,9 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(SectionLoad, section_load_free)
 bool section_load_one(SectionLoad *load, const Section *section, Visitor *visitor, int version,
                       const VMStateDescription *stream, GError **error);
 
+/* What has come for the section, to be looked at before it is committed; NULL: nothing. Borrowed. */
+const void *section_load_state(const SectionLoad *load, const Section *section);
+
 /* The sections of the list that have not come. New array of borrowed pointers, NULL at the end. */
 const Section **section_load_missing(const SectionLoad *load);
 

@@ -95,7 +95,7 @@ void loop_free(Loop *loop)
 
 void loop_run(Loop *loop)
 {
-    while (!g_atomic_int_get(&loop->quit))
+    while (!g_atomic_int_compare_and_exchange(&loop->quit, true, false))
         g_main_context_iteration(loop->context, TRUE);
 }
 

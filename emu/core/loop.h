@@ -15,7 +15,7 @@ typedef void LoopTask(void *opaque);
 Loop *loop_new(Machine *machine, GMainContext *context);
 void loop_free(Loop *loop);
 
-/* Runs until loop_quit, which may come from any thread, also before. */
+/* Runs until loop_quit, which may come from any thread, also before. It can run again. */
 void loop_run(Loop *loop);
 void loop_quit(Loop *loop);
 

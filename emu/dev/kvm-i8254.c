@@ -13,6 +13,8 @@
 #include "emu/dev/dev.h"
 #include "emu/dev/kvm-chips.h"
 
+enum { SILENT_MODE = 5 };
+
 typedef struct KvmI8254 {
     Device dev;
     Kvm *kvm;
@@ -91,22 +93,27 @@ static bool take(KvmI8254 *p)
     return true;
 }
 
+/*
+ * While the machine stands channel 0 gets a mode that no interrupts come of: the kernel's timer would go on, and an
+ * interrupt would be pending that came at no time of the guest's.
+ */
 static void put(KvmI8254 *p)
 {
     struct kvm_pit_state2 pit = {.flags = p->s.irq_disabled ? KVM_PIT_FLAGS_HPET_LEGACY : 0};
 
     for (int i = 0; i < PIT_CHANNELS; i++)
         pit.channels[i] = channel_to(&p->s.channels[i], ahead(p));
+    if (!p->dev.machine->running)
+        pit.channels[0].mode = SILENT_MODE;
     if (ioctl(p->kvm->vm, KVM_SET_PIT2, &pit) < 0)
         kvm_keep_failure(p->kvm, "setting the PIT");
 }
 
 static void runs(void *opaque, bool running)
 {
-    if (running)
-        put(opaque);
-    else if (!take(opaque))
+    if (!running && !take(opaque))
         kvm_keep_failure(((KvmI8254 *)opaque)->kvm, "taking the state of the PIT");
+    put(opaque);
 }
 
 /* --- state ------------------------------------------------------------------------------------------------------ */
@@ -122,7 +129,6 @@ static bool pull(void *opaque, GError **error)
     return false;
 }
 
-/* A machine that stands puts it back when it starts; but whoever looks at the channels meanwhile sees the new ones. */
 static void push(void *opaque)
 {
     put(opaque);

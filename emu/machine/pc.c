@@ -54,6 +54,11 @@ void pc_start(Pc *pc)
     start_processors(pc);
 }
 
+bool pc_is_running(const Pc *pc)
+{
+    return pc->machine->running;
+}
+
 static void do_reset(Pc *pc)
 {
     stop_processors(pc);

@@ -44,6 +44,7 @@ Loop *pc_loop(Pc *pc);
 /* Without the lock, on the loop's thread. */
 void pc_start(Pc *pc);
 void pc_stop(Pc *pc);
+bool pc_is_running(const Pc *pc);
 
 /* The button on the front, and the one beside it. From any thread. */
 void pc_press_power(Pc *pc);

@@ -290,6 +290,14 @@ const Schema *machine_load_schema(MachineLoad *l)
     return l->schema;
 }
 
+const void *machine_load_state(const MachineLoad *l, const char *name, uint32_t instance)
+{
+    const Section *s = section_list_find(l->machine->sections, name, instance);
+    const void *come = s ? section_load_state(l->sections, s) : NULL;
+
+    return come ? come : s ? s->state : NULL;
+}
+
 bool machine_load_commit(MachineLoad *l, GError **error)
 {
     if (!l->complete)

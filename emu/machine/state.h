@@ -38,6 +38,9 @@ StreamSink *machine_load_sink(MachineLoad *load);
 /* The machine's own descriptions, for a reader of QEMUFile to read sections by; borrowed from the load. */
 const Schema *machine_load_schema(MachineLoad *load);
 
+/* What has come for a section, or, if nothing has, what the machine has. NULL: there is no such section. Borrowed. */
+const void *machine_load_state(const MachineLoad *load, const char *name, uint32_t instance);
+
 /*
  * Puts everything in place: memory, then states, which are pushed. Fails, and changes nothing, if the stream was not
  * complete, or if a device judges its state unsound. Sections and memory that did not come keep what they have.

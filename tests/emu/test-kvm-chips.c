@@ -129,6 +129,29 @@ Test(kvm_chips, the_timers_count_goes_on_where_it_stood)
     rig_free(&rig);
 }
 
+/* In the mode of the reset it fires 18 times a second. */
+Test(kvm_chips, a_timer_of_a_machine_that_stands_interrupts_nobody)
+{
+    Rig rig = rig_new();
+    Device *master = board_add(rig.board, kvm_i8259_new(rig.kvm, true));
+    const I8259State *pic = device_state(master);
+    ByteOut octets = {0};
+
+    board_add(rig.board, kvm_i8254_new(rig.kvm));
+    g_usleep(150000);
+    board_save(rig.board, master, &octets);
+    cr_assert_eq(pic->irr & 1, 0);
+    machine_set_running(rig.board->machine, true);
+    for (int i = 0; i < 100 && !(pic->irr & 1); i++) {
+        g_usleep(20000);
+        board_save(rig.board, master, &octets);
+    }
+    cr_assert_eq(pic->irr & 1, 1, "it does not fire at all");
+    machine_set_running(rig.board->machine, false);
+    byte_out_done(&octets);
+    rig_free(&rig);
+}
+
 Test(kvm_chips, the_speaker_has_its_end_of_the_timer)
 {
     Rig rig = rig_new();

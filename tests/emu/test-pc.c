@@ -1,14 +1,17 @@
 /* test-pc.c: the whole PC: its sections against QEMU's, and the firmware on KVM where there is one. */
 #include <criterion/criterion.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <string.h>
 #include <unistd.h>
 
-#include "emu/machine/pc.h"
+#include "emu/machine/migrate.h"
 #include "tests/support/recordings.h"
-#include "vmstate/schema.h"
+#include "visitors/qemufile-out.h"
 #include "vmstate/stream-load.h"
 #include "vmstate/stream-save.h"
+#include "vmstate/transport.h"
+#include "vmstate/walk.h"
 
 /* --- sections --------------------------------------------------------------------------------------------------- */
 
@@ -26,14 +29,35 @@ static bool list_section(StreamSink *sink, const StreamSection *s, GError **erro
     return true;
 }
 
-static char *list_sections(const ByteOut *stream)
+/* The same with what is in them, but for the time of day, and the processor, which counts on. */
+static bool list_content(StreamSink *sink, const StreamSection *s, GError **error)
 {
-    static const StreamSinkOps ops = {.section = list_section};
+    ByteOut octets = {0};
+
+    (void)error;
+    if (s->configuration || strcmp(s->name, "mc146818rtc") == 0 || strcmp(s->name, "cpu") == 0)
+        return true;
+    g_autoptr(Visitor) v = qemufile_out_new(&octets, s->name);
+    vmstate_save(v, s->desc, s->state);
+    g_autofree char *sum = g_compute_checksum_for_data(G_CHECKSUM_SHA256, octets.data, octets.len);
+    g_string_append_printf(((List *)sink)->text, "%s %u %s\n", s->name, s->instance, sum);
+    byte_out_done(&octets);
+    return true;
+}
+
+static char *list_with(const ByteOut *stream, bool content)
+{
+    const StreamSinkOps ops = {.section = content ? list_content : list_section};
     List list = {.sink.ops = &ops, .text = g_string_new(NULL)};
     g_autoptr(GError) error = NULL;
 
     cr_assert(load_stream(stream, STREAM_MACHINE, &list.sink, &error), "%s", error ? error->message : "");
     return g_string_free(list.text, FALSE);
+}
+
+static char *list_sections(const ByteOut *stream)
+{
+    return list_with(stream, false);
 }
 
 static Pc *make_pc(uint64_t ram, unsigned cpus, Chardev *serial)
@@ -129,6 +153,8 @@ static char *find_firmware(void)
     return NULL;
 }
 
+enum { LSTAR_AT = 832 /* in the section "cpu" */ };
+
 typedef struct Boot {
     Pc *pc;
     Chardev *debug;
@@ -165,35 +191,139 @@ static gboolean give_up(gpointer opaque)
     return G_SOURCE_REMOVE;
 }
 
-Test(pc, the_firmware_starts_and_finds_what_there_is, .timeout = 60)
+static bool can_boot(void)
+{
+    g_autofree char *firmware = find_firmware();
+    int fd = open("/dev/kvm", O_RDWR | O_CLOEXEC);
+
+    if (fd >= 0)
+        close(fd);
+    return fd >= 0 && firmware;
+}
+
+static void boot_init(Boot *boot)
 {
     g_autofree char *firmware = find_firmware();
     g_autoptr(GError) error = NULL;
-    Boot boot = {.said = g_string_new(NULL), .wanted = "Found 3 PCI devices"};
-    int fd = open("/dev/kvm", O_RDWR | O_CLOEXEC);
 
-    if (fd < 0 || !firmware)
-        cr_skip_test("no /dev/kvm, or no SeaBIOS");
-    close(fd);
-    boot.debug = chardev_new_memory(&(ChardevHome){.label = "debug"}, &(ChardevMemory){.size = 65536});
-    const PcOptions options = {.ram = 64 << 20,
+    *boot = (Boot){.said = g_string_new(NULL)};
+    boot->debug = chardev_new_memory(&(ChardevHome){.label = "debug"}, &(ChardevMemory){.size = 65536});
+    const PcOptions options = {.ram = 16 << 20,
                                .cpus = 1,
                                .bios = firmware,
                                .kvm = true,
-                               .debug = boot.debug,
-                               .events = {.failed = fail, .opaque = &boot}};
-    boot.pc = pc_new(&options, g_main_context_default(), &error);
-    cr_assert_not_null(boot.pc, "%s", error ? error->message : "");
-    guint ear = g_timeout_add(20, listen, &boot), patience = g_timeout_add_seconds(50, give_up, &boot);
-    pc_start(boot.pc);
-    loop_run(pc_loop(boot.pc));
-    pc_stop(boot.pc);
+                               .debug = boot->debug,
+                               .events = {.failed = fail, .opaque = boot}};
+    boot->pc = pc_new(&options, g_main_context_default(), &error);
+    cr_assert_not_null(boot->pc, "%s", error ? error->message : "");
+}
+
+static void boot_done(Boot *boot)
+{
+    pc_free(boot->pc);
+    chardev_free(boot->debug);
+    g_string_free(boot->said, TRUE);
+    g_free(boot->failure);
+}
+
+/* Runs until the firmware says that; it stands then. */
+static void run_until(Boot *boot, const char *wanted)
+{
+    boot->wanted = wanted;
+    guint ear = g_timeout_add(5, listen, boot), patience = g_timeout_add_seconds(40, give_up, boot);
+    pc_start(boot->pc);
+    loop_run(pc_loop(boot->pc));
+    pc_stop(boot->pc);
     g_source_remove(ear);
-    cr_assert_null(boot.failure, "%s", boot.failure);
-    cr_assert_not_null(strstr(boot.said->str, "SeaBIOS (version"), "%s", boot.said->str);
-    cr_assert_not_null(strstr(boot.said->str, boot.wanted), "%s", boot.said->str);
-    (void)patience;
-    pc_free(boot.pc);
-    chardev_free(boot.debug);
-    g_string_free(boot.said, TRUE);
+    if (g_main_context_find_source_by_id(NULL, patience))
+        g_source_remove(patience);
+    cr_assert_null(boot->failure, "%s", boot->failure);
+    cr_assert_not_null(strstr(boot->said->str, wanted), "no \"%s\" in: %s", wanted, boot->said->str);
+}
+
+Test(pc, the_firmware_runs_to_its_end, .timeout = 60)
+{
+    Boot boot;
+
+    if (!can_boot())
+        cr_skip_test("no /dev/kvm, or no SeaBIOS");
+    boot_init(&boot);
+    run_until(&boot, "No bootable device");
+    cr_assert_not_null(strstr(boot.said->str, "Found 3 PCI devices"), "%s", boot.said->str);
+    boot_done(&boot);
+}
+
+/* From machine to machine, while the firmware runs, in each format. */
+Test(pc, a_machine_goes_on_where_it_was_in_another_one, .timeout = 120)
+{
+    static const char *const marks[] = {"Running on KVM", "Found 3 PCI devices", "PCI: init bdf=00:01.3",
+                                        "No bootable device"};
+    static const MigrateFormat formats[] = {MIGRATE_QEMUFILE, MIGRATE_BER, MIGRATE_BER_ZSTD};
+    Boot boots[2];
+
+    if (!can_boot())
+        cr_skip_test("no /dev/kvm, or no SeaBIOS");
+    boot_init(&boots[0]);
+    run_until(&boots[0], marks[0]);
+    for (int i = 0; i < 3; i++) {
+        Boot *from = &boots[i % 2], *to = &boots[(i + 1) % 2];
+        g_autoptr(GError) error = NULL;
+        ByteOut stream = {0};
+        boot_init(to);
+        cr_assert(migrate_out(from->pc, chan_buf_new(&stream), formats[i], &error), "%s", error ? error->message : "");
+        cr_assert_str_eq(pc_run_state(from->pc), "postmigrate");
+        cr_assert(migrate_in(to->pc, chan_mem_new(stream.data, stream.len), &error), "%s", error ? error->message : "");
+        cr_assert_str_eq(pc_run_state(to->pc), "paused", "it stood before");
+        boot_done(from);
+        run_until(to, marks[i + 1]);
+        byte_out_done(&stream);
+    }
+    boot_done(&boots[1]);
+}
+
+Test(pc, a_running_machine_goes_on_if_its_state_does_not_arrive, .timeout = 60)
+{
+    g_autoptr(GError) error = NULL;
+    Boot boot;
+
+    if (!can_boot())
+        cr_skip_test("no /dev/kvm, or no SeaBIOS");
+    signal(SIGPIPE, SIG_IGN);
+    boot_init(&boot);
+    pc_start(boot.pc);
+    cr_assert_not(
+        migrate_out(boot.pc, transport_open("exec:head -c 1000 >/dev/null; exit 5", NULL), MIGRATE_BER, &error));
+    cr_assert_not_null(strstr(error->message, "exec:head"), "%s", error->message);
+    cr_assert(pc_is_running(boot.pc));
+    run_until(&boot, "Found 3 PCI devices");
+    boot_done(&boot);
+}
+
+Test(pc, a_state_that_kvm_refuses_changes_nothing, .timeout = 60)
+{
+    g_autoptr(GError) error = NULL;
+    ByteOut stream = {0}, before = {0}, after = {0};
+    Boot boot;
+
+    if (!can_boot())
+        cr_skip_test("no /dev/kvm, or no SeaBIOS");
+    boot_init(&boot);
+    cr_assert(migrate_out(boot.pc, chan_buf_new(&stream), MIGRATE_QEMUFILE, &error));
+    const uint8_t name[] = {3, 'c', 'p', 'u', 0, 0, 0, 0, 0, 0, 0, 12};
+    uint8_t *at = memmem(stream.data, stream.len, name, sizeof name);
+    cr_assert_not_null(at);
+    at[sizeof name + LSTAR_AT] = 0x80;
+    save(boot.pc, &before);
+    cr_assert_not(migrate_in(boot.pc, chan_mem_new(stream.data, stream.len), &error));
+    cr_assert_str_eq(error->message,
+                     "processor 0: KVM refuses MSR 0xc0000082 (LSTAR): the state has 0x8000000000000000");
+    save(boot.pc, &after);
+    g_autofree char *was = list_with(&before, true);
+    g_autofree char *is = list_with(&after, true);
+    g_autofree char *changed = missing_lines(is, was, (const char *const[]){NULL});
+    cr_assert_str_eq(changed, "");
+    byte_out_done(&stream);
+    byte_out_done(&before);
+    byte_out_done(&after);
+    boot_done(&boot);
 }

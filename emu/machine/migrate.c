@@ -1,0 +1,95 @@
+/* migrate.c: a PC's state to another place. */
+#include "emu/machine/migrate.h"
+
+#include "emu/machine/pc-impl.h"
+#include "vmstate/berstream-load.h"
+#include "vmstate/berstream-save.h"
+#include "vmstate/stream-load.h"
+#include "vmstate/stream-save.h"
+
+enum { PROBE = 32 };
+
+static StreamSink *sink_new(ChanOut *out, MigrateFormat format)
+{
+    const MachineIdentity *id = pc_identity();
+    const BerstreamOptions options = {
+        .writer = id->writer, .writer_version = id->writer_version, .zstd = format == MIGRATE_BER_ZSTD};
+
+    return format == MIGRATE_QEMUFILE ? stream_save_new(out, NULL) : berstream_save_new(out, &options);
+}
+
+static void sink_free(StreamSink *sink, MigrateFormat format)
+{
+    if (format == MIGRATE_QEMUFILE)
+        stream_save_free(sink);
+    else
+        berstream_save_free(sink);
+}
+
+static bool write_state(Pc *pc, Chan *chan, MigrateFormat format, GError **error)
+{
+    g_autoptr(ChanOut) out = chan_out_new(chan);
+    StreamSink *sink = sink_new(out, format);
+
+    machine_lock(pc->machine);
+    bool ok = machine_save(pc->machine, pc_identity(), sink, error);
+    machine_unlock(pc->machine);
+    sink_free(sink, format);
+    return ok && chan_out_finish(out, error);
+}
+
+bool migrate_out(Pc *pc, Chan *out, MigrateFormat format, GError **error)
+{
+    bool ran = pc_is_running(pc);
+
+    if (ran)
+        pc_stop(pc);
+    pc_set_run_state(pc, ran ? "running" : "paused");
+    bool ok = write_state(pc, out, format, error);
+    if (ok)
+        pc_set_run_state(pc, "postmigrate");
+    else if (ran)
+        pc_start(pc);
+    return ok;
+}
+
+/* --- in --------------------------------------------------------------------------------------------------------- */
+
+/* Would KVM take what has come for the processors? What has not come is what they have. */
+static bool rehearse(Pc *pc, MachineLoad *load, GError **error)
+{
+    for (unsigned i = 0; i < pc->options.cpus; i++) {
+        const CpuState *cpu = machine_load_state(load, "cpu", i);
+        const ApicState *apic = machine_load_state(load, "apic", i);
+        if (pc->vcpus[i] && !vcpu_rehearse(pc->vcpus[i], cpu, apic, error)) {
+            g_prefix_error(error, "processor %u: ", i);
+            return false;
+        }
+    }
+    return true;
+}
+
+static bool read_stream(MachineLoad *load, ChanIn *in, GError **error)
+{
+    const StreamSource source = {.kind = STREAM_MACHINE, .borrowed = machine_load_schema(load)};
+    size_t got;
+    const uint8_t *start = chan_in_peek(in, PROBE, &got);
+
+    if (berstream_probe(start, got))
+        return berstream_load(in, NULL, machine_load_sink(load), error);
+    return stream_load(in, &source, machine_load_sink(load), error);
+}
+
+bool migrate_in(Pc *pc, Chan *chan, GError **error)
+{
+    g_autoptr(MachineLoad) load = machine_load_new(pc->machine, pc_identity());
+    g_autoptr(ChanIn) in = chan_in_new(chan, 0);
+
+    if (!read_stream(load, in, error) || !rehearse(pc, load, error))
+        return false;
+    machine_lock(pc->machine);
+    pc_set_run_state(pc, "running"); /* what a stream without the section means */
+    bool ok = machine_load_commit(load, error);
+    machine_unlock(pc->machine);
+    return ok;
+}

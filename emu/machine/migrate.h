@@ -1,0 +1,32 @@
+/*
+ * migrate.h: a PC's state to another place: stop, and copy.
+ *
+ * Both functions are called on the loop's thread, without the lock. What fails leaves the machine as it was, running or
+ * standing.
+ */
+#ifndef EMU_MACHINE_MIGRATE_H
+#define EMU_MACHINE_MIGRATE_H
+
+#include "emu/machine/pc.h"
+#include "visitors/chan.h"
+
+typedef enum MigrateFormat {
+    MIGRATE_QEMUFILE, /* what QEMU 7.2 reads */
+    MIGRATE_BER,      /* what says what it is */
+    MIGRATE_BER_ZSTD,
+} MigrateFormat;
+
+/*
+ * Stops the machine and writes its state to `out`, taken. If all of it has arrived the machine stands, with run state
+ * "postmigrate": somebody else goes on with it. Otherwise it goes on here if it ran.
+ */
+bool migrate_out(Pc *pc, Chan *out, MigrateFormat format, GError **error);
+
+/*
+ * Reads a state in either format from `in`, taken, and puts it in place when all of it has come, every device finds it
+ * sound and KVM has taken the processors' state in a rehearsal. The machine must stand, and does so afterwards;
+ * pc_run_state says what it did where it comes from.
+ */
+bool migrate_in(Pc *pc, Chan *in, GError **error);
+
+#endif
