@@ -34,7 +34,7 @@ endif
 # --- setup --------------------------------------------------------------------------------------------------------
 
 PACKAGES_BUILD := gcc clang libclang-rt-dev make pkg-config libglib2.0-dev libtasn1-6-dev libtasn1-bin libzstd-dev zlib1g-dev \
-    liblzma-dev libbz2-dev libxxhash-dev libjansson-dev
+    liblzma-dev libbz2-dev libxxhash-dev libjansson-dev acpica-tools
 PACKAGES_TEST := libcriterion-dev dumpasn1 openssl gdb binutils python3 xz-utils bzip2 zstd qemu-system-x86 qemu-utils seabios \
     clang-format cppcheck mandoc gcovr git e2fsprogs
 
@@ -106,7 +106,19 @@ $(B)/%.o: %.c $(B)/flags
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
 
-$(LIB): $(call obj,$(LIB_SRC))
+# The ACPI tables' own language, compiled into an array.
+$(B)/gen/dsdt.asl: emu/boot/dsdt.asl
+	@mkdir -p $(@D)
+	$(Q)$(CC) -E -P -undef -nostdinc -x c -o $@ $<
+$(B)/gen/dsdt.c: $(B)/gen/dsdt.asl
+	$(call say,IASL,emu/boot/dsdt.asl)
+	$(Q)cd $(@D) && { iasl -tc -we -p dsdt dsdt.asl >dsdt.log 2>&1 || { cat dsdt.log; false; }; }
+	$(Q){ echo '#include "emu/boot/dsdt-impl.h"'; sed -n 's/^unsigned char .*/const uint8_t boot_dsdt[] =/; /^const/,/^};/p' $(@D)/dsdt.hex; \
+	    echo 'const size_t boot_dsdt_size = sizeof(boot_dsdt);'; } >$@
+$(B)/gen/dsdt.o: $(B)/gen/dsdt.c emu/boot/dsdt-impl.h $(B)/flags
+	$(Q)$(CC) $(ALL_CFLAGS) -c -o $@ $<
+
+$(LIB): $(call obj,$(LIB_SRC)) $(B)/gen/dsdt.o
 	$(call say,AR,$@)
 	$(Q)rm -f $@ && ar rcs $@ $^
 
