@@ -27,8 +27,9 @@ struct Pc {
     Irq lines[KVM_IRQS]; /* of the interrupt controllers: 0 to 15 are ISA's, 16 to 23 the I/O APIC's only */
     GMutex requests_mutex;
     unsigned requests; /* PcRequest, of the loop's thread */
-    char *failure;     /* of a processor */
-    bool wanted;       /* it was started, and is to be again after a reset */
+    struct AcpiInstall *acpi;
+    char *failure; /* of a processor */
+    bool wanted;   /* it was started, and is to be again after a reset */
 };
 
 /* Lines that go up call for something that only the loop's thread can do. */
@@ -46,5 +47,8 @@ bool pc_build_memory(Pc *pc, GError **error);
 
 /* pc-board.c: all chips, wired, in the order in which QEMU's stream has them. */
 bool pc_build_board(Pc *pc, GError **error);
+
+/* pc-firmware.c: fw_cfg, CMOS memory, ACPI and SMBIOS tables. Behind the board. */
+bool pc_fill_firmware(Pc *pc, GError **error);
 
 #endif

@@ -8,6 +8,7 @@
 
 #include <string.h>
 
+#include "emu/boot/acpi.h"
 #include "emu/dev/globalstate.h"
 #include "emu/machine/pc-impl.h"
 
@@ -212,7 +213,8 @@ Pc *pc_new(const PcOptions *options, GMainContext *context, GError **error)
     pc->request_source = request_source_new(pc, context);
     pc->machine = machine_new(&(MachineClocks){vm_clock_virtual_time, vm_clock_host_time, &pc->time});
     pc->loop = loop_new(pc->machine, context);
-    if (!pc_build_memory(pc, error) || !make_processors(pc, error) || !pc_build_board(pc, error))
+    if (!pc_build_memory(pc, error) || !make_processors(pc, error) || !pc_build_board(pc, error) ||
+        !pc_fill_firmware(pc, error))
         return NULL;
     machine_reset(pc->machine);
     if (pc->kvm && pc->kvm->failure) {
@@ -229,6 +231,7 @@ void pc_free(Pc *pc)
     pc->wanted = false;
     for (int i = 0; i < PC_CPUS_MAX; i++)
         vcpu_free(pc->vcpus[i]);
+    acpi_install_free(pc->acpi);
     g_source_destroy(pc->request_source);
     g_source_unref(pc->request_source);
     loop_free(pc->loop);

@@ -26,6 +26,7 @@ typedef struct PcEvents {
 typedef struct PcOptions {
     uint64_t ram;                     /* octets, a multiple of a page */
     unsigned cpus;                    /* 1 to PC_CPUS_MAX */
+    uint8_t uuid[16];                 /* highest octet first */
     const char *bios;                 /* path of the firmware: a multiple of 64 KiB, at most 16 MiB; NULL: none */
     bool kvm;                         /* processors run on KVM */
     Chardev *serial[PC_SERIAL_PORTS]; /* borrowed; NULL: the port is not there */
