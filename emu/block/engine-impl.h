@@ -1,0 +1,64 @@
+/*
+ * engine-impl.h: who talks to the kernel: io_uring, or a pool of threads.
+ *
+ * A transfer ends whole or with an error: what the kernel does only in part is continued. All functions, and `ended`,
+ * are called on one thread, that of the disk's context.
+ */
+#ifndef EMU_BLOCK_ENGINE_IMPL_H
+#define EMU_BLOCK_ENGINE_IMPL_H
+
+#include <glib.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/uio.h>
+
+typedef enum TransferKind {
+    TRANSFER_READ, /* beyond the end of the file: zeros */
+    TRANSFER_WRITE,
+    TRANSFER_SYNC,     /* fdatasync(2) */
+    TRANSFER_ALLOCATE, /* fallocate(2) */
+} TransferKind;
+
+typedef struct Transfer Transfer;
+struct Transfer {
+    TransferKind kind;
+    int fd;
+    int flags;            /* of WRITE: RWF_*; of ALLOCATE: FALLOC_FL_* */
+    bool direct;          /* the descriptor is O_DIRECT */
+    uint64_t offset, len; /* changed on the way, as are the next two */
+    struct iovec *iov;
+    int iov_count;
+    void (*ended)(Transfer *t, int error); /* may submit it again */
+    /* the engine's */
+    unsigned again;
+    int error;
+    GList link;
+};
+
+typedef struct Engine Engine;
+
+typedef struct EngineOps {
+    void (*submit)(Engine *e, Transfer *t); /* may need a poll to go to the kernel */
+    void (*poll)(Engine *e);                /* calls `ended` */
+    void (*free)(Engine *e);                /* nothing is under way */
+} EngineOps;
+
+struct Engine {
+    const EngineOps *ops;
+    int event; /* borrowed eventfd: signalled when there is something to poll */
+};
+
+/* NULL: errno says why. */
+Engine *engine_new_uring(int event);
+Engine *engine_new_threads(int event);
+
+/* The kernel has done `count` octets. True: that was all. Otherwise the rest is in the transfer. */
+bool transfer_advance(Transfer *t, uint64_t count);
+
+/* A read that has come to the end of the file: the rest is zeros. */
+void transfer_fill_zeros(Transfer *t);
+
+/* What read(2), write(2) and the like gave (or, negative, their errno): true: it has ended, with t->error. */
+bool transfer_step(Transfer *t, int64_t result);
+
+#endif

@@ -1,0 +1,104 @@
+/* engine-threads.c: transfers by threads that wait for them. */
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <unistd.h>
+
+#include "emu/block/engine-impl.h"
+
+#define THREADS 16
+
+typedef struct Threads {
+    Engine e;
+    GThreadPool *pool;
+    GMutex lock; /* of `ended` */
+    GQueue ended;
+} Threads;
+
+static int64_t one_call(const Transfer *t)
+{
+    int count = MIN(t->iov_count, IOV_MAX);
+    ssize_t result;
+
+    switch (t->kind) {
+    case TRANSFER_READ:
+        result = preadv(t->fd, t->iov, count, (off_t)t->offset);
+        break;
+    case TRANSFER_WRITE:
+        result = pwritev2(t->fd, t->iov, count, (off_t)t->offset, t->flags);
+        break;
+    case TRANSFER_SYNC:
+        result = fdatasync(t->fd);
+        break;
+    default:
+        result = fallocate(t->fd, t->flags, (off_t)t->offset, (off_t)t->len);
+        break;
+    }
+    return result < 0 ? -errno : result;
+}
+
+static void work(void *data, void *opaque)
+{
+    Transfer *t = data;
+    Threads *threads = opaque;
+    uint64_t one = 1;
+
+    while (!transfer_step(t, one_call(t)))
+        ;
+    g_mutex_lock(&threads->lock);
+    g_queue_push_tail_link(&threads->ended, &t->link);
+    /* Within the lock: who sees the transfer may free all of this as soon as the lock is free. */
+    while (write(threads->e.event, &one, sizeof one) < 0 && errno == EINTR)
+        ;
+    g_mutex_unlock(&threads->lock);
+}
+
+static void threads_submit(Engine *e, Transfer *t)
+{
+    t->link.data = t;
+    t->again = 0;
+    g_thread_pool_push(((Threads *)e)->pool, t, NULL);
+}
+
+static void threads_poll(Engine *e)
+{
+    Threads *threads = (Threads *)e;
+    GQueue ended;
+
+    g_mutex_lock(&threads->lock);
+    ended = threads->ended;
+    g_queue_init(&threads->ended);
+    g_mutex_unlock(&threads->lock);
+    for (GList *link; (link = g_queue_pop_head_link(&ended));) {
+        Transfer *t = link->data;
+        t->ended(t, t->error);
+    }
+}
+
+static void threads_free(Engine *e)
+{
+    Threads *threads = (Threads *)e;
+
+    g_thread_pool_free(threads->pool, FALSE, TRUE);
+    g_mutex_clear(&threads->lock);
+    g_free(threads);
+}
+
+static const EngineOps threads_ops = {
+    .submit = threads_submit,
+    .poll = threads_poll,
+    .free = threads_free,
+};
+
+Engine *engine_new_threads(int event)
+{
+    Threads *threads = g_new0(Threads, 1);
+
+    threads->e.ops = &threads_ops;
+    threads->e.event = event;
+    g_mutex_init(&threads->lock);
+    g_queue_init(&threads->ended);
+    /* Shared with the rest of the process: made when there is work, gone some time after. Cannot fail then. */
+    threads->pool = g_thread_pool_new(work, threads, THREADS, FALSE, NULL);
+    return &threads->e;
+}

@@ -1,0 +1,136 @@
+/*
+ * engine-uring.c: transfers by io_uring(7), whose completions signal the event.
+ *
+ * No more is in the ring than its completion queue has room for; the rest waits here.
+ */
+#include <errno.h>
+#include <liburing.h>
+#include <limits.h>
+#include <unistd.h>
+
+#include "emu/block/engine-impl.h"
+
+#define DEPTH 128
+
+typedef struct Uring {
+    Engine e;
+    struct io_uring ring;
+    unsigned in_ring;
+    GQueue waiting; /* of Transfer */
+} Uring;
+
+static void prepare(struct io_uring_sqe *sqe, Transfer *t)
+{
+    unsigned count = (unsigned)MIN(t->iov_count, IOV_MAX);
+
+    switch (t->kind) {
+    case TRANSFER_READ:
+        io_uring_prep_readv(sqe, t->fd, t->iov, count, t->offset);
+        break;
+    case TRANSFER_WRITE:
+        io_uring_prep_writev2(sqe, t->fd, t->iov, count, t->offset, t->flags);
+        break;
+    case TRANSFER_SYNC:
+        io_uring_prep_fsync(sqe, t->fd, IORING_FSYNC_DATASYNC);
+        break;
+    case TRANSFER_ALLOCATE:
+        io_uring_prep_fallocate(sqe, t->fd, t->flags, (off_t)t->offset, (off_t)t->len);
+        break;
+    }
+    /* Whom the kernel has sent away before had better wait in one of its threads. */
+    if (t->again)
+        sqe->flags |= IOSQE_ASYNC;
+    io_uring_sqe_set_data(sqe, t);
+}
+
+static void flush(Uring *u)
+{
+    uint64_t one = 1;
+
+    while (u->in_ring < DEPTH && !g_queue_is_empty(&u->waiting)) {
+        struct io_uring_sqe *sqe = io_uring_get_sqe(&u->ring);
+        if (!sqe)
+            break;
+        prepare(sqe, g_queue_pop_head_link(&u->waiting)->data);
+        u->in_ring++;
+    }
+    if (!io_uring_sq_ready(&u->ring))
+        return;
+    int submitted = io_uring_submit(&u->ring);
+    /* Not now (EAGAIN, EBUSY, EINTR): it stays in the ring and is tried again when the event comes up. */
+    if (submitted < 0 || io_uring_sq_ready(&u->ring))
+        while (write(u->e.event, &one, sizeof one) < 0 && errno == EINTR)
+            ;
+}
+
+static void uring_submit(Engine *e, Transfer *t)
+{
+    t->link.data = t;
+    t->again = 0;
+    g_queue_push_tail_link(&((Uring *)e)->waiting, &t->link);
+}
+
+static void uring_poll(Engine *e)
+{
+    Uring *u = (Uring *)e;
+    struct io_uring_cqe *cqe;
+
+    while (io_uring_peek_cqe(&u->ring, &cqe) == 0 && cqe) {
+        Transfer *t = io_uring_cqe_get_data(cqe);
+        int result = cqe->res;
+
+        io_uring_cqe_seen(&u->ring, cqe);
+        u->in_ring--;
+        if (transfer_step(t, result))
+            t->ended(t, t->error);
+        else
+            g_queue_push_head_link(&u->waiting, &t->link);
+    }
+    flush(u);
+}
+
+static void uring_free(Engine *e)
+{
+    Uring *u = (Uring *)e;
+
+    io_uring_queue_exit(&u->ring);
+    g_free(u);
+}
+
+static const EngineOps uring_ops = {
+    .submit = uring_submit,
+    .poll = uring_poll,
+    .free = uring_free,
+};
+
+/* fallocate is the youngest that is used (Linux 5.6). */
+static bool knows_enough(struct io_uring *ring)
+{
+    struct io_uring_probe *probe = io_uring_get_probe_ring(ring);
+    bool enough = probe && io_uring_opcode_supported(probe, IORING_OP_FALLOCATE);
+
+    if (probe)
+        io_uring_free_probe(probe);
+    return enough;
+}
+
+Engine *engine_new_uring(int event)
+{
+    Uring *u = g_new0(Uring, 1);
+    int result = io_uring_queue_init(DEPTH, &u->ring, 0);
+
+    if (result == 0) {
+        result = knows_enough(&u->ring) ? io_uring_register_eventfd(&u->ring, event) : -ENOSYS;
+        if (result < 0)
+            io_uring_queue_exit(&u->ring);
+    }
+    if (result < 0) {
+        g_free(u);
+        errno = -result;
+        return NULL;
+    }
+    u->e.ops = &uring_ops;
+    u->e.event = event;
+    g_queue_init(&u->waiting);
+    return &u->e;
+}

@@ -1,0 +1,59 @@
+/* engine.c: transfers that the kernel does in part. */
+#include <errno.h>
+#include <string.h>
+
+#include "emu/block/engine-impl.h"
+
+#define SECTOR 512
+
+/* So often it may say that it cannot now, before it is believed. */
+#define TRIES 1000
+
+bool transfer_advance(Transfer *t, uint64_t count)
+{
+    t->offset += count;
+    t->len -= MIN(count, t->len);
+    while (t->iov_count && count >= t->iov->iov_len) {
+        count -= t->iov->iov_len;
+        t->iov++;
+        t->iov_count--;
+    }
+    if (t->iov_count) {
+        t->iov->iov_base = (char *)t->iov->iov_base + count;
+        t->iov->iov_len -= count;
+    }
+    return t->len == 0;
+}
+
+void transfer_fill_zeros(Transfer *t)
+{
+    for (int i = 0; i < t->iov_count; i++)
+        memset(t->iov[i].iov_base, 0, t->iov[i].iov_len);
+    t->len = 0;
+}
+
+bool transfer_step(Transfer *t, int64_t result)
+{
+    if (result == -EINTR || result == -EAGAIN || result == -ECANCELED) {
+        t->error = (int)-result;
+        return ++t->again > TRIES;
+    }
+    if (result < 0 || t->kind == TRANSFER_SYNC || t->kind == TRANSFER_ALLOCATE) {
+        t->error = result < 0 ? (int)-result : 0;
+        return true;
+    }
+    t->error = 0;
+    t->again = 0;
+    if (transfer_advance(t, (uint64_t)result))
+        return true;
+    if (t->kind == TRANSFER_READ && (result == 0 || (t->direct && t->offset % SECTOR))) {
+        /* Where a direct read ends within a sector, the file ends: it could not even be continued there. */
+        transfer_fill_zeros(t);
+        return true;
+    }
+    if (t->kind == TRANSFER_WRITE && result == 0) {
+        t->error = ENOSPC;
+        return true;
+    }
+    return false;
+}
