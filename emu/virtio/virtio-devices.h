@@ -1,0 +1,17 @@
+/*
+ * virtio-devices.h: the types of the virtio devices. Each is on the PCI bus: `bus` and `devfn` of its PciDevice are set
+ * before it is realized.
+ */
+#ifndef EMU_VIRTIO_VIRTIO_DEVICES_H
+#define EMU_VIRTIO_VIRTIO_DEVICES_H
+
+#include "emu/block/block.h"
+#include "emu/core/device.h"
+#include "emu/net/net.h"
+
+/* virtio-rng.c: random octets, the host's unless it is told of another source. */
+extern const DeviceType virtio_rng_type;
+typedef void VirtioRngSource(void *opaque, void *data, size_t len);
+void virtio_rng_set_source(Device *dev, VirtioRngSource *source, void *opaque);
+
+#endif
