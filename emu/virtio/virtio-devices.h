@@ -14,4 +14,8 @@ extern const DeviceType virtio_rng_type;
 typedef void VirtioRngSource(void *opaque, void *data, size_t len);
 void virtio_rng_set_source(Device *dev, VirtioRngSource *source, void *opaque);
 
+/* virtio-blk.c: a disk; borrowed, and it outlives the device. `serial`: at most 20 octets; NULL: none. */
+extern const DeviceType virtio_blk_type;
+void virtio_blk_set_block(Device *dev, Block *block, const char *serial);
+
 #endif
