@@ -124,7 +124,6 @@ static bool pull(void *opaque, GError **error)
     (void)error;
     s->has_outport = s->outport != default_outport(s);
     s->has_extended = p->extended;
-    s->migration_flags = timer_armed(&p->throttled) ? FLAG_THROTTLED : 0;
     return true;
 }
 
@@ -149,6 +148,18 @@ static void drive_irqs(const Pckbd *p)
     irq_set(&p->mouse_irq, full && mouse && (s->mode & MODE_MOUSE_IRQ));
 }
 
+/* It is the state that says it: a device's line may rise while a load has not come to arm the timer yet. */
+static bool is_throttled(const Pckbd *p)
+{
+    return p->s.kbd.migration_flags & FLAG_THROTTLED;
+}
+
+static void set_throttled(Pckbd *p, bool on)
+{
+    p->s.kbd.migration_flags = on ? FLAG_THROTTLED : 0;
+    timer_arm(&p->throttled, on ? clock_now(p->dev.machine->virtual_clock) + THROTTLE_NS : TIMER_NEVER);
+}
+
 static void push(void *opaque)
 {
     Pckbd *p = opaque;
@@ -158,10 +169,7 @@ static void push(void *opaque)
         understand_old(s);
     if (!s->has_outport)
         s->outport = default_outport(s);
-    if (s->migration_flags & FLAG_THROTTLED)
-        timer_arm(&p->throttled, clock_now(p->dev.machine->virtual_clock) + THROTTLE_NS);
-    else
-        timer_disarm(&p->throttled);
+    set_throttled(p, is_throttled(p));
     irq_set(&p->a20, s->outport & OUT_A20);
     drive_irqs(p);
 }
@@ -257,7 +265,7 @@ static const VMStateDescription pckbd_options = {
 static void fill(Pckbd *p)
 {
     ControllerState *s = &p->s.kbd;
-    bool devices = !timer_armed(&p->throttled), mouse = false;
+    bool devices = !is_throttled(p), mouse = false;
 
     if (s->pending_tmp & (PENDING_OWN_KEYBOARD | PENDING_OWN_MOUSE)) {
         s->obsrc = SOURCE_OWN;
@@ -319,6 +327,7 @@ static void answer(Pckbd *p, uint8_t octet, uint8_t pending)
 
 static void throttle_ends(void *opaque)
 {
+    set_throttled(opaque, false);
     update(opaque);
 }
 
@@ -339,7 +348,7 @@ static uint64_t read_data(void *opaque, uint64_t addr, unsigned size)
         s->obdata = s->cbdata;
     } else {
         if (p->throttle)
-            timer_arm(&p->throttled, clock_now(p->dev.machine->virtual_clock) + THROTTLE_NS);
+            set_throttled(p, true);
         s->obdata = ps2_read(s->obsrc & SOURCE_MOUSE ? p->mouse : p->keyboard);
     }
     update(p);

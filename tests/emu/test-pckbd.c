@@ -5,6 +5,7 @@
 #include "emu/dev/pckbd.h"
 #include "emu/dev/ps2.h"
 #include "tests/support/board.h"
+#include "visitors/qemufile-in.h"
 #include "vmstate/state.h"
 
 enum { IRQ_KEYBOARD = 1, IRQ_MOUSE = 12, A20 = 20, RESET = 21 };
@@ -368,6 +369,37 @@ Test(pckbd, throttled_it_leaves_a_millisecond_between_two_octets)
     expect(board, "");
     board_advance(board, 1);
     expect(board, "32");
+}
+
+/* The devices come first in a stream, and what they have lifts their lines before the controller's timer is armed. */
+Test(pckbd, throttled_it_still_is_on_the_other_side)
+{
+    g_autoptr(Board) board = board_new(), other = board_new();
+    Set from = add_all(board, "kbd-throttle", true), to = add_all(other, "kbd-throttle", true);
+    ByteOut keyboard = {0}, pckbd = {0};
+    g_autoptr(GError) error = NULL;
+
+    press_key(&from, KEY_A);
+    press_key(&from, KEY_B);
+    expect(board, "1c");
+    board_save(board, from.keyboard, &keyboard);
+    board_save(board, from.pckbd, &pckbd);
+    g_autoptr(ChanIn) first = chan_in_new_memory(keyboard.data, keyboard.len, 0);
+    g_autoptr(ChanIn) second = chan_in_new_memory(pckbd.data, pckbd.len, 0);
+    g_autoptr(SectionLoad) load = section_load_new(other->machine->sections);
+    const Section *s = section_list_find(other->machine->sections, "ps2kbd", 0);
+    cr_assert(section_load_one(load, s, qemufile_in_new(first, "ps2kbd"), s->desc->version, NULL, &error));
+    s = section_list_find(other->machine->sections, "pckbd", 0);
+    cr_assert(section_load_one(load, s, qemufile_in_new(second, "pckbd"), s->desc->version, NULL, &error));
+    cr_assert(section_load_commit(load, &error));
+    expect(other, "");
+    cr_assert_eq(other->rises[IRQ_KEYBOARD], 0);
+    press_key(&to, KEY_A);
+    expect(other, "");
+    board_advance(other, NS_PER_MS);
+    expect(other, "32");
+    byte_out_done(&keyboard);
+    byte_out_done(&pckbd);
 }
 
 Test(pckbd, a_machine_before_6_1_sends_no_extended_state)
