@@ -9,6 +9,7 @@
 enum {
     HPET_TIMERS = 3,
     HPET_PINS = 24,
+    SHORTEST_NS = 10 * NS_PER_US, /* between the interrupts of a timer that repeats */
 
     CONFIG_ENABLE = 1 << 0,
     CONFIG_LEGACY = 1 << 1,

@@ -13,7 +13,6 @@ enum {
     LEGACY_RTC_PIN = 8,
 
     TICK_NS = 10,
-    SHORTEST_NS = 10 * NS_PER_US,
 };
 
 /* A counter below it has the offset that QEMU gives it. No sum of an offset and a time comes to 2^64. */

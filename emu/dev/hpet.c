@@ -79,7 +79,8 @@ static bool check(const void *state, GError **error)
 
 /*
  * One that was due when the state was saved matches again. So does one that repeats and whose comparator lies in the
- * past, because nobody has looked at it: it then goes ahead of the counter.
+ * past, because nobody has looked at it: it then goes ahead of the counter. One that waits because its period is too
+ * short goes on waiting.
  */
 static void push_timer(Hpet *p, unsigned n)
 {
@@ -95,6 +96,8 @@ static void push_timer(Hpet *p, unsigned n)
         hpet_timer_match_again(p, n);
         expiry_ns = hpet_timer_expiry(p, n);
     }
+    if (hpet_timer_repeats(t) && expiry_ns != TIMER_NEVER && saved > expiry_ns && saved - p->now_ns <= SHORTEST_NS)
+        expiry_ns = saved;
     t->wrap_flag = 0;
     hpet_timer_arm(p, n, expiry_ns);
 }

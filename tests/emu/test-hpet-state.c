@@ -167,6 +167,24 @@ Test(hpet_state, any_access_survives)
     g_rand_free(rand);
 }
 
+/* Of a period below 10 us one interrupt comes every 10 us, and a load does not bring it nearer. */
+Test(hpet_state, a_timer_that_waits_for_its_shortest_period_waits_on)
+{
+    g_autoptr(Board) board = board_new();
+    Device *dev = add_hpet(board);
+
+    set(board, CONFIG, ENABLE);
+    start_periodic(board, 0, 1, 1, 0);
+    board_advance(board, 25 * NS_PER_US);
+    int64_t next = clock_deadline(board->machine->virtual_clock);
+    unsigned before = rises(board, 2);
+    save_and_load(board, dev, 0);
+    cr_assert_eq(clock_deadline(board->machine->virtual_clock), next);
+    cr_assert_gt(next, board->virtual_ns + 100);
+    board_advance(board, next - board->virtual_ns);
+    cr_assert_eq(rises(board, 2), before + 1);
+}
+
 Test(hpet_state, any_state_survives)
 {
     g_autoptr(Board) board = board_new();
