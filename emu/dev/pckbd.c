@@ -295,10 +295,14 @@ static void update(Pckbd *p)
     drive_irqs(p);
 }
 
+/* A line that is told again, as after a load, changes nothing: update would undo what the guest wrote to the outport.
+ */
 static void set_pending(Pckbd *p, uint8_t bit, bool level)
 {
     ControllerState *s = &p->s.kbd;
 
+    if (level == !!(s->pending_tmp & bit))
+        return;
     s->pending_tmp = level ? s->pending_tmp | bit : s->pending_tmp & (uint8_t)~bit;
     update(p);
 }

@@ -371,6 +371,21 @@ Test(pckbd, throttled_it_leaves_a_millisecond_between_two_octets)
     expect(board, "32");
 }
 
+Test(pckbd, a_line_that_is_told_again_changes_nothing)
+{
+    g_autoptr(Board) board = board_new();
+    Set set = add(board);
+    ByteOut octets = {0};
+    g_autoptr(GError) error = NULL;
+
+    command_data(board, 0xd1, 0xdf);
+    board_save(board, set.keyboard, &octets);
+    cr_assert(board_load(board, set.keyboard, octets.data, octets.len, set.keyboard->type->state->version, &error));
+    command(board, 0xd0);
+    cr_assert_eq(board_in8(board, DATA), 0xdf);
+    byte_out_done(&octets);
+}
+
 /* The devices come first in a stream, and what they have lifts their lines before the controller's timer is armed. */
 Test(pckbd, throttled_it_still_is_on_the_other_side)
 {
