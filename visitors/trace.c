@@ -68,6 +68,12 @@ static void trace_optional(Visitor *v, const char *name, bool *present)
         visit_optional(witness_of(v), name, present);
 }
 
+static void trace_require(Visitor *v, const char *name)
+{
+    visit_require(inner_of(v), name);
+    done(v);
+}
+
 static bool trace_subsection_next(Visitor *v, const char *parent, VisitSubsection *found)
 {
     bool more = visit_subsection_next(inner_of(v), parent, found);
@@ -177,6 +183,7 @@ Visitor *trace_new(Visitor *inner, Visitor *witness)
         .list_start = trace_list_start,
         .list_end = trace_list_end,
         .optional = trace_optional,
+        .require = trace_require,
         .subsection_next = trace_subsection_next,
         .subsection_start = trace_subsection_start,
         .subsection_end = trace_subsection_end,

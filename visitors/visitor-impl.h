@@ -17,6 +17,7 @@ typedef struct VisitorOps {
     void (*list_start)(Visitor *v, const char *name, size_t count, size_t elem_size);
     void (*list_end)(Visitor *v);
     void (*optional)(Visitor *v, const char *name, bool *present); /* optional */
+    void (*require)(Visitor *v, const char *name);                 /* optional */
     bool (*subsection_next)(Visitor *v, const char *parent, VisitSubsection *found);
     void (*subsection_start)(Visitor *v, int index, const char *name, int version); /* optional, as is the end */
     void (*subsection_end)(Visitor *v);

@@ -139,6 +139,12 @@ void visit_optional(Visitor *v, const char *name, bool *present)
         v->ops->optional(v, name, present);
 }
 
+void visit_require(Visitor *v, const char *name)
+{
+    if (!v->error && v->ops->require)
+        v->ops->require(v, name);
+}
+
 bool visit_subsection_next(Visitor *v, const char *parent, VisitSubsection *found)
 {
     *found = (VisitSubsection){.index = -1, .version = -1};

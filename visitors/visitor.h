@@ -3,7 +3,8 @@
  *
  * A visitor saves (takes values from memory and produces something: octets, text) or loads (fills memory). The same
  * sequence of calls serves both, so that what is saved and what is loaded cannot drift apart. Back ends: qemufile-out,
- * qemufile-in, ber-out, ber-in, text-out, json-out, and trace, which passes calls on to another and records them.
+ * qemufile-in, ber-out, ber-in, text-out, json-out, json-in, keyval-in, and trace, which passes calls on to another and
+ * records them.
  *
  * Errors stick: after the first, every call returns at once, loads leave memory as it was, and visit_finish hands the
  * error out, with the path of the value it is about. A visitor is used for one value and then freed.
@@ -56,6 +57,12 @@ void visit_list_end(Visitor *v);
  * the wire tells, and left as the caller expects it otherwise. If it is not there, it is not visited.
  */
 void visit_optional(Visitor *v, const char *name, bool *present);
+
+/*
+ * Load: the next value must be given. Formats that people write may lack any other, which then keeps what it has in
+ * memory; where all values are always there it means nothing.
+ */
+void visit_require(Visitor *v, const char *name);
 
 /*
  * Subsections follow the fields of their struct, each between a start and an end. Load: visit_subsection_next tells

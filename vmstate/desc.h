@@ -51,7 +51,8 @@ typedef enum VMStateFlags {
     VMS_DEFAULTABLE = 1 << 2, /* a stream that lacks it leaves the reset value */
     VMS_LISTED = 1 << 3,      /* array: the JSON description lists the elements one by one */
     VMS_INLINE = 1 << 4,      /* struct: the JSON description has its members in the field itself ("tmp") */
-    VMS_FLAGS_WIRE = 0x1f,    /* all of them: the schema carries them */
+    VMS_FLAGS_WIRE = 0x1f,    /* all of the above: the schema carries them */
+    VMS_REQUIRED = 1 << 5,    /* an option that must be given (options.h) */
 } VMStateFlags;
 
 /* What a scalar must be, beyond its range. The destination's value is the one in the state before the load. */

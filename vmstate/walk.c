@@ -226,6 +226,8 @@ static bool ask_present(Visitor *v, const VMStateDescription *desc, const VMStat
 
     if (f->since > version)
         return false;
+    if (f->flags & VMS_REQUIRED)
+        visit_require(v, vms_field_label(desc, f));
     if (vms_is_optional(f))
         visit_optional(v, vms_field_label(desc, f), &present);
     if (f->presence)
