@@ -140,6 +140,7 @@ $(foreach p,$(PROGRAMS),$(eval $(call program,$p)))
 
 TESTS := $(TEST_SRC:%.c=$(B)/%)
 SUPPORT := $(call obj,$(SUPPORT_SRC))
+EMU_SUPPORT := $(call obj,$(wildcard tests/emu/support/*.c))
 
 # The ASN.1 module, compiled for the tests that hold streams against it.
 $(B)/gen/vmstate-asn1.c: visitors/vmstate.asn1
@@ -148,9 +149,10 @@ $(B)/gen/vmstate-asn1.c: visitors/vmstate.asn1
 $(B)/gen/vmstate-asn1.o: $(B)/gen/vmstate-asn1.c
 	$(Q)$(CC) $(ALL_CFLAGS) -Wno-undef -c -o $@ $<
 
+$(filter $(B)/tests/emu/%,$(TESTS)): $(EMU_SUPPORT)
 $(TESTS): $(B)/%: $(B)/%.o $(SUPPORT) $(B)/gen/vmstate-asn1.o $(LIB)
 	$(call say,LD,$@)
-	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(PKG_LIBS) -lcriterion
+	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $(filter-out $(LIB),$^) $(LIB) $(PKG_LIBS) -lcriterion
 
 .PHONY: check tests asan tsan
 tests: $(TESTS)

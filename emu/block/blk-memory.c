@@ -42,9 +42,9 @@ static void end(BlockJob *job)
             block_iov_read(r, 0, m->data + r->offset, r->len);
             break;
         case BLOCK_DISCARD:
-            if (!m->block.can_discard)
-                break;
-            /* fall through */
+            if (m->block.can_discard)
+                memset(m->data + r->offset, 0, r->len);
+            break;
         case BLOCK_WRITE_ZEROES:
             memset(m->data + r->offset, 0, r->len);
             break;

@@ -49,7 +49,7 @@ static bool set_number(GByteArray *dsdt, uint64_t there, uint64_t value, GError 
 /* A window whose minimum is `there`, `width` octets wide. */
 static bool set_window(GByteArray *dsdt, uint64_t there, unsigned width, const uint64_t window[2], GError **error)
 {
-    uint8_t le[8], *at;
+    uint8_t le[8] = {0}, *at;
 
     store_le(le, there, width);
     at = find(dsdt, le, width, error);

@@ -211,10 +211,11 @@ static void run_guest(Vcpu *v)
 static bool wait_until_wanted(Vcpu *v)
 {
     pthread_mutex_lock(&v->mutex);
-    v->running = false;
-    pthread_cond_broadcast(&v->changed);
-    while (!g_atomic_int_get(&v->wanted) && !v->quit)
+    while (!g_atomic_int_get(&v->wanted) && !v->quit) {
+        v->running = false; /* also if it was wanted, and no more before it woke */
+        pthread_cond_broadcast(&v->changed);
         pthread_cond_wait(&v->changed, &v->mutex);
+    }
     v->running = !v->quit;
     bool go_on = !v->quit;
     pthread_mutex_unlock(&v->mutex);

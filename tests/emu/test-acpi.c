@@ -8,7 +8,7 @@
 #include "emu/dev/acpi_build.h"
 #include "emu/dev/dev.h"
 #include "emu/dev/fw_cfg.h"
-#include "tests/support/board.h"
+#include "tests/emu/support/board.h"
 
 enum { TABLES_AT = 0x7fe0000, RSDP_AT = 0xf5a40 };
 

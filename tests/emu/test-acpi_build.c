@@ -3,7 +3,7 @@
 
 #include "emu/dev/acpi_build.h"
 #include "emu/dev/dev.h"
-#include "tests/support/board.h"
+#include "tests/emu/support/board.h"
 
 static Device *add(Board *board)
 {

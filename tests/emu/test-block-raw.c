@@ -9,7 +9,7 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 
-#include "tests/emu/disk-rig.h"
+#include "tests/emu/support/disk-rig.h"
 #include "visitors/error.h"
 
 #define MIB (1024 * 1024)

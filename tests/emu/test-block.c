@@ -1,5 +1,5 @@
 /* test-block.c: disks: every engine and every cache mode against a shadow. The edges of raw files: test-block-raw.c. */
-#include "tests/emu/disk-rig.h"
+#include "tests/emu/support/disk-rig.h"
 
 #define REQUESTS 3000
 #define LENGTH   (5u * 1024 * 1024 - 4096)

@@ -7,7 +7,7 @@
 #include "emu/dev/dev.h"
 #include "emu/dev/fw_cfg.h"
 #include "emu/dev/mc146818rtc.h"
-#include "tests/support/board.h"
+#include "tests/emu/support/board.h"
 
 static const uint64_t mib = 1 << 20;
 

@@ -11,7 +11,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#include "tests/support/front.h"
+#include "tests/emu/support/front.h"
 #include "visitors/error.h"
 
 static void assert_file(const char *path, const char *text)

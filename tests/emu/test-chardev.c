@@ -9,7 +9,7 @@
 #include <termios.h>
 #include <unistd.h>
 
-#include "tests/support/front.h"
+#include "tests/emu/support/front.h"
 #include "visitors/error.h"
 
 /* --- null and memory -------------------------------------------------------------------------------------------- */

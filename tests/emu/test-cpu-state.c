@@ -2,7 +2,7 @@
 #include <criterion/criterion.h>
 #include <string.h>
 
-#include "tests/emu/mock-cpu.h"
+#include "tests/emu/support/mock-cpu.h"
 #include "vmstate/state.h"
 
 static const char *const recordings[] = {"a-kvm-min",         "b3-kvm-pc-alldefaults", "c1-kvm-virtio",

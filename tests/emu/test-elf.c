@@ -1,5 +1,5 @@
 /* test-elf.c: kernels in ELF files or with addresses in a header, started by PVH and by multiboot. */
-#include "tests/emu/boot-memory.h"
+#include "tests/emu/support/boot-memory.h"
 
 enum { SIZE = 0x1000, NOTE_AT = 0x200, CODE_AT = 0x400, CODE_SIZE = 0x300, IN_MEMORY = 0x500 };
 

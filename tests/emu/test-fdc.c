@@ -3,7 +3,7 @@
 #include <stdarg.h>
 
 #include "emu/dev/dev.h"
-#include "tests/support/board.h"
+#include "tests/emu/support/board.h"
 
 enum { IRQ = 6 };
 enum { SRB = 0x3f1, DOR = 0x3f2, TDR = 0x3f3, MSR = 0x3f4, DSR = 0x3f4, FIFO = 0x3f5, INPUT = 0x3f7, CCR = 0x3f7 };

@@ -4,7 +4,7 @@
 
 #include "emu/dev/dev.h"
 #include "emu/dev/fw_cfg.h"
-#include "tests/support/board.h"
+#include "tests/emu/support/board.h"
 
 enum {
     RAM = 0x10000,    /* octets from address 0 */

@@ -4,7 +4,7 @@
 
 #include "emu/dev/dev.h"
 #include "emu/dev/globalstate.h"
-#include "tests/support/board.h"
+#include "tests/emu/support/board.h"
 
 typedef struct Wire {
     uint32_t size;

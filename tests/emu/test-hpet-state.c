@@ -1,5 +1,5 @@
 /* test-hpet-state.c: how the HPET moves from one machine to another. */
-#include "tests/emu/hpet.h"
+#include "tests/emu/support/hpet.h"
 
 Test(hpet_state, it_is_the_one_that_qemu_records)
 {

@@ -1,5 +1,5 @@
 /* test-hpet.c: registers, timers and lines of the HPET, as the IA-PC HPET Specification 1.0a has them. */
-#include "tests/emu/hpet.h"
+#include "tests/emu/support/hpet.h"
 
 /* --- registers -------------------------------------------------------------------------------------------------- */
 

@@ -2,7 +2,7 @@
 #include <criterion/criterion.h>
 
 #include "emu/pci/chipset.h"
-#include "tests/support/board.h"
+#include "tests/emu/support/board.h"
 
 enum { SMRAM_PROBE = 20, MIB = 1 << 20 };
 

@@ -1,5 +1,5 @@
 /* test-i8254-modes.c: the six modes of the interval timer, as the Intel 8254 data sheet has them. */
-#include "tests/emu/pit.h"
+#include "tests/emu/support/pit.h"
 
 Test(i8254_modes, mode_0_goes_high_at_terminal_count_and_stays)
 {

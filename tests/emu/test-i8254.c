@@ -1,5 +1,5 @@
 /* test-i8254.c: the interval timer: registers, lines, state. Its modes are in test-i8254-modes.c. */
-#include "tests/emu/pit.h"
+#include "tests/emu/support/pit.h"
 
 /* --- registers -------------------------------------------------------------------------------------------------- */
 

@@ -1,7 +1,7 @@
 /* test-i8257-state.c: what is saved and loaded of the DMA controllers, and what they survive. */
 #include <criterion/criterion.h>
 
-#include "tests/emu/dma-rig.h"
+#include "tests/emu/support/dma-rig.h"
 
 Test(i8257_state, it_is_the_one_that_qemu_records)
 {

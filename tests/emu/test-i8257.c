@@ -1,7 +1,7 @@
 /* test-i8257.c: a pair of DMA controllers, as Intel's 8237A data sheet has it. Their state: test-i8257-state.c. */
 #include <criterion/criterion.h>
 
-#include "tests/emu/dma-rig.h"
+#include "tests/emu/support/dma-rig.h"
 
 Test(i8257, a_block_goes_to_memory_and_ends)
 {

@@ -3,7 +3,7 @@
 
 #include "emu/dev/dev.h"
 #include "emu/dev/i8259.h"
-#include "tests/support/board.h"
+#include "tests/emu/support/board.h"
 
 enum { INTR = 20, MASTER = 0x20, SLAVE = 0xa0, EOI = 0x20, READ_IRR = 0x0a, READ_ISR = 0x0b, POLL = 0x0c };
 

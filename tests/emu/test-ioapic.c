@@ -3,7 +3,7 @@
 
 #include "emu/dev/dev.h"
 #include "emu/dev/ioapic.h"
-#include "tests/support/board.h"
+#include "tests/emu/support/board.h"
 
 enum {
     ID = 0,

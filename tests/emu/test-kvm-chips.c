@@ -8,7 +8,7 @@
 #include "emu/dev/i8259.h"
 #include "emu/dev/ioapic.h"
 #include "emu/dev/kvm-chips.h"
-#include "tests/support/board.h"
+#include "tests/emu/support/board.h"
 
 static const char *const recordings[] = {"a-kvm-min", "b3-kvm-pc-alldefaults", "f2-kvm-virtio-10s", "f3-kvm-pc-10s",
                                          "j2-kvm-linux-virtio"};

@@ -1,5 +1,5 @@
 /* test-linux.c: bzImages made by hand, started by the 64-bit boot protocol as its document has it. */
-#include "tests/emu/boot-memory.h"
+#include "tests/emu/support/boot-memory.h"
 
 enum { SETUP = 5 * 512, BODY = 0x1000, FILE_SIZE = SETUP + BODY };
 

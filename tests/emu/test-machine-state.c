@@ -4,7 +4,7 @@
 
 #include "emu/dev/dev.h"
 #include "emu/machine/state.h"
-#include "tests/emu/mock-cpu.h"
+#include "tests/emu/support/mock-cpu.h"
 #include "tests/support/recordings.h"
 #include "vmstate/berstream-load.h"
 #include "vmstate/berstream-save.h"

@@ -3,7 +3,7 @@
 
 #include "emu/pci/msix.h"
 #include "emu/pci/pci-bus.h"
-#include "tests/support/board.h"
+#include "tests/emu/support/board.h"
 
 enum { PIRQ = 20, VECTORS = 4, SLOT = 3, MSI_AT = 0x50, PM_AT = 0x40 };
 

@@ -4,7 +4,7 @@
 #include "emu/dev/dev.h"
 #include "emu/dev/pckbd.h"
 #include "emu/dev/ps2.h"
-#include "tests/support/board.h"
+#include "tests/emu/support/board.h"
 #include "visitors/qemufile-in.h"
 #include "vmstate/state.h"
 

@@ -3,7 +3,7 @@
 
 #include "emu/dev/dev.h"
 #include "emu/dev/pcspk.h"
-#include "tests/support/board.h"
+#include "tests/emu/support/board.h"
 
 enum { PORT = 0x61, GATE = 0x01, DATA = 0x02, REFRESH = 0x10, OUT = 0x20 };
 

@@ -2,7 +2,7 @@
 #include <criterion/criterion.h>
 
 #include "emu/pci/chipset.h"
-#include "tests/support/board.h"
+#include "tests/emu/support/board.h"
 
 enum { RESET_PROBE = 20, SLOT = 1, PIRQA = 0x60 };
 

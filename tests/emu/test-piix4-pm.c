@@ -3,7 +3,7 @@
 
 #include "emu/pci/acpi.h"
 #include "emu/pci/chipset.h"
-#include "tests/support/board.h"
+#include "tests/emu/support/board.h"
 
 enum { SCI = 9, SMI = 20, SHUTDOWN = 21, SUSPEND = 22, PM = 0x600, SLOT = 1, FUNCTION = 3 };
 

@@ -2,7 +2,7 @@
 #include <criterion/criterion.h>
 
 #include "emu/dev/dev.h"
-#include "tests/support/board.h"
+#include "tests/emu/support/board.h"
 
 enum { A20 = 20, RESET = 21 };
 

@@ -3,7 +3,7 @@
 
 #include "emu/dev/dev.h"
 #include "emu/dev/ps2.h"
-#include "tests/support/board.h"
+#include "tests/emu/support/board.h"
 
 enum { IRQ = 20 };
 

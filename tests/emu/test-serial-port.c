@@ -4,7 +4,7 @@
 #include <termios.h>
 #include <unistd.h>
 
-#include "tests/emu/serial-line.h"
+#include "tests/emu/support/serial-line.h"
 
 Test(serial, four_ports_do_not_disturb_each_other)
 {

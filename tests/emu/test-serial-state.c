@@ -1,5 +1,5 @@
 /* test-serial-state.c: what is saved of a serial port, and what becomes of it where it is loaded. */
-#include "tests/emu/serial-line.h"
+#include "tests/emu/support/serial-line.h"
 #include "visitors/error.h"
 #include "vmstate/trailer.h"
 

@@ -2,7 +2,7 @@
  * test-serial.c: the UART 16550A. What is expected is what the PC16550D data sheet says. Its state:
  * test-serial-state.c.
  */
-#include "tests/emu/serial-line.h"
+#include "tests/emu/support/serial-line.h"
 
 /* --- registers -------------------------------------------------------------------------------------------------- */
 

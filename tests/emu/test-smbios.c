@@ -5,7 +5,7 @@
 #include "emu/boot/smbios.h"
 #include "emu/dev/dev.h"
 #include "emu/dev/fw_cfg.h"
-#include "tests/support/board.h"
+#include "tests/emu/support/board.h"
 
 /* Read from QEMU 7.2 through fw_cfg: 32 MiB with one processor; 5 GiB with four; 20 GiB in two sockets. */
 static const char recorded_32_mib[] =

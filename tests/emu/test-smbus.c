@@ -3,7 +3,7 @@
 
 #include "emu/pci/chipset.h"
 #include "emu/pci/smbus.h"
-#include "tests/support/board.h"
+#include "tests/emu/support/board.h"
 
 enum { BASE = 0xb100, QUICK = 0, BYTE = 1, BYTE_DATA = 2, WORD_DATA = 3, BLOCK = 5, DONE = 2, FAILED = 4 };
 

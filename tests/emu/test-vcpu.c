@@ -5,7 +5,7 @@
 #include <unistd.h>
 
 #include "emu/kvm/vcpu.h"
-#include "tests/emu/mock-cpu.h"
+#include "tests/emu/support/mock-cpu.h"
 #include "vmstate/state.h"
 
 enum { CODE = 0x1000, RAM = 1 << 20, PORT = 0x10, WINDOW = 0xa0000 };
@@ -423,6 +423,19 @@ Test(vcpu, a_failure_of_kvm_is_told_with_registers_and_code)
         rig->failure);
     cr_assert_not_null(strstr(rig->failure, first ? "Code: d9 e8 ea 34 12 00 a0 00" : "Code: ff ff"), "%s",
                        rig->failure);
+    rig_free(rig);
+}
+
+Test(vcpu, a_processor_that_is_stopped_as_soon_as_it_is_started_stands)
+{
+    Rig *rig = rig_new(true, 1);
+
+    load_program(rig, count, sizeof count);
+    for (int i = 0; i < 2000; i++) {
+        vcpu_start(rig->vcpus[0]);
+        vcpu_stop(rig->vcpus[0]);
+        cr_assert(!vcpu_is_running(rig->vcpus[0]));
+    }
     rig_free(rig);
 }
 

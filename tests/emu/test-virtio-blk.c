@@ -1,7 +1,7 @@
 /* test-virtio-blk.c: a disk by virtio, on a disk that ends its requests when the test says so. */
 #include <errno.h>
 
-#include "tests/emu/virtio-rig.h"
+#include "tests/emu/support/virtio-rig.h"
 
 enum { SECTORS = 0x8000, HEADER = RIG_BUFFERS, DATA = RIG_BUFFERS + 0x1000, STATUS = RIG_BUFFERS + 0x8000, MAX = 32 };
 

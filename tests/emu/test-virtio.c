@@ -1,5 +1,5 @@
 /* test-virtio.c: virtio over PCI, with the source of random octets as the device. */
-#include "tests/emu/virtio-rng-rig.h"
+#include "tests/emu/support/virtio-rng-rig.h"
 
 /* --- what a driver finds ---------------------------------------------------------------------------------------- */
 

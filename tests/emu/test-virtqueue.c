@@ -1,5 +1,5 @@
 /* test-virtqueue.c: split rings, worked by a driver that may not be trusted, and interrupts. */
-#include "tests/emu/virtio-rng-rig.h"
+#include "tests/emu/support/virtio-rng-rig.h"
 
 /* --- buffers ---------------------------------------------------------------------------------------------------- */
 

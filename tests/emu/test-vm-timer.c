@@ -4,7 +4,7 @@
 
 #include "emu/dev/dev.h"
 #include "emu/dev/vm-timer.h"
-#include "tests/support/board.h"
+#include "tests/emu/support/board.h"
 
 Test(vm_timer, a_load_sets_the_clock_and_a_save_tells_it)
 {

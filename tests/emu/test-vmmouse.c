@@ -5,7 +5,7 @@
 #include "emu/dev/ps2.h"
 #include "emu/dev/vmmouse.h"
 #include "emu/dev/vmport.h"
-#include "tests/support/board.h"
+#include "tests/emu/support/board.h"
 
 enum { IRQ = 20 };
 enum { PORT = 0x5658, MAGIC = 0x564d5868 };

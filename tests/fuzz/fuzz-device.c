@@ -5,6 +5,8 @@
  * from outside, saving and loading. What is saved must load and be the same then, here and on another machine; what is
  * refused must change nothing.
  */
+#include <inttypes.h>
+
 #include "emu/dev/i8259.h"
 #include "emu/dev/ioapic.h"
 #include "emu/dev/ps2.h"
@@ -73,6 +75,8 @@ typedef struct Guest {
     ByteIn in;
     Access last;
     unsigned loads, migrations;
+    bool moves;   /* as soon as this instruction is done */
+    uint64_t saw; /* what this instruction read */
 } Guest;
 
 /* --- numbers of the program -------------------------------------------------------------------------------------- */
@@ -121,7 +125,7 @@ static void do_access(Guest *g, const Access *a)
     if (a->write)
         space_write(space, a->addr, a->value, a->size);
     else
-        space_read(space, a->addr, a->size);
+        g->saw = g->saw * 31 + space_read(space, a->addr, a->size);
     guest_board_obey(g->board);
 }
 
@@ -261,8 +265,8 @@ static void do_save(Guest *g, unsigned how)
 
     if (how % 4 < 3 && g->loads++ < LOADS_MAX)
         guest_board_save_and_load(g->board, chip, (GuestFormat)(how % 4));
-    else if (how % 4 == 3 && g->migrations++ < MIGRATIONS_MAX)
-        g->board = guest_board_migrate(g->board);
+    else if (how % 4 == 3)
+        g->moves = g->migrations++ < MIGRATIONS_MAX;
 }
 
 /* What was taken must be saved so that it comes back. */
@@ -391,20 +395,50 @@ static void step(Guest *g)
     }
 }
 
+static void finish(Guest *g)
+{
+    const int *chips = g->focus->chips;
+
+    for (unsigned n = 0; n < FOCUS_CHIPS && chips[n] >= 0; n++)
+        if (guest_board_section(g->board, (GuestChip)chips[n]))
+            guest_board_save_and_load(g->board, (GuestChip)chips[n], GUEST_QEMUFILE);
+    guest_board_free(g->board);
+}
+
+/* The guest goes on elsewhere, and the one that stays is compared with it. */
+static void move(Guest *stays, Guest *goes)
+{
+    if (goes->board)
+        guest_board_free(stays->board);
+    else
+        *goes = *stays;
+    stays->board = goes->board;
+    goes->board = guest_board_copy(stays->board);
+    stays->moves = goes->moves = false;
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 {
-    Guest g = {.focus = len ? &focuses[data[0] % G_N_ELEMENTS(focuses)] : NULL};
+    Guest stays = {.focus = len ? &focuses[data[0] % G_N_ELEMENTS(focuses)] : NULL}, goes = {.board = NULL};
 
     if (!len)
         return 0;
-    g.board = guest_board_new(NS_PER_SECOND, INT64_C(1700000000) * NS_PER_SECOND);
-    byte_in_init(&g.in, data + 1, len - 1);
-    for (unsigned n = 0; n < STEPS_MAX && byte_in_left(&g.in); n++)
-        step(&g);
-    for (unsigned n = 0; n < FOCUS_CHIPS && g.focus->chips[n] >= 0; n++)
-        if (guest_board_section(g.board, (GuestChip)g.focus->chips[n]))
-            guest_board_save_and_load(g.board, (GuestChip)g.focus->chips[n], GUEST_QEMUFILE);
-    g.board = guest_board_migrate(g.board);
-    guest_board_free(g.board);
+    stays.board = guest_board_new(NS_PER_SECOND, INT64_C(1700000000) * NS_PER_SECOND);
+    byte_in_init(&stays.in, data + 1, len - 1);
+    for (unsigned n = 0; n < STEPS_MAX && byte_in_left(&stays.in); n++) {
+        stays.saw = goes.saw = 0;
+        step(&stays);
+        if (goes.board)
+            step(&goes);
+        fuzz_check(!goes.board || goes.board->patched || stays.saw == goes.saw,
+                   "%s: after %zu octets the guest reads 0x%" PRIx64 ", elsewhere 0x%" PRIx64, stays.focus->name,
+                   stays.in.pos + 1, stays.saw, goes.saw);
+        if (stays.moves)
+            move(&stays, &goes);
+    }
+    if (goes.board)
+        finish(&goes);
+    guest_board_free(guest_board_copy(stays.board));
+    finish(&stays);
     return 0;
 }

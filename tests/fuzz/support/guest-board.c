@@ -22,7 +22,7 @@
 #include "visitors/qemufile-out.h"
 #include "vmstate/state.h"
 
-enum { ROM_BASE = 0xe0000, ROM_SIZE = 0x20000, PIIX3_SLOT = 1, GADGET_SLOT = 2 };
+enum { ROM_BASE = 0xe0000, ROM_SIZE = 0x20000, PIIX3_SLOT = 1, GADGET_SLOT = 2, GUEST_PAGE = 4096 };
 
 /* --- the ends of lines ------------------------------------------------------------------------------------------- */
 
@@ -338,6 +338,7 @@ void guest_board_step(GuestBoard *b, int64_t ns, unsigned steps)
         guest_board_jump(b, step);
         ns -= step;
     }
+    guest_board_jump(b, ns);
 }
 
 /* --- saving and loading ------------------------------------------------------------------------------------------ */
@@ -410,15 +411,15 @@ void guest_board_save_and_load(GuestBoard *b, GuestChip chip, GuestFormat format
     byte_out_done(&twice);
 }
 
-GuestBoard *guest_board_migrate(GuestBoard *b)
+GuestBoard *guest_board_copy(GuestBoard *b)
 {
     GuestBoard *other = guest_board_new(b->virtual_ns, b->host_ns);
     ByteOut saved[CHIPS] = {{0}};
     GError *error = NULL;
 
-    uint8_t *memory = b->ram->host;
-    b->ram->host = other->ram->host; /* that one has nothing in it yet */
-    other->ram->host = memory;
+    for (size_t at = 0; at < GUEST_RAM; at += GUEST_PAGE)
+        if (!bytes_are_zero(b->ram->host + at, GUEST_PAGE))
+            memcpy(other->ram->host + at, b->ram->host + at, GUEST_PAGE);
     g_autoptr(SectionLoad) load = section_load_new(other->machine->sections);
     for (GuestChip chip = 0; chip < CHIPS; chip++) {
         const Section *s = guest_board_section(other, chip);
@@ -441,6 +442,8 @@ GuestBoard *guest_board_migrate(GuestBoard *b)
         byte_out_done(&saved[chip]);
     }
     other->patched = b->patched;
-    guest_board_free(b);
+    other->registers = b->registers;
+    other->dma_supply = b->dma_supply;
+    other->dma_step = b->dma_step;
     return other;
 }

@@ -72,7 +72,7 @@ void guest_board_free(GuestBoard *board);
 /* Resets the machine if a line or the guest wants that. */
 void guest_board_obey(GuestBoard *board);
 
-/* Lets the time pass in one jump, as when the host was busy; or stopping at the next `steps` expiries. */
+/* Lets the time pass in one jump, as when the host was busy; or stopping at the next `steps` expiries first. */
 void guest_board_jump(GuestBoard *board, int64_t ns);
 void guest_board_step(GuestBoard *board, int64_t ns, unsigned steps);
 
@@ -89,8 +89,8 @@ bool guest_board_load(GuestBoard *board, GuestChip chip, GuestFormat format, int
 /* What is saved must load, and be the same when it is saved then. */
 void guest_board_save_and_load(GuestBoard *board, GuestChip chip, GuestFormat format);
 
-/* Another board that has all of this one's state; what it saves must be the same unless it is patched. Frees this. */
-GuestBoard *guest_board_migrate(GuestBoard *board);
+/* Another board that has all of this one's state; what it saves must be the same unless it is patched. */
+GuestBoard *guest_board_copy(GuestBoard *board);
 
 /* guest-gadget.c */
 extern const DeviceType guest_gadget_type;

@@ -1,5 +1,5 @@
 /* front.c: the front of a Chardev. */
-#include "tests/support/front.h"
+#include "tests/emu/support/front.h"
 
 #include <criterion/criterion.h>
 #include <errno.h>

@@ -3,7 +3,7 @@
 #define TESTS_EMU_MOCK_CPU_H
 
 #include "emu/kvm/cpu-state.h"
-#include "tests/support/board.h"
+#include "tests/emu/support/board.h"
 
 typedef struct Mock {
     Device dev;

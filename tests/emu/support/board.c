@@ -1,5 +1,5 @@
 /* board.c: a machine without processors. */
-#include "tests/support/board.h"
+#include "tests/emu/support/board.h"
 
 #include <criterion/criterion.h>
 #include <string.h>

@@ -8,7 +8,7 @@
 
 #include "emu/dev/dev.h"
 #include "emu/dev/i8257.h"
-#include "tests/support/board.h"
+#include "tests/emu/support/board.h"
 
 enum {
     MEMORY = 0x60000,

@@ -8,7 +8,7 @@
 
 #include "emu/dev/dev.h"
 #include "emu/dev/hpet-impl.h"
-#include "tests/support/board.h"
+#include "tests/emu/support/board.h"
 
 enum { PIN_0 = 20, LEGACY = PIN_0 + HPET_PINS, MESSAGES = 0x10000 };
 

@@ -8,7 +8,7 @@
 #include <string.h>
 
 #include "emu/dev/serial.h"
-#include "tests/support/board.h"
+#include "tests/emu/support/board.h"
 
 enum { BASE = 0x3f8, IRQ = 4 };
 enum { RBR = BASE, THR = BASE, DLL = BASE, IER, DLM = IER, IIR, FCR = IIR, LCR, MCR, LSR, MSR, SCR };

@@ -2,7 +2,7 @@
 #ifndef TESTS_EMU_VIRTIO_RNG_RIG_H
 #define TESTS_EMU_VIRTIO_RNG_RIG_H
 
-#include "tests/emu/virtio-rig.h"
+#include "tests/emu/support/virtio-rig.h"
 
 enum { SLOT_5 = PCI_DEVFN(5, 0), QUIET = 1 };
 

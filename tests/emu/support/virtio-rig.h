@@ -11,7 +11,7 @@
 #include "emu/pci/pci-bus.h"
 #include "emu/virtio/virtio-devices.h"
 #include "emu/virtio/virtio.h"
-#include "tests/support/board.h"
+#include "tests/emu/support/board.h"
 #include "tests/support/recordings.h"
 #include "visitors/qemufile-out.h"
 #include "vmstate/walk.h"

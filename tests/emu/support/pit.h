@@ -8,7 +8,7 @@
 
 #include "emu/dev/dev.h"
 #include "emu/dev/i8254.h"
-#include "tests/support/board.h"
+#include "tests/emu/support/board.h"
 
 enum { IRQ = 20, COUNTER_0 = 0x40, COUNTER_2 = 0x42, CONTROL = 0x43 };
 
