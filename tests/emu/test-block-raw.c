@@ -240,7 +240,7 @@ Test(block_raw, the_locks_are_those_of_qemu)
 
     for (unsigned i = 0; i < G_N_ELEMENTS(cases); i++) {
         g_auto(Folder) f = folder_new(SECTOR);
-        g_autoptr(Block) block =
+        g_autoptr(Block) block G_GNUC_UNUSED =
             disk_open(&(BlkRaw){.path = f.image, .read_only = cases[i].read_only, .snapshot = cases[i].snapshot});
         for (int octet = 90; octet < 220; octet++) {
             bool expected = false;
