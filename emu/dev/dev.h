@@ -20,6 +20,7 @@ extern const DeviceType kvmvapic_type;     /* kvmvapic.c */
 extern const DeviceType mc146818rtc_type;  /* mc146818rtc.c */
 extern const DeviceType pckbd_type;        /* pckbd.c */
 extern const DeviceType pcspk_type;        /* pcspk.c */
+extern const DeviceType piix3_ide_type;    /* piix3-ide.c; ide.h */
 extern const DeviceType port92_type;       /* port92.c */
 extern const DeviceType ps2_keyboard_type; /* ps2kbd.c */
 extern const DeviceType ps2_mouse_type;    /* ps2mouse.c */
