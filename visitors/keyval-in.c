@@ -90,15 +90,26 @@ static char *put_part(json_t *root, const char *part, const char *implied)
     return put(root, key, part[len] ? json_stringn_nocheck(value, strlen(value)) : json_true());
 }
 
-Visitor *keyval_in_new(const char *text, const char *implied, const char *root)
+struct json_t *keyval_tree(const char *text, const char *implied, char **wrong)
 {
     json_t *tree = json_object();
-    g_autofree char *wrong = NULL;
 
-    while (!wrong && *text) {
+    *wrong = NULL;
+    while (!*wrong && *text) {
         g_autofree char *part = next_part(&text);
-        wrong = put_part(tree, part, implied);
+        *wrong = put_part(tree, part, implied);
         implied = NULL;
     }
+    if (!*wrong)
+        return tree;
+    json_decref(tree);
+    return NULL;
+}
+
+Visitor *keyval_in_new(const char *text, const char *implied, const char *root)
+{
+    g_autofree char *wrong = NULL;
+    json_t *tree = keyval_tree(text, implied, &wrong);
+
     return json_in_new_text(tree, root, wrong);
 }

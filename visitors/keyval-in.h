@@ -16,4 +16,9 @@ enum { KEYVAL_DEPTH_MAX = 32 };
 /* Nothing is borrowed. implied: the key of a first part without one; NULL: there is none. `root` starts the path. */
 Visitor *keyval_in_new(const char *text, const char *implied, const char *root);
 
+struct json_t;
+
+/* The tree that the visitor walks, for a look at one key. New; NULL: it is wrong, *wrong (new string) says why. */
+struct json_t *keyval_tree(const char *text, const char *implied, char **wrong);
+
 #endif

@@ -23,7 +23,7 @@ static bool load(Visitor *visitor, const VMStateDescription *desc, void *state, 
     vmstate_load(v, desc, copy, desc->version, NULL);
     bool ok = visit_finish(v, error);
     if (ok && desc->check && !desc->check(copy, error)) {
-        g_prefix_error(error, "%s: ", root);
+        g_prefix_error(error, "%s.", root);
         ok = false;
     }
     vms_state_done(desc, ok ? state : copy);

@@ -3,7 +3,7 @@
  *
  * The same descriptions, and the same walker (walk.h). What is not given keeps the value it has in the struct, unless
  * the field is VMS_REQUIRED; a field with `.presence` also tells whether it was. Every error has the path of the key
- * and what would have been accepted. A description's `check` judges the whole.
+ * and what would have been accepted. A description's `check` judges the whole; its message starts with a key.
  */
 #ifndef VMSTATE_OPTIONS_H
 #define VMSTATE_OPTIONS_H
