@@ -12,6 +12,7 @@
 #   make mutate          flip bits in recorded streams and count what is noticed
 #   make bench           benchmarks: medians, and ratios to a peer in the same run
 #   make interop         record streams from the installed QEMU and take them there and back
+#   make exchange        a guest that checks itself, moved between QEMU and Ferry, many times (EXCHANGE_ARGS)
 #   make testbed         tests in throw-away Debian hosts with a real KVM, in QEMU's TCG
 #   make coverage        line coverage of the tests, as build/coverage/index.html
 #   make install         programs and man pages to DESTDIR/PREFIX (/usr/local)
@@ -207,6 +208,24 @@ bench: all $(BENCH)
 .PHONY: interop
 interop: all
 	@tests/interop/interop --bin=$(BIN) $(INTEROP_ARGS)
+
+# The payload: freestanding, 64 bits in a file of 32, which is what multiboot 1 asks for.
+GUEST_CFLAGS := -std=gnu11 -I. -O2 -g -ffreestanding -fno-pic -fno-pie -fno-stack-protector -mno-red-zone -mgeneral-regs-only \
+    -fno-asynchronous-unwind-tables -fcf-protection=none $(filter-out -Wmissing-prototypes,$(WARN))
+GUEST_OBJ := $(patsubst tests/guest/%,$(B)/guest/%.o,$(wildcard tests/guest/*.c tests/guest/*.S))
+$(B)/guest/%.o: tests/guest/% $(B)/flags
+	$(call say,GUEST,$<)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(GUEST_CFLAGS) -MMD -MP -c -o $@ $<
+$(B)/guest/witness.elf: $(GUEST_OBJ) tests/guest/witness.ld
+	$(call say,LD,$@)
+	$(Q)ld -nostdlib -static -T tests/guest/witness.ld --build-id=none -z max-page-size=4096 --no-warn-rwx-segments \
+	    -o $@.64 $(GUEST_OBJ)
+	$(Q)objcopy -O elf32-i386 $@.64 $@
+.PHONY: guest exchange
+guest: $(B)/guest/witness.elf
+exchange: all guest
+	@tests/exchange/exchange --bin=$(BIN) --guest=$(B)/guest/witness.elf $(EXCHANGE_ARGS)
 
 .PHONY: testbed
 testbed: all
