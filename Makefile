@@ -56,7 +56,7 @@ else
 # --- what there is ------------------------------------------------------------------------------------------------
 
 LAYERS := visitors vmstate $(patsubst %/,%,$(wildcard emu/*/))
-PROGRAMS := $(patsubst tools/%/main.c,%,$(wildcard tools/*/main.c))
+PROGRAMS := $(patsubst tools/%/main.c,%,$(wildcard tools/*/main.c)) ferry
 LIB_SRC := $(foreach l,$(LAYERS),$(wildcard $l/*.c))
 TEST_SRC := $(wildcard tests/*/test-*.c)
 FUZZ_SRC := $(wildcard tests/fuzz/fuzz-*.c)
@@ -64,7 +64,7 @@ BENCH_SRC := $(wildcard tests/bench/*.c)
 STRESS_SRC := $(wildcard tests/stress/stress-*.c)
 MUTATE_SRC := $(wildcard tests/mutate/*.c)
 SUPPORT_SRC := $(wildcard tests/support/*.c)
-MANUALS := $(wildcard tools/*/*.1)
+MANUALS := $(wildcard tools/*/*.1 emu/*.1)
 SCRIPTS := $(wildcard tests/*/test-*.sh)
 
 B := build/$(CONFIG)
@@ -135,7 +135,13 @@ $(BIN)/$1: $(call obj,$(wildcard tools/$1/*.c) $(wildcard tools/common/*.c)) $(L
 	@mkdir -p $$(@D)
 	$$(Q)$$(CC) $$(ALL_LDFLAGS) -o $$@ $$^ $$(PKG_LIBS)
 endef
-$(foreach p,$(PROGRAMS),$(eval $(call program,$p)))
+$(foreach p,$(filter-out ferry,$(PROGRAMS)),$(eval $(call program,$p)))
+
+# The PC: emu/*.c, and the library.
+$(BIN)/ferry: $(call obj,$(wildcard emu/*.c)) $(LIB)
+	$(call say,LD,$@)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(PKG_LIBS)
 
 # --- tests --------------------------------------------------------------------------------------------------------
 
@@ -157,7 +163,7 @@ $(TESTS): $(B)/%: $(B)/%.o $(SUPPORT) $(B)/gen/vmstate-asn1.o $(LIB)
 
 .PHONY: check tests asan tsan
 tests: $(TESTS)
-check: all tests
+check: all tests guest
 	@tests/support/run-tests $(B) $(BIN) $(TESTS) $(SCRIPTS)
 
 # Criterion's own workers outlive a test that fails; what leaks there is not ours.

@@ -122,4 +122,20 @@ typedef struct ChardevSocket {
 /* Host names are looked up here, once: this may take its time. */
 Chardev *chardev_new_socket(const ChardevHome *home, const ChardevSocket *options, GError **error);
 
+/* --- several on one line ------------------------------------------------------------------------------------------ */
+
+/* What Ctrl-A x does. */
+typedef void ChardevMuxQuit(void *opaque);
+
+/*
+ * Shares a line among Chardevs, of which one has the keys; Ctrl-A c gives them to the next. The first that is added has
+ * them first. The line is borrowed, and outlives the mux, which may be freed before or after what was added to it. NULL
+ * from chardev_mux_add: there are four already.
+ */
+typedef struct ChardevMux ChardevMux;
+
+ChardevMux *chardev_mux_new(Chardev *line, ChardevMuxQuit *quit, void *opaque);
+Chardev *chardev_mux_add(ChardevMux *mux, const ChardevHome *home);
+void chardev_mux_free(ChardevMux *mux);
+
 #endif

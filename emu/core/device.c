@@ -23,6 +23,8 @@ void device_free(Device *dev)
         return;
     if (dev->machine && dev->type->unrealize)
         dev->type->unrealize(dev);
+    if (dev->type->options)
+        vms_state_done(dev->type->options, dev);
     if (dev->type->state)
         vms_state_done(dev->type->state, device_state(dev));
     if (dev->reset_state)

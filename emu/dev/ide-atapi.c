@@ -5,8 +5,8 @@
  * SPC-2 for INQUIRY, REQUEST SENSE and the like.
  * The medium is one track of data, of sectors of 2048 octets; one above 80 minutes is a DVD of one layer or two.
  *
- * So far every packet is refused. Not modelled: audio, raw sectors other than with the header of mode 1 (READ CD), writing, more than one session,
- * copy protection, the speed.
+ * So far every packet is refused. Not modelled: audio, raw sectors other than with the header of mode 1 (READ CD),
+ * writing, more than one session, copy protection, the speed.
  */
 #include <string.h>
 

@@ -130,11 +130,23 @@ static void tell_code(Vcpu *v, GString *text, const CpuState *c)
     g_string_append_c(text, '\n');
 }
 
+char *vcpu_tell_registers(Vcpu *v)
+{
+    GString *text = g_string_new(NULL);
+    CpuState cpu;
+
+    cpu_state_reset(&cpu, true);
+    if (vcpu_state_read(v->kvm, v->fd, &cpu, NULL, NULL)) {
+        tell_registers(text, &cpu);
+        tell_code(v, text, &cpu);
+    }
+    return g_string_free(text, FALSE);
+}
+
 static void tell_failure(Vcpu *v)
 {
     const struct kvm_run *run = v->run;
     g_autoptr(GString) text = g_string_new(NULL);
-    CpuState cpu;
 
     g_string_append_printf(text, "KVM cannot go on with processor %u: %s (exit reason %u", v->index,
                            reason_name(run->exit_reason, run->internal.suberror), run->exit_reason);
@@ -143,11 +155,8 @@ static void tell_failure(Vcpu *v)
     if (run->exit_reason == KVM_EXIT_FAIL_ENTRY)
         g_string_append_printf(text, ", hardware reason 0x%llx", run->fail_entry.hardware_entry_failure_reason);
     g_string_append(text, ")\n");
-    cpu_state_reset(&cpu, true);
-    if (vcpu_state_read(v->kvm, v->fd, &cpu, NULL, NULL)) {
-        tell_registers(text, &cpu);
-        tell_code(v, text, &cpu);
-    }
+    g_autofree char *registers = vcpu_tell_registers(v);
+    g_string_append(text, registers);
     if (v->events.failed)
         v->events.failed(v->events.opaque, v, &(VcpuFailure){.vcpu = v, .text = text->str});
 }
@@ -243,13 +252,26 @@ void vcpu_start(Vcpu *v)
     pthread_mutex_unlock(&v->mutex);
 }
 
-void vcpu_stop(Vcpu *v)
+/* With the mutex. */
+static void halt(Vcpu *v)
 {
-    pthread_mutex_lock(&v->mutex);
     v->run->immediate_exit = 1;
     g_atomic_int_set(&v->wanted, false);
     pthread_kill(v->thread, VCPU_KICK);
     pthread_cond_broadcast(&v->changed);
+}
+
+void vcpu_ask_to_stop(Vcpu *v)
+{
+    pthread_mutex_lock(&v->mutex);
+    halt(v);
+    pthread_mutex_unlock(&v->mutex);
+}
+
+void vcpu_stop(Vcpu *v)
+{
+    pthread_mutex_lock(&v->mutex);
+    halt(v);
     while (v->running)
         pthread_cond_wait(&v->changed, &v->mutex);
     pthread_mutex_unlock(&v->mutex);

@@ -38,9 +38,16 @@ unsigned vcpu_index(const Vcpu *vcpu);
 
 void vcpu_start(Vcpu *vcpu);
 void vcpu_stop(Vcpu *vcpu);
+
+/* The same without waiting: it does nothing more for the guest, not even the next instruction, if it is its thread that
+ * asks. From any thread. */
+void vcpu_ask_to_stop(Vcpu *vcpu);
 bool vcpu_is_running(const Vcpu *vcpu);
 
 /* Its state, while it stands. */
+/* Registers and the octets at RIP, for people. It stands. New string. */
+char *vcpu_tell_registers(Vcpu *v);
+
 bool vcpu_get(Vcpu *vcpu, CpuState *cpu, ApicState *apic, GError **error);
 bool vcpu_set(Vcpu *vcpu, const CpuState *cpu, const ApicState *apic, GError **error);
 

@@ -26,7 +26,7 @@ static void sink_free(StreamSink *sink, MigrateFormat format)
         berstream_save_free(sink);
 }
 
-static bool write_state(Pc *pc, Chan *chan, MigrateFormat format, GError **error)
+bool migrate_save(Pc *pc, Chan *chan, MigrateFormat format, GError **error)
 {
     g_autoptr(ChanOut) out = chan_out_new(chan);
     StreamSink *sink = sink_new(out, format);
@@ -45,7 +45,7 @@ bool migrate_out(Pc *pc, Chan *out, MigrateFormat format, GError **error)
     if (ran)
         pc_stop(pc);
     pc_set_run_state(pc, ran ? "running" : "paused");
-    bool ok = write_state(pc, out, format, error);
+    bool ok = migrate_save(pc, out, format, error);
     if (ok)
         pc_set_run_state(pc, "postmigrate");
     else if (ran)

@@ -1,7 +1,7 @@
 /*
  * migrate.h: a PC's state to another place: stop, and copy.
  *
- * Both functions are called on the loop's thread, without the lock. What fails leaves the machine as it was, running or
+ * Called on the loop's thread, without the lock unless it is said. What fails leaves the machine as it was, running or
  * standing.
  */
 #ifndef EMU_MACHINE_MIGRATE_H
@@ -21,6 +21,9 @@ typedef enum MigrateFormat {
  * "postmigrate": somebody else goes on with it. Otherwise it goes on here if it ran.
  */
 bool migrate_out(Pc *pc, Chan *out, MigrateFormat format, GError **error);
+
+/* Writes the state of a machine that stands to `out`, taken; nothing else changes. With the lock. */
+bool migrate_save(Pc *pc, Chan *out, MigrateFormat format, GError **error);
 
 /*
  * Reads a state in either format from `in`, taken, and puts it in place when all of it has come, every device finds it

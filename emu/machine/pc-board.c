@@ -25,17 +25,18 @@
 #include "emu/machine/cpu.h"
 #include "emu/machine/pc-impl.h"
 #include "emu/pci/chipset.h"
+#include "emu/pci/pci-bus.h"
 #include "emu/pci/smbus.h"
 
 enum {
     DEBUG_PORT = 0x402,
-    PIIX_SLOT = 1,
     SPLIT_FROM_MIB = 3584, /* with so much memory or more, a GiB is left for PCI below 4 GiB */
     SPLIT_MIB = 3072,
     TIMER_LINE = 0,
     KEYBOARD_LINE = 1,
     FLOPPY_LINE = 6,
     RTC_LINE = 8,
+    IDE_LINE = 14, /* of the first cable */
     SCI_LINE = 9,
     MOUSE_LINE = 12,
 };
@@ -90,6 +91,7 @@ static void make_timers(Pc *pc)
 
     c->hpet = device_new(&hpet_type);
     c->rtc = device_new(&mc146818rtc_type);
+    device_set(c->rtc, "date_offset", (uint64_t)pc->options.rtc_offset);
     c->pit = pc->kvm ? kvm_i8254_new(pc->kvm) : device_new(&i8254_type);
     c->pcspk = device_new(&pcspk_type);
     pcspk_set_pit(c->pcspk, pc->kvm ? &kvm_i8254_ops : &i8254_ops, c->pit);
@@ -134,7 +136,7 @@ static void make_bridges(Pc *pc)
     device_set(c->i440fx, "below_4g",
                pc->ram->size >= (uint64_t)SPLIT_FROM_MIB << 20 ? (uint64_t)SPLIT_MIB << 20 : pc->ram->size);
     c->piix3 = device_new(&piix3_type);
-    place(pc, c->piix3, PIIX_SLOT, 0);
+    place(pc, c->piix3, PC_PIIX_SLOT, 0);
     pc->isa = piix3_isa(c->piix3);
     for (unsigned n = 0; n < PCI_PINS; n++)
         device_connect(c->bus, "pirq", n, c->piix3, "pirq", n);
@@ -149,7 +151,7 @@ static void make_power_management(Pc *pc)
 
     c->smbus = device_new(&smbus_type);
     c->piix4_pm = device_new(&piix4_pm_type);
-    place(pc, c->piix4_pm, PIIX_SLOT, 3);
+    place(pc, c->piix4_pm, PC_PIIX_SLOT, 3);
     piix4_pm_set_smbus(c->piix4_pm, c->smbus);
     device_set(c->piix4_pm, "smm", false);
     piix4_pm_set_cpus(c->piix4_pm, pc->options.cpus);
@@ -157,6 +159,81 @@ static void make_power_management(Pc *pc)
         piix4_pm_set_cpu(c->piix4_pm, i, i, true);
     device_connect_irq(c->piix4_pm, "sci", 0, pc->isa->irq[SCI_LINE]);
     connect_request(pc, c->piix4_pm, "shutdown", PC_REQUEST_POWER_OFF);
+}
+
+/* --- disks ------------------------------------------------------------------------------------------------------ */
+
+static void make_ide(Pc *pc)
+{
+    PcChips *c = &pc->chips;
+
+    c->ide = device_new(&piix3_ide_type);
+    place(pc, c->ide, PC_PIIX_SLOT, 1);
+    for (unsigned bus = 0; bus < IDE_BUSES; bus++) {
+        device_connect_irq(c->ide, "irq", bus, pc->isa->irq[IDE_LINE + bus]);
+        for (unsigned unit = 0; unit < IDE_UNITS; unit++)
+            if (pc->options.ide[bus][unit].kind != IDE_NONE)
+                piix3_ide_attach(c->ide, bus, unit, &pc->options.ide[bus][unit]);
+    }
+}
+
+/* --- what is plugged in ----------------------------------------------------------------------------------------- */
+
+bool pc_plug_pci(Pc *pc, Device *dev, int slot, unsigned function, GError **error)
+{
+    unsigned at = slot == PC_SLOT_ANY ? 0 : (unsigned)slot;
+
+    while (slot == PC_SLOT_ANY && at < PCI_SLOTS && pc->slots[at])
+        at++;
+    if (at >= PCI_SLOTS || function >= PCI_FUNCTIONS) {
+        g_set_error(error, FERRY_ERROR, FERRY_ERROR_LIMIT,
+                    at >= PCI_SLOTS && slot == PC_SLOT_ANY ? "all %d slots of the PCI bus are taken"
+                                                           : "the PCI bus has %d slots of %d functions, not %x.%x",
+                    PCI_SLOTS, PCI_FUNCTIONS, at, function);
+        return false;
+    }
+    if (pc->slots[at] & 1 << function) {
+        g_set_error(error, FERRY_ERROR, FERRY_ERROR_REFUSED, "the place %x.%x on the PCI bus is taken", at, function);
+        return false;
+    }
+    pc->slots[at] |= (uint8_t)(1 << function);
+    ((PciDevice *)dev)->devfn = PCI_DEVFN(at, function);
+    g_ptr_array_add(pc->cards, dev);
+    return true;
+}
+
+void pc_plug(Pc *pc, Device *dev)
+{
+    g_ptr_array_add(pc->plugged, dev);
+}
+
+bool pc_has_plugged(const Pc *pc, const Device *dev)
+{
+    return g_ptr_array_find(pc->plugged, dev, NULL) || g_ptr_array_find(pc->cards, dev, NULL);
+}
+
+char *pc_tell_pci(Pc *pc)
+{
+    const PciBus *bus = (PciBus *)pc->chips.bus;
+    GString *text = g_string_new(NULL);
+
+    machine_lock(pc->machine);
+    for (unsigned devfn = 0; devfn < PCI_SLOTS * PCI_FUNCTIONS; devfn++) {
+        const PciDevice *dev = bus->devices[devfn];
+        const uint8_t *config = dev ? pci_state(dev)->config : NULL;
+        if (!dev)
+            continue;
+        g_string_append_printf(text, "%02x.%x: %04x:%04x class %04x, %s\n", devfn >> 3, devfn & 7,
+                               pci_get16(config, PCI_VENDOR), pci_get16(config, PCI_DEVICE),
+                               pci_get16(config, PCI_CLASS), dev->dev.type->name);
+        for (unsigned i = 0; i < PCI_BARS; i++)
+            if (dev->bars[i].size)
+                g_string_append_printf(
+                    text, "      BAR %u: %s, 0x%" G_GINT64_MODIFIER "x octets at 0x%" G_GINT64_MODIFIER "x\n", i,
+                    dev->bars[i].type & PCI_BAR_PORTS ? "ports" : "memory", dev->bars[i].size, dev->bars[i].base);
+    }
+    machine_unlock(pc->machine);
+    return g_string_free(text, FALSE);
 }
 
 /* --- input ------------------------------------------------------------------------------------------------------ */
@@ -216,7 +293,7 @@ static void make_input(Pc *pc)
 
 /* Those that the machine has not taken when one fails are freed. */
 typedef struct Line {
-    Device *devices[96];
+    Device *devices[96 + PCI_SLOTS * PCI_FUNCTIONS];
     unsigned count;
 } Line;
 
@@ -234,6 +311,7 @@ static void queue_cpus(Pc *pc, Line *line)
         queue(line, cpus[i].common);
         queue(line, cpus[i].cpu);
     }
+    pc->chips.boot_cpu = cpus[0].cpu;
     queue(line, device_new(&kvmvapic_type));
     for (unsigned i = 0; i < pc->options.cpus; i++)
         queue(line, cpus[i].apic);
@@ -251,11 +329,21 @@ static void queue_serial(Pc *pc, Line *line)
     }
 }
 
+/* They are the line's then. */
+static void queue_array(GPtrArray *devices, Line *line)
+{
+    for (unsigned i = 0; i < devices->len && line->count < G_N_ELEMENTS(line->devices); i++)
+        queue(line, devices->pdata[i]);
+    g_ptr_array_set_free_func(devices, NULL);
+    g_ptr_array_set_size(devices, 0);
+}
+
 static void queue_all(Pc *pc, Line *line)
 {
     PcChips *c = &pc->chips;
 
     queue(line, vm_timer_new(&pc->time));
+    queue_array(pc->plugged, line);
     queue_cpus(pc, line);
     if (pc->kvm)
         queue(line, kvm_clock_new(pc->kvm));
@@ -264,10 +352,15 @@ static void queue_all(Pc *pc, Line *line)
     for (size_t i = 0; i < G_N_ELEMENTS(first); i++)
         queue(line, first[i]);
     queue_serial(pc, line);
-    Device *const second[] = {c->fdc,    c->keyboard, c->mouse,    c->pckbd,      c->vmport,     c->vmmouse,
-                              c->port92, c->smbus,    c->piix4_pm, c->acpi_build, c->globalstate};
+    Device *const second[] = {c->fdc,     c->keyboard, c->mouse, c->pckbd, c->vmport,
+                              c->vmmouse, c->port92,   c->ide,   c->smbus, c->piix4_pm};
     for (size_t i = 0; i < G_N_ELEMENTS(second); i++)
         queue(line, second[i]);
+    for (unsigned i = 0; i < pc->cards->len; i++)
+        ((PciDevice *)pc->cards->pdata[i])->bus = (PciBus *)c->bus;
+    queue_array(pc->cards, line);
+    queue(line, c->acpi_build);
+    queue(line, c->globalstate);
     if (pc->options.debug)
         queue(line, debugcon_new(pc->options.debug, DEBUG_PORT));
 }
@@ -283,6 +376,7 @@ bool pc_build_board(Pc *pc, GError **error)
     make_timers(pc);
     make_power_management(pc);
     make_input(pc);
+    make_ide(pc);
     for (int i = 0; i < 2; i++)
         c->dma[i] = i8257_new(i == 1);
     i8257_connect(c->dma[0], c->dma[1], pc->isa);

@@ -1,7 +1,6 @@
 /* pc-firmware.c: what the firmware of the PC is told about it. */
 #include <string.h>
 
-#include "emu/boot/acpi.h"
 #include "emu/boot/smbios.h"
 #include "emu/machine/pc-impl.h"
 
@@ -17,15 +16,37 @@ static void read_cpuid(const Pc *pc, SmbiosPc *smbios)
     }
 }
 
-bool pc_fill_firmware(Pc *pc, GError **error)
+BootPc pc_boot_info(const Pc *pc)
 {
-    PcChips *c = &pc->chips;
-    BootPc boot = {.cpus = pc->options.cpus, .max_cpus = pc->options.cpus, .boot_fail_wait = -1, .hpet = true};
+    BootPc boot = {.cpus = pc->options.cpus,
+                   .max_cpus = pc->options.cpus,
+                   .boot_order = pc->options.boot_order,
+                   .boot_menu = pc->options.boot_menu,
+                   .boot_fail_wait = -1,
+                   .hpet = true};
 
     boot_split_memory(pc->options.ram, &boot.below_4g, &boot.above_4g);
     memcpy(boot.uuid, pc->options.uuid, sizeof boot.uuid);
-    const AcpiPc acpi = {
-        .pc = boot, .pm_base = ACPI_PM_BASE, .com1 = pc->options.serial[0], .com2 = pc->options.serial[1]};
+    return boot;
+}
+
+AcpiPc pc_acpi_info(const Pc *pc)
+{
+    return (AcpiPc){
+        .pc = pc_boot_info(pc), .pm_base = ACPI_PM_BASE, .com1 = pc->options.serial[0], .com2 = pc->options.serial[1]};
+}
+
+bool pc_fill_firmware(Pc *pc, GError **error)
+{
+    PcChips *c = &pc->chips;
+    BootPc boot = pc_boot_info(pc);
+    g_autoptr(GBytes) paths = NULL;
+    const AcpiPc acpi = pc_acpi_info(pc);
+
+    if (pc->options.boot_paths) {
+        paths = g_bytes_new(pc->options.boot_paths, strlen(pc->options.boot_paths) + 1);
+        boot.boot_paths = paths;
+    }
     SmbiosPc smbios = {.pc = boot, .cores = 1, .threads = 1};
     smbios.system.product = "Standard PC (i440FX + PIIX, 1996)";
     smbios.system.version = pc_identity()->type;

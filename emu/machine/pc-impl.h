@@ -2,15 +2,20 @@
 #ifndef EMU_MACHINE_PC_IMPL_H
 #define EMU_MACHINE_PC_IMPL_H
 
+#include "emu/boot/acpi.h"
 #include "emu/core/isa.h"
 #include "emu/core/vm-clock.h"
 #include "emu/kvm/vcpu.h"
 #include "emu/machine/pc.h"
+#include "emu/pci/pci.h"
+
+enum { PC_PIIX_SLOT = 1 };
 
 /* The chips that others know of; the machine owns them. */
 typedef struct PcChips {
     Device *pic[2], *ioapic, *pit, *hpet, *rtc, *fw_cfg, *host, *bus, *i440fx, *piix3, *piix4_pm, *smbus, *dma[2];
-    Device *pcspk, *fdc, *keyboard, *mouse, *pckbd, *vmport, *vmmouse, *port92, *acpi_build, *globalstate;
+    Device *pcspk, *ide, *fdc, *keyboard, *mouse, *pckbd, *vmport, *vmmouse, *port92, *acpi_build, *globalstate,
+        *boot_cpu;
 } PcChips;
 
 struct Pc {
@@ -24,7 +29,9 @@ struct Pc {
     RamArea *ram, *bios, *rom;
     IsaBus *isa;
     PcChips chips;
-    Irq lines[KVM_IRQS]; /* of the interrupt controllers: 0 to 15 are ISA's, 16 to 23 the I/O APIC's only */
+    GPtrArray *plugged, *cards; /* of Device, until they are realized: without a bus, and on the PCI bus */
+    uint8_t slots[PCI_SLOTS];   /* functions that are taken, a bit each */
+    Irq lines[KVM_IRQS];        /* of the interrupt controllers: 0 to 15 are ISA's, 16 to 23 the I/O APIC's only */
     GMutex requests_mutex;
     unsigned requests; /* PcRequest, of the loop's thread */
     struct AcpiInstall *acpi;
@@ -47,6 +54,13 @@ bool pc_build_memory(Pc *pc, GError **error);
 
 /* pc-board.c: all chips, wired, in the order in which QEMU's stream has them. */
 bool pc_build_board(Pc *pc, GError **error);
+
+/* pc-kernel.c: puts the kernel of the options into memory and starts the first processor there, as after a reset. */
+bool pc_boot_kernel(Pc *pc, GError **error);
+
+/* What the firmware, ACPI tables and kernels are told. */
+BootPc pc_boot_info(const Pc *pc);
+AcpiPc pc_acpi_info(const Pc *pc);
 
 /* pc-firmware.c: fw_cfg, CMOS memory, ACPI and SMBIOS tables. Behind the board. */
 bool pc_fill_firmware(Pc *pc, GError **error);

@@ -8,7 +8,6 @@
 
 #include <string.h>
 
-#include "emu/boot/acpi.h"
 #include "emu/dev/globalstate.h"
 #include "emu/machine/pc-impl.h"
 
@@ -60,14 +59,31 @@ bool pc_is_running(const Pc *pc)
     return pc->machine->running;
 }
 
+/* The first failure is the one to tell. */
+static void fail(Pc *pc, const char *text)
+{
+    machine_lock(pc->machine);
+    if (!pc->failure)
+        pc->failure = g_strdup(text);
+    machine_unlock(pc->machine);
+    pc_request(pc, PC_REQUEST_FAILURE);
+}
+
 static void do_reset(Pc *pc)
 {
+    g_autoptr(GError) error = NULL;
+
     stop_processors(pc);
     machine_lock(pc->machine);
     machine_reset(pc->machine);
-    if (pc->options.events.reset)
+    bool ok = pc_boot_kernel(pc, &error);
+    if (ok && pc->options.events.reset)
         pc->options.events.reset(pc->options.events.opaque);
     machine_unlock(pc->machine);
+    if (!ok) {
+        fail(pc, error->message);
+        return;
+    }
     if (pc->wanted)
         start_processors(pc);
 }
@@ -127,6 +143,9 @@ void pc_request(Pc *pc, PcRequest request)
     g_mutex_lock(&pc->requests_mutex);
     pc->requests |= request;
     g_mutex_unlock(&pc->requests_mutex);
+    for (unsigned i = 0; i < pc->options.cpus; i++)
+        if (pc->vcpus[i])
+            vcpu_ask_to_stop(pc->vcpus[i]); /* a chip's reset line leaves them no time */
     g_source_set_ready_time(pc->request_source, 0);
 }
 
@@ -154,14 +173,8 @@ static void processor_shuts_down(void *opaque, Vcpu *vcpu)
 
 static void processor_fails(void *opaque, Vcpu *vcpu, const VcpuFailure *failure)
 {
-    Pc *pc = opaque;
-
     (void)vcpu;
-    machine_lock(pc->machine);
-    if (!pc->failure)
-        pc->failure = g_strdup(failure->text);
-    machine_unlock(pc->machine);
-    pc_request(pc, PC_REQUEST_FAILURE);
+    fail(opaque, failure->text);
 }
 
 static bool make_processors(Pc *pc, GError **error)
@@ -179,6 +192,22 @@ static bool make_processors(Pc *pc, GError **error)
             return false;
     }
     return true;
+}
+
+char *pc_tell_registers(Pc *pc)
+{
+    GString *text = g_string_new(NULL);
+    bool ran = pc_is_running(pc);
+
+    if (ran)
+        stop_processors(pc);
+    for (unsigned i = 0; i < pc->options.cpus && pc->kvm; i++) {
+        g_autofree char *registers = vcpu_tell_registers(pc->vcpus[i]);
+        g_string_append_printf(text, "processor %u\n%s", i, registers);
+    }
+    if (ran)
+        start_processors(pc);
+    return g_string_free(text, FALSE);
 }
 
 /* --- life ------------------------------------------------------------------------------------------------------- */
@@ -200,7 +229,7 @@ static bool check_options(const PcOptions *o, GError **error)
     return true;
 }
 
-Pc *pc_new(const PcOptions *options, GMainContext *context, GError **error)
+Pc *pc_begin(const PcOptions *options, GMainContext *context, GError **error)
 {
     g_autoptr(Pc) pc = NULL;
 
@@ -208,20 +237,41 @@ Pc *pc_new(const PcOptions *options, GMainContext *context, GError **error)
         return NULL;
     pc = g_new0(Pc, 1);
     pc->options = *options;
+    pc->plugged = g_ptr_array_new_with_free_func((GDestroyNotify)device_free);
+    pc->cards = g_ptr_array_new_with_free_func((GDestroyNotify)device_free);
+    pc->slots[0] = pc->slots[PC_PIIX_SLOT] = 0xff;
     vm_clock_init(&pc->time);
     g_mutex_init(&pc->requests_mutex);
     pc->request_source = request_source_new(pc, context);
     pc->machine = machine_new(&(MachineClocks){vm_clock_virtual_time, vm_clock_host_time, &pc->time});
     pc->loop = loop_new(pc->machine, context);
-    if (!pc_build_memory(pc, error) || !make_processors(pc, error) || !pc_build_board(pc, error) ||
-        !pc_fill_firmware(pc, error))
+    if (!pc_build_memory(pc, error) || !make_processors(pc, error))
         return NULL;
+    return g_steal_pointer(&pc);
+}
+
+PcOptions *pc_options(Pc *pc)
+{
+    return &pc->options;
+}
+
+bool pc_complete(Pc *pc, GError **error)
+{
+    if (!pc_build_board(pc, error) || !pc_fill_firmware(pc, error))
+        return false;
     machine_reset(pc->machine);
     if (pc->kvm && pc->kvm->failure) {
         g_set_error_literal(error, FERRY_ERROR, FERRY_ERROR_IO, pc->kvm->failure);
-        return NULL;
+        return false;
     }
-    return g_steal_pointer(&pc);
+    return pc_boot_kernel(pc, error);
+}
+
+Pc *pc_new(const PcOptions *options, GMainContext *context, GError **error)
+{
+    g_autoptr(Pc) pc = pc_begin(options, context, error);
+
+    return pc && pc_complete(pc, error) ? g_steal_pointer(&pc) : NULL;
 }
 
 void pc_free(Pc *pc)
@@ -238,6 +288,8 @@ void pc_free(Pc *pc)
     if (pc->kvm)
         kvm_detach(pc->kvm);
     machine_free(pc->machine);
+    g_ptr_array_unref(pc->plugged);
+    g_ptr_array_unref(pc->cards);
     kvm_free(pc->kvm);
     g_mutex_clear(&pc->requests_mutex);
     vm_clock_done(&pc->time);

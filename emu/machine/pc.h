@@ -9,9 +9,10 @@
 
 #include "emu/chardev/chardev.h"
 #include "emu/core/loop.h"
+#include "emu/dev/ide.h"
 #include "emu/machine/state.h"
 
-enum { PC_CPUS_MAX = 8, PC_SERIAL_PORTS = 4 };
+enum { PC_CPUS_MAX = 8, PC_SERIAL_PORTS = 4, PC_SLOT_ANY = -1 };
 
 typedef struct Pc Pc;
 
@@ -23,19 +24,53 @@ typedef struct PcEvents {
     void *opaque;
 } PcEvents;
 
+/* A kernel that is started without firmware: Linux, or an ELF file with a note of PVH or a header of multiboot. */
+typedef struct PcKernel {
+    const char *path;         /* NULL: the firmware starts */
+    const char *initrd;       /* NULL: none; of multiboot, modules with their arguments, with commas between them */
+    const char *command_line; /* NULL: empty */
+} PcKernel;
+
 typedef struct PcOptions {
-    uint64_t ram;                     /* octets, a multiple of a page */
-    unsigned cpus;                    /* 1 to PC_CPUS_MAX */
-    uint8_t uuid[16];                 /* highest octet first */
-    const char *bios;                 /* path of the firmware: a multiple of 64 KiB, at most 16 MiB; NULL: none */
-    bool kvm;                         /* processors run on KVM */
-    Chardev *serial[PC_SERIAL_PORTS]; /* borrowed; NULL: the port is not there */
-    Chardev *debug;                   /* what is written to port 0x402; borrowed; NULL: the port is not there */
+    uint64_t ram;     /* octets, a multiple of a page */
+    unsigned cpus;    /* 1 to PC_CPUS_MAX */
+    uint8_t uuid[16]; /* highest octet first */
+    const char *bios; /* path of the firmware: a multiple of 64 KiB, at most 16 MiB; NULL: none */
+    PcKernel kernel;
+    bool kvm; /* processors run on KVM */
     PcEvents events;
+
+    /* Can be set until pc_complete; what they point to is borrowed. */
+    Chardev *serial[PC_SERIAL_PORTS]; /* NULL: the port is not there */
+    Chardev *debug;                   /* what is written to port 0x402; NULL: the port is not there */
+    IdeUnit ide[IDE_BUSES][IDE_UNITS];
+    const char *boot_order; /* letters a, c, d, n; NULL: "cad" */
+    bool boot_menu;
+    const char *boot_paths; /* Open Firmware paths of devices, a line each; NULL: none */
+    int64_t rtc_offset;     /* seconds that its clock is ahead of the host's */
 } PcOptions;
 
-/* The context is the one of the loop. The machine stands, as after power on. */
+/*
+ * A PC is made in two steps. After the first it has memory, processors and a lock, with which backends can be made;
+ * then devices are plugged in, and the second step makes the chips and puts all in place. The context is the one of the
+ * loop. The machine stands, as after power on. pc_new does both.
+ */
+Pc *pc_begin(const PcOptions *options, GMainContext *context, GError **error);
+PcOptions *pc_options(Pc *pc);
+bool pc_complete(Pc *pc, GError **error);
 Pc *pc_new(const PcOptions *options, GMainContext *context, GError **error);
+
+/*
+ * Takes a device that is not realized: pc_complete does that. A PCI device gets the slot and function, or the first
+ * slot that is free; fails if that is taken or there is none, and then the device is still the caller's.
+ */
+bool pc_plug_pci(Pc *pc, Device *dev, int slot, unsigned function, GError **error);
+void pc_plug(Pc *pc, Device *dev);
+bool pc_has_plugged(const Pc *pc, const Device *dev);
+
+/* What is on the PCI bus, a line each. New string. */
+char *pc_tell_pci(Pc *pc);
+
 void pc_free(Pc *pc); /* without the lock */
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(Pc, pc_free)
 
@@ -50,6 +85,9 @@ bool pc_is_running(const Pc *pc);
 /* The button on the front, and the one beside it. From any thread. */
 void pc_press_power(Pc *pc);
 void pc_press_reset(Pc *pc);
+
+/* The processors' registers, for people; they stand for a moment. New string. */
+char *pc_tell_registers(Pc *pc);
 
 /* What it is in a stream. Borrowed from the program. */
 const MachineIdentity *pc_identity(void);

@@ -89,6 +89,10 @@ typedef struct VirtioBlk {
     char serial[SERIAL_LEN];
     Request *in_flight;
 
+    /* options */
+    char *drive, *serial_text;
+    int32_t bootindex;
+
     VirtioBlkState s;
 } VirtioBlk;
 
@@ -487,6 +491,48 @@ void virtio_blk_set_block(Device *dev, Block *block, const char *serial)
     strncpy(d->serial, serial ? serial : "", sizeof d->serial);
 }
 
+const char *virtio_blk_drive(const Device *dev)
+{
+    return ((const VirtioBlk *)dev)->drive;
+}
+
+const char *virtio_blk_serial(const Device *dev)
+{
+    return ((const VirtioBlk *)dev)->serial_text;
+}
+
+int32_t virtio_blk_bootindex(const Device *dev)
+{
+    return ((const VirtioBlk *)dev)->bootindex;
+}
+
+static bool check_options(const void *state, GError **error)
+{
+    const VirtioBlk *d = state;
+
+    if (!d->serial_text || strlen(d->serial_text) <= SERIAL_LEN)
+        return true;
+    g_set_error(error, FERRY_ERROR, FERRY_ERROR_REFUSED, "serial: '%s' has %zu octets; there is room for %d",
+                d->serial_text, strlen(d->serial_text), SERIAL_LEN);
+    return false;
+}
+
+static const VMStateField option_fields[] = {
+    VMS_TEXT(VirtioBlk, drive),
+    VMS_TEXT(VirtioBlk, serial_text, .name = "serial"),
+    VMS_FIELD(VirtioBlk, bootindex),
+    VMS_END,
+};
+
+static const VMStateDescription options = {
+    .name = "virtio-blk-pci",
+    .version = 1,
+    .minimum = 1,
+    .size = sizeof(VirtioBlk),
+    .fields = option_fields,
+    .check = check_options,
+};
+
 static void reset(Device *dev)
 {
     drain((VirtioBlk *)dev);
@@ -513,10 +559,14 @@ static void unrealize(Device *dev)
     virtio_stop((Virtio *)dev);
 }
 
+static const VirtioBlk defaults = {.bootindex = -1};
+
 const DeviceType virtio_blk_type = {
     .name = "virtio-blk-pci",
     .about = "a disk",
     .size = sizeof(VirtioBlk),
+    .defaults = &defaults,
+    .options = &options,
     .state = &virtio_blk_state,
     .state_offset = offsetof(VirtioBlk, s),
     .realize = realize,

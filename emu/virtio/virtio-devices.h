@@ -18,4 +18,9 @@ void virtio_rng_set_source(Device *dev, VirtioRngSource *source, void *opaque);
 extern const DeviceType virtio_blk_type;
 void virtio_blk_set_block(Device *dev, Block *block, const char *serial);
 
+/* What its options say: the disk's name and serial, NULL if nothing; its place in the boot order, -1: none. */
+const char *virtio_blk_drive(const Device *dev);
+const char *virtio_blk_serial(const Device *dev);
+int32_t virtio_blk_bootindex(const Device *dev);
+
 #endif

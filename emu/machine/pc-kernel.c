@@ -1,0 +1,230 @@
+/*
+ * pc-kernel.c: a kernel started without firmware, and before it what the firmware would have done: the chips' ports
+ * and interrupts, addresses for PCI devices, ACPI tables.
+ *
+ * The places are those that SeaBIOS gives them on this board, so a guest finds the same machine either way. SMBIOS
+ * tables are not there: they would have to be where the firmware is.
+ */
+#include <string.h>
+
+#include "emu/boot/kernel.h"
+#include "emu/machine/pc-impl.h"
+
+enum {
+    CONFIG_ADDRESS = 0xcf8,
+    CONFIG_DATA = 0xcfc,
+    CONFIG_ENABLE = 1u << 31,
+    NOBODY = 0xffff, /* as vendor */
+    PORTS_FIRST = 0xc000,
+    MEMORY_END = 0xfec00000,
+    LEVEL_LOW = 0x4d0, /* ELCR: which lines are level-triggered */
+    LEVEL_HIGH = 0x4d1,
+    PCI_LINES_LEVEL = 0x0c, /* 10 and 11 */
+    PIRQ_ROUTES = 0x60,     /* of the PIIX3 */
+    PM_BASE = 0x40,         /* of the PIIX4's function 3, Intel 290562-001, chapter 7.2 */
+    PM_ENABLE = 0x80,
+    SMBUS_BASE = 0x90,
+    SMBUS_PORTS = 0x700,
+    SMBUS_CONFIG = 0xd2,
+    SMBUS_BY_IRQ = 0x09, /* enabled, IRQ 9 */
+    IDE_TIMING = 0x40,   /* of function 1, a word for each cable */
+    IDE_DECODE = 0x8000,
+    MTRR_ENABLED_WRITE_BACK = 0xc06,
+};
+
+static const uint8_t pirq_lines[PCI_PINS] = {10, 10, 11, 11};
+
+/* --- configuration space, through the ports ----------------------------------------------------------------------- */
+
+static void select_register(Pc *pc, unsigned devfn, unsigned addr)
+{
+    space_write(pc->machine->ports, CONFIG_ADDRESS, CONFIG_ENABLE | devfn << 8 | (addr & 0xfc), 4);
+}
+
+static uint32_t config_get(Pc *pc, unsigned devfn, unsigned addr, unsigned size)
+{
+    select_register(pc, devfn, addr);
+    return (uint32_t)space_read(pc->machine->ports, CONFIG_DATA + (addr & 3), size);
+}
+
+static void config_put(Pc *pc, unsigned devfn, unsigned addr, uint32_t value, unsigned size)
+{
+    select_register(pc, devfn, addr);
+    space_write(pc->machine->ports, CONFIG_DATA + (addr & 3), value, size);
+}
+
+/* --- addresses -------------------------------------------------------------------------------------------------- */
+
+/* Ports go up, memory goes down. */
+typedef struct Free {
+    uint32_t ports, memory;
+} Free;
+
+/* Returns how many registers it takes. What finds no room stays without an address. */
+static unsigned place_bar(Pc *pc, unsigned devfn, unsigned bar, Free *room)
+{
+    unsigned addr = PCI_BAR + 4 * bar;
+
+    config_put(pc, devfn, addr, UINT32_MAX, 4);
+    uint32_t mask = config_get(pc, devfn, addr, 4);
+    bool wide = !(mask & PCI_BAR_PORTS) && (mask & PCI_BAR_64_BIT);
+    uint32_t size = mask & PCI_BAR_PORTS ? (~(mask & ~3u) + 1) & 0xffff : ~(mask & ~0xfu) + 1;
+    uint32_t base = 0;
+
+    if (mask == 0 || size == 0)
+        return 1;
+    if (mask & PCI_BAR_PORTS) {
+        base = (room->ports + size - 1) & ~(size - 1);
+        room->ports = base + size;
+    } else if (size < room->memory) {
+        base = (room->memory - size) & ~(size - 1);
+        room->memory = base;
+    }
+    config_put(pc, devfn, addr, base, 4);
+    if (wide)
+        config_put(pc, devfn, addr + 4, 0, 4);
+    return wide ? 2 : 1;
+}
+
+static void place_device(Pc *pc, unsigned devfn, Free *room)
+{
+    unsigned pin = config_get(pc, devfn, PCI_INTERRUPT_PIN, 1);
+
+    for (unsigned bar = 0; bar < PCI_BARS;)
+        bar += place_bar(pc, devfn, bar, room);
+    if (pin)
+        config_put(pc, devfn, PCI_INTERRUPT_LINE, pirq_lines[(pin - 1 + (devfn >> 3) - 1) % PCI_PINS], 1);
+    uint32_t command = config_get(pc, devfn, PCI_COMMAND, 2);
+    config_put(pc, devfn, PCI_COMMAND, command | PCI_COMMAND_IO | PCI_COMMAND_MEMORY | PCI_COMMAND_SERR, 2);
+}
+
+static void set_up_pci(Pc *pc)
+{
+    Free room = {PORTS_FIRST, MEMORY_END};
+
+    for (unsigned devfn = 0; devfn < PCI_SLOTS * PCI_FUNCTIONS; devfn++)
+        if (config_get(pc, devfn, PCI_VENDOR, 2) != NOBODY)
+            place_device(pc, devfn, &room);
+}
+
+static void set_up_chips(Pc *pc)
+{
+    const unsigned piix3 = PCI_DEVFN(PC_PIIX_SLOT, 0), ide = piix3 + 1, pm = piix3 + 3;
+
+    for (unsigned n = 0; n < PCI_PINS; n++)
+        config_put(pc, piix3, PIRQ_ROUTES + n, pirq_lines[n], 1);
+    space_write(pc->machine->ports, LEVEL_LOW, 0, 1);
+    space_write(pc->machine->ports, LEVEL_HIGH, PCI_LINES_LEVEL, 1);
+    config_put(pc, ide, IDE_TIMING, IDE_DECODE, 2);
+    config_put(pc, ide, IDE_TIMING + 2, IDE_DECODE, 2);
+    config_put(pc, pm, PM_BASE, ACPI_PM_BASE | 1, 4);
+    config_put(pc, pm, PM_ENABLE, 1, 1);
+    config_put(pc, pm, SMBUS_BASE, SMBUS_PORTS | 1, 4);
+    config_put(pc, pm, SMBUS_CONFIG, SMBUS_BY_IRQ, 1);
+}
+
+/* --- files ------------------------------------------------------------------------------------------------------ */
+
+static GBytes *read_file(const char *path, GError **error)
+{
+    g_autofree char *octets = NULL;
+    gsize len;
+
+    return g_file_get_contents(path, &octets, &len, error) ? g_bytes_new_take(g_steal_pointer(&octets), len) : NULL;
+}
+
+typedef struct Modules {
+    BootModule modules[BOOT_MODULES_MAX];
+    unsigned count;
+    char **texts; /* "PATH arguments" */
+} Modules;
+
+static void modules_done(Modules *m)
+{
+    for (unsigned i = 0; i < m->count; i++)
+        g_bytes_unref(m->modules[i].octets);
+    g_strfreev(m->texts);
+}
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Modules, modules_done)
+
+static bool read_modules(Modules *m, const char *list, bool many, GError **error)
+{
+    m->texts = list ? g_strsplit(list, many ? "," : "\n", -1) : NULL;
+    for (unsigned i = 0; m->texts && m->texts[i]; i++) {
+        g_autofree char *path = many ? g_strndup(m->texts[i], strcspn(m->texts[i], " ")) : g_strdup(m->texts[i]);
+        if (m->count == BOOT_MODULES_MAX) {
+            g_set_error(error, FERRY_ERROR, FERRY_ERROR_LIMIT, "more than %d modules", BOOT_MODULES_MAX);
+            return false;
+        }
+        GBytes *octets = read_file(path, error);
+        if (!octets)
+            return false;
+        m->modules[m->count++] = (BootModule){.octets = octets, .text = m->texts[i]};
+    }
+    return true;
+}
+
+/* --- the kernel ------------------------------------------------------------------------------------------------- */
+
+static bool place_kernel(BootKernel *boot, CpuState *cpu, const char *path, GError **error)
+{
+    if (kernel_is_linux(boot->kernel))
+        return kernel_boot_linux(boot, cpu, error);
+    if (kernel_is_pvh(boot->kernel))
+        return kernel_boot_pvh(boot, cpu, error);
+    if (kernel_is_multiboot(boot->kernel))
+        return kernel_boot_multiboot(boot, cpu, error);
+    g_set_error(error, FERRY_ERROR, FERRY_ERROR_UNSUPPORTED,
+                "%s: neither Linux (bzImage) nor an ELF file with a note of PVH or a header of multiboot", path);
+    return false;
+}
+
+/* Everything but the registers' way into the processor. */
+static bool load_kernel(Pc *pc, CpuState *cpu, GError **error)
+{
+    const PcKernel *k = &pc->options.kernel;
+    const AcpiPc acpi = pc_acpi_info(pc);
+    E820Entry map[E820_ENTRIES];
+    AcpiTables tables = {NULL};
+    g_auto(Modules) modules = {.count = 0};
+    g_autoptr(GBytes) kernel = read_file(k->path, error);
+
+    if (!kernel || !read_modules(&modules, k->initrd, kernel_is_multiboot(kernel) && !kernel_is_pvh(kernel), error) ||
+        !acpi_make(&acpi, &tables, error))
+        return false;
+    BootKernel boot = {
+        .kernel = kernel,
+        .command_line = k->command_line,
+        .modules = modules.modules,
+        .module_count = modules.count,
+        .map = map,
+        .map_count = e820_for_kernel(&acpi.pc, ACPI_TABLES_SIZE, map),
+        .memory = pc->ram->host,
+        .size = acpi.pc.below_4g - ACPI_TABLES_SIZE,
+    };
+    boot.rsdp = acpi_place(&tables, pc->ram->host, acpi.pc.below_4g, error);
+    acpi_tables_done(&tables);
+    if (!boot.rsdp)
+        return false;
+    cpu->mtrr_deftype = MTRR_ENABLED_WRITE_BACK;
+    if (place_kernel(&boot, cpu, k->path, error))
+        return true;
+    g_prefix_error(error, "%s: ", k->path);
+    return false;
+}
+
+bool pc_boot_kernel(Pc *pc, GError **error)
+{
+    CpuState cpu;
+    ApicState apic;
+
+    if (!pc->options.kernel.path)
+        return true;
+    if (pc->kvm && !vcpu_get(pc->vcpus[0], &cpu, &apic, error))
+        return false;
+    if (!load_kernel(pc, pc->kvm ? &cpu : device_state(pc->chips.boot_cpu), error))
+        return false;
+    set_up_chips(pc);
+    set_up_pci(pc);
+    return !pc->kvm || vcpu_set(pc->vcpus[0], &cpu, &apic, error);
+}

@@ -1,0 +1,357 @@
+/*
+ * vm-devices.c: what -device plugs in, and the drives that need no -device; and in which order the firmware tries them.
+ *
+ * Drives on the IDE cables and serial ports are parts of chips that the PC has anyway: their types here exist for their
+ * options only.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "emu/dev/dev.h"
+#include "emu/machine/vm-impl.h"
+#include "emu/pci/pci.h"
+#include "emu/virtio/virtio-devices.h"
+#include "vmstate/options.h"
+
+/* --- types that are options only -------------------------------------------------------------------------------- */
+
+typedef struct IdePlug {
+    Device dev;
+    char *drive, *serial, *model;
+    uint32_t unit;
+    bool has_unit;
+    int32_t bootindex;
+} IdePlug;
+
+static const VMStateField ide_fields[] = {
+    VMS_TEXT(IdePlug, drive),      VMS_TEXT(IdePlug, serial),
+    VMS_TEXT(IdePlug, model),      VMS_FIELD(IdePlug, unit, .presence = 1 + offsetof(IdePlug, has_unit)),
+    VMS_FIELD(IdePlug, bootindex), VMS_END,
+};
+
+static const VMStateDescription ide_options = {
+    .name = "ide", .version = 1, .minimum = 1, .size = sizeof(IdePlug), .fields = ide_fields};
+static const IdePlug ide_defaults = {.bootindex = -1};
+
+static const DeviceType ide_hd_type = {.name = "ide-hd",
+                                       .about = "a hard disk on an IDE cable",
+                                       .size = sizeof(IdePlug),
+                                       .defaults = &ide_defaults,
+                                       .options = &ide_options};
+static const DeviceType ide_cd_type = {.name = "ide-cd",
+                                       .about = "a CD drive on an IDE cable",
+                                       .size = sizeof(IdePlug),
+                                       .defaults = &ide_defaults,
+                                       .options = &ide_options};
+
+typedef struct LinePlug {
+    Device dev;
+    char *chardev;
+    uint32_t index;
+    bool has_index;
+} LinePlug;
+
+static const VMStateField serial_fields[] = {
+    VMS_TEXT(LinePlug, chardev, .flags = VMS_REQUIRED),
+    VMS_FIELD(LinePlug, index, .presence = 1 + offsetof(LinePlug, has_index)),
+    VMS_END,
+};
+static const VMStateField debugcon_fields[] = {VMS_TEXT(LinePlug, chardev, .flags = VMS_REQUIRED), VMS_END};
+static const VMStateDescription serial_options = {
+    .name = "isa-serial", .version = 1, .minimum = 1, .size = sizeof(LinePlug), .fields = serial_fields};
+static const VMStateDescription debugcon_options = {
+    .name = "isa-debugcon", .version = 1, .minimum = 1, .size = sizeof(LinePlug), .fields = debugcon_fields};
+
+static const DeviceType serial_plug_type = {
+    .name = "isa-serial", .about = "a serial port, 16550A", .size = sizeof(LinePlug), .options = &serial_options};
+static const DeviceType debugcon_plug_type = {.name = "isa-debugcon",
+                                              .about = "port 0x402, to which the firmware tells what it does",
+                                              .size = sizeof(LinePlug),
+                                              .options = &debugcon_options};
+
+const DeviceType *const *vm_device_types(void)
+{
+    static const DeviceType *const types[] = {
+        &ide_cd_type, &ide_hd_type, &debugcon_plug_type, &serial_plug_type, &virtio_blk_type, &virtio_rng_type, NULL,
+    };
+
+    return types;
+}
+
+/* --- the boot order --------------------------------------------------------------------------------------------- */
+
+void vm_boot_done(void *boot)
+{
+    g_free(((VmBoot *)boot)->path);
+}
+
+/* Takes the path. Less than 0: the firmware is told nothing. */
+static bool add_boot(Vm *vm, int32_t index, char *path, GError **error)
+{
+    const VmBoot boot = {index, path};
+
+    for (unsigned i = 0; index >= 0 && i < vm->boots->len; i++)
+        if (g_array_index(vm->boots, VmBoot, i).index == index) {
+            g_set_error(error, FERRY_ERROR, FERRY_ERROR_REFUSED, "bootindex %d is given to two devices", index);
+            g_free(path);
+            return false;
+        }
+    if (index >= 0)
+        g_array_append_val(vm->boots, boot);
+    else
+        g_free(path);
+    return true;
+}
+
+static int by_index(const void *a, const void *b)
+{
+    const VmBoot *x = a, *y = b;
+
+    return (x->index > y->index) - (x->index < y->index);
+}
+
+static void tell_boot_order(Vm *vm)
+{
+    GString *text = g_string_new(NULL);
+
+    g_array_sort(vm->boots, by_index);
+    for (unsigned i = 0; i < vm->boots->len; i++)
+        g_string_append_printf(text, "%s%s", i ? "\n" : "", g_array_index(vm->boots, VmBoot, i).path);
+    vm->boot_paths = g_string_free(text, FALSE);
+    if (vm->boots->len)
+        pc_options(vm->pc)->boot_paths = vm->boot_paths;
+    pc_options(vm->pc)->boot_order = vm->options->boot.once ? vm->options->boot.once : vm->options->boot.order;
+    pc_options(vm->pc)->boot_menu = vm->options->boot.menu;
+}
+
+/* --- places ----------------------------------------------------------------------------------------------------- */
+
+static bool refuse(const OptionsDevice *o, GError **error, const char *key, const char *value, const char *right)
+{
+    g_set_error(error, FERRY_ERROR, FERRY_ERROR_REFUSED, "-device %s.%s: '%s'; %s", o->driver, key, value, right);
+    return false;
+}
+
+/* "4" or "4.1", in hexadecimal digits. */
+static bool read_address(const OptionsDevice *o, int *slot, unsigned *function, GError **error)
+{
+    char *end;
+
+    *slot = PC_SLOT_ANY;
+    *function = 0;
+    if (o->bus && !g_str_equal(o->bus, "pci.0"))
+        return refuse(o, error, "bus", o->bus, "the only PCI bus is 'pci.0'");
+    if (!o->addr)
+        return true;
+    unsigned long n = strtoul(o->addr, &end, 16), f = 0;
+    if (end != o->addr && *end == '.') {
+        const char *behind = end + 1;
+        f = strtoul(behind, &end, 16);
+        end = end == behind ? (char *)"?" : end;
+    }
+    if (end == o->addr || *end || n >= PCI_SLOTS || f >= PCI_FUNCTIONS)
+        return refuse(o, error, "addr", o->addr, "a slot, 0 to 1f, and with a dot a function, 0 to 7, in hexadecimal");
+    *slot = (int)n;
+    *function = (unsigned)f;
+    return true;
+}
+
+static bool plug_card(Vm *vm, const OptionsDevice *o, Device *dev, GError **error)
+{
+    unsigned function;
+    int slot;
+
+    if (!read_address(o, &slot, &function, error))
+        return false;
+    if (pc_plug_pci(vm->pc, dev, slot, function, error))
+        return true;
+    g_prefix_error(error, "-device %s: ", o->driver);
+    return false;
+}
+
+/* --- disks ------------------------------------------------------------------------------------------------------ */
+
+static bool attach_ide(Vm *vm, unsigned bus, unsigned unit, const IdeUnit *what, int32_t bootindex, GError **error)
+{
+    IdeUnit *place = &pc_options(vm->pc)->ide[bus][unit];
+
+    if (place->kind != IDE_NONE) {
+        g_set_error(error, FERRY_ERROR, FERRY_ERROR_REFUSED, "the place of unit %u on cable ide.%u is taken", unit,
+                    bus);
+        return false;
+    }
+    *place = *what;
+    return add_boot(vm, bootindex, g_strdup_printf("/pci@i0cf8/ide@1,1/drive@%u/disk@%u", bus, unit), error);
+}
+
+/* Without a bus or unit: the first that is free. */
+static bool find_ide_place(Vm *vm, const OptionsDevice *o, const IdePlug *p, unsigned *bus, unsigned *unit,
+                           GError **error)
+{
+    if (o->bus && !g_str_equal(o->bus, "ide.0") && !g_str_equal(o->bus, "ide.1"))
+        return refuse(o, error, "bus", o->bus, "cables are 'ide.0' and 'ide.1'");
+    if (p->has_unit && p->unit >= IDE_UNITS)
+        return refuse(o, error, "unit", p->unit == 2 ? "2" : "more than 2", "a cable has units 0 and 1");
+    for (*bus = 0; *bus < IDE_BUSES; ++*bus)
+        for (*unit = 0; *unit < IDE_UNITS; ++*unit)
+            if ((!o->bus || (unsigned)(o->bus[4] - '0') == *bus) && (!p->has_unit || p->unit == *unit) &&
+                ((o->bus && p->has_unit) || pc_options(vm->pc)->ide[*bus][*unit].kind == IDE_NONE))
+                return true;
+    g_set_error(error, FERRY_ERROR, FERRY_ERROR_LIMIT, "-device %s: no place on an IDE cable is free", o->driver);
+    return false;
+}
+
+static bool plug_ide(Vm *vm, const OptionsDevice *o, Device *dev, GError **error)
+{
+    IdePlug *p = (IdePlug *)dev;
+    VmDisk *disk = p->drive ? vm_take_disk(vm, p->drive, error) : NULL;
+    bool cd = dev->type == &ide_cd_type;
+    unsigned bus, unit;
+
+    if (p->drive && !disk)
+        return false;
+    if (!cd && !(disk && disk->block))
+        return refuse(o, error, "drive", p->drive ? p->drive : "", "a hard disk needs a disk (-drive, -blockdev)");
+    if (!find_ide_place(vm, o, p, &bus, &unit, error))
+        return false;
+    const IdeUnit what = {
+        .kind = cd ? IDE_CD : IDE_DISK, .block = disk ? disk->block : NULL, .serial = p->serial, .model = p->model};
+    pc_plug(vm->pc, dev); /* which has the strings */
+    return attach_ide(vm, bus, unit, &what, p->bootindex, error);
+}
+
+static bool plug_virtio_blk(Vm *vm, const OptionsDevice *o, Device *dev, GError **error)
+{
+    const char *id = virtio_blk_drive(dev);
+    VmDisk *disk = id ? vm_take_disk(vm, id, error) : NULL;
+
+    if (id && !disk)
+        return false;
+    if (!disk || !disk->block)
+        return refuse(o, error, "drive", id ? id : "", "it needs a disk (-drive if=none, -blockdev)");
+    virtio_blk_set_block(dev, disk->block, virtio_blk_serial(dev));
+    if (!plug_card(vm, o, dev, error))
+        return false;
+    unsigned devfn = ((PciDevice *)dev)->devfn;
+    g_autofree char *function = devfn & 7 ? g_strdup_printf(",%x", devfn & 7) : g_strdup("");
+    return add_boot(vm, virtio_blk_bootindex(dev),
+                    g_strdup_printf("/pci@i0cf8/scsi@%x%s/disk@0,0", devfn >> 3, function), error);
+}
+
+/* A -drive that says where it belongs. */
+static bool plug_drive(Vm *vm, const OptionsDrive *o, const char *id, GError **error)
+{
+    static const OptionsDevice nobody = {.driver = (char *)"virtio-blk-pci"};
+
+    if (o->interface == OPTIONS_IF_NONE)
+        return true;
+    VmDisk *disk = vm_take_disk(vm, id, error);
+    if (!disk)
+        return false;
+    if (o->interface == OPTIONS_IF_IDE && o->bus < IDE_BUSES && o->unit < IDE_UNITS) {
+        const IdeUnit what = {.kind = disk->cd ? IDE_CD : IDE_DISK, .block = disk->block};
+        if (disk->cd || disk->block)
+            return attach_ide(vm, o->bus, o->unit, &what, -1, error);
+        g_set_error(error, FERRY_ERROR, FERRY_ERROR_REFUSED, "-drive.file: a hard disk needs one");
+        return false;
+    }
+    if (o->interface != OPTIONS_IF_VIRTIO || !disk->block) {
+        g_set_error(error, FERRY_ERROR, FERRY_ERROR_UNSUPPORTED,
+                    "-drive.if: a drive %s; this version has 'ide' (4 drives), 'virtio' and 'none'",
+                    disk->block ? "of this kind, or in this place, does not exist" : "without a file");
+        return false;
+    }
+    Device *dev = device_new(&virtio_blk_type);
+    virtio_blk_set_block(dev, disk->block, NULL);
+    if (plug_card(vm, &nobody, dev, error))
+        return true;
+    device_free(dev);
+    return false;
+}
+
+/* --- lines ------------------------------------------------------------------------------------------------------ */
+
+static bool plug_line(Vm *vm, const OptionsDevice *o, Device *dev, GError **error)
+{
+    LinePlug *p = (LinePlug *)dev;
+    Chardev *line = vm_chardev(vm, p->chardev);
+
+    if (!line)
+        return refuse(o, error, "chardev", p->chardev, "there is no such -chardev");
+    if (dev->type == &debugcon_plug_type)
+        pc_options(vm->pc)->debug = line;
+    else if (p->has_index && p->index >= PC_SERIAL_PORTS)
+        return refuse(o, error, "index", "too large", "serial ports are 0 to 3");
+    else if (p->has_index && !pc_options(vm->pc)->serial[p->index])
+        pc_options(vm->pc)->serial[p->index] = line;
+    else if (!vm_add_serial(vm, line, error))
+        return false;
+    pc_plug(vm->pc, dev);
+    return true;
+}
+
+/* --- all -------------------------------------------------------------------------------------------------------- */
+
+typedef bool Plug(Vm *vm, const OptionsDevice *o, Device *dev, GError **error);
+
+/* Gives the device to the PC. */
+static Plug *plug_of(const DeviceType *type)
+{
+    static const struct {
+        const DeviceType *type;
+        Plug *plug;
+    } plugs[] = {
+        {&ide_hd_type, plug_ide},
+        {&ide_cd_type, plug_ide},
+        {&serial_plug_type, plug_line},
+        {&debugcon_plug_type, plug_line},
+        {&virtio_blk_type, plug_virtio_blk},
+    };
+
+    for (size_t i = 0; i < G_N_ELEMENTS(plugs); i++)
+        if (plugs[i].type == type)
+            return plugs[i].plug;
+    return plug_card;
+}
+
+/* Those that take a place on the PCI bus come after all that -device has plugged in, as with QEMU. */
+static bool plug_drives(Vm *vm, bool cards, GError **error)
+{
+    const GPtrArray *drives = vm->options->drives;
+
+    for (unsigned i = 0; i < drives->len; i++) {
+        const VmDisk *disk = vm->disks->pdata[vm->disks->len - drives->len + i];
+        const OptionsDrive *o = drives->pdata[i];
+        if ((o->interface == OPTIONS_IF_VIRTIO) == cards && !plug_drive(vm, o, disk->id, error))
+            return false;
+    }
+    return true;
+}
+
+bool vm_make_devices(Vm *vm, GError **error)
+{
+    const Options *o = vm->options;
+
+    if (!plug_drives(vm, false, error))
+        return false;
+    for (unsigned i = 0; i < o->devices->len; i++) {
+        const OptionsDevice *d = o->devices->pdata[i];
+        Device *dev = device_new(d->type);
+        bool ok = options_device_apply(d, dev, error) && plug_of(d->type)(vm, d, dev, error);
+        if (!ok && !pc_has_plugged(vm->pc, dev))
+            device_free(dev);
+        if (!ok)
+            return false;
+    }
+    if (!plug_drives(vm, true, error))
+        return false;
+    if (!o->no_defaults && pc_options(vm->pc)->ide[1][0].kind == IDE_NONE)
+        pc_options(vm->pc)->ide[1][0] = (IdeUnit){.kind = IDE_CD};
+    tell_boot_order(vm);
+    return true;
+}
+
+char *vm_tell_pci(const Vm *vm)
+{
+    return pc_tell_pci(vm->pc);
+}

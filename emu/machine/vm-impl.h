@@ -1,0 +1,65 @@
+/* vm-impl.h: what the files of the Vm share. Only included by them. */
+#ifndef EMU_MACHINE_VM_IMPL_H
+#define EMU_MACHINE_VM_IMPL_H
+
+#include "emu/machine/vm.h"
+#include "vmstate/transport.h"
+
+/* Something that devices use, under a name. */
+typedef struct VmDisk {
+    char *id, *path;
+    Block *block; /* NULL: a drive without a medium */
+    bool cd, used;
+} VmDisk;
+
+/* A line that several share, under its name. */
+typedef struct VmMux {
+    char *id;
+    ChardevMux *mux;
+} VmMux;
+
+typedef struct VmBoot {
+    int32_t index;
+    char *path; /* Open Firmware's */
+} VmBoot;
+
+struct Vm {
+    const Options *options;
+    VmEvents events;
+    GMainContext *context;
+    Pc *pc;
+    VmState state;
+    bool goes_on; /* after a state has come, or a reset */
+
+    GPtrArray *chardevs; /* of Chardev, by their labels */
+    GPtrArray *muxes;    /* of VmMux */
+    GPtrArray *disks;    /* of VmDisk */
+    GPtrArray *nets;     /* of VmNet */
+    GArray *boots;       /* of VmBoot */
+    char *boot_paths;
+    unsigned serials;
+
+    Transport *incoming; /* while it waits */
+    GThread *waiter;
+    struct VmArrival *arrival;
+};
+
+void vm_set_state(Vm *vm, VmState state);
+void vm_say(const Vm *vm, const char *format, ...) G_GNUC_PRINTF(2, 3);
+
+/* vm-lines.c */
+void vm_mux_free(void *mux);
+void vm_close_lines(Vm *vm);
+bool vm_make_lines(Vm *vm, GError **error);
+bool vm_add_serial(Vm *vm, Chardev *line, GError **error);
+
+/* vm-disks.c */
+void vm_disk_free(void *disk);
+bool vm_make_disks(Vm *vm, GError **error);
+VmDisk *vm_take_disk(Vm *vm, const char *id, GError **error); /* it must not be in use yet */
+
+/* vm-devices.c: also those that drives without a device imply. */
+bool vm_make_devices(Vm *vm, GError **error);
+void vm_boot_done(void *boot);
+
+#endif

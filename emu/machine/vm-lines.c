@@ -1,0 +1,211 @@
+/* vm-lines.c: a Vm's lines of characters: -chardev, -serial. */
+#include <string.h>
+#include <unistd.h>
+
+#include "emu/machine/vm-impl.h"
+
+static Chardev *find(const Vm *vm, const char *id)
+{
+    for (unsigned i = 0; i < vm->chardevs->len; i++)
+        if (g_str_equal(chardev_label(vm->chardevs->pdata[i]), id))
+            return vm->chardevs->pdata[i];
+    return NULL;
+}
+
+/* --- shared lines ----------------------------------------------------------------------------------------------- */
+
+void vm_mux_free(void *data)
+{
+    VmMux *m = data;
+
+    chardev_mux_free(m->mux);
+    g_free(m->id);
+    g_free(m);
+}
+
+/* The ends before the lines that they share. */
+void vm_close_lines(Vm *vm)
+{
+    g_ptr_array_unref(vm->muxes);
+    for (unsigned i = vm->chardevs->len; i > 0; i--)
+        chardev_free(vm->chardevs->pdata[i - 1]);
+    g_ptr_array_unref(vm->chardevs);
+}
+
+static void end_program(void *opaque)
+{
+    Vm *vm = opaque;
+
+    if (vm->events.quit)
+        vm->events.quit(vm->events.opaque, 0);
+}
+
+static VmMux *find_mux(const Vm *vm, const char *id)
+{
+    for (unsigned i = 0; i < vm->muxes->len; i++)
+        if (g_str_equal(((VmMux *)vm->muxes->pdata[i])->id, id))
+            return vm->muxes->pdata[i];
+    return NULL;
+}
+
+static void share(Vm *vm, Chardev *line, const char *id)
+{
+    VmMux *m = g_new0(VmMux, 1);
+
+    m->id = g_strdup(id);
+    m->mux = chardev_mux_new(line, end_program, vm);
+    g_ptr_array_add(vm->muxes, m);
+}
+
+static Chardev *add_end(Vm *vm, VmMux *m, const ChardevHome *home, GError **error)
+{
+    Chardev *end = chardev_mux_add(m->mux, home);
+
+    if (end)
+        g_ptr_array_add(vm->chardevs, end);
+    else
+        g_set_error(error, FERRY_ERROR, FERRY_ERROR_LIMIT, "%s: too many share the line '%s'", home->label, m->id);
+    return end;
+}
+
+Chardev *vm_chardev(Vm *vm, const char *id)
+{
+    VmMux *m = find_mux(vm, id);
+    g_autofree char *label = g_strdup_printf("%s.%u", id, vm->chardevs->len);
+    const ChardevHome home = {.label = label, .context = vm->context, .lock = &pc_machine(vm->pc)->lock};
+
+    return m ? add_end(vm, m, &home, NULL) : find(vm, id);
+}
+
+static Chardev *new_socket(const ChardevHome *home, const OptionsChar *c, GError **error)
+{
+    const ChardevSocket socket = {.path = c->path,
+                                  .host = c->host,
+                                  .port = c->port,
+                                  .server = c->server,
+                                  .wait = c->server && c->wait,
+                                  .reconnect_s = c->reconnect,
+                                  .delay = c->delay};
+
+    return chardev_new_socket(home, &socket, error);
+}
+
+/* Two users of the terminal would take each other's keys. */
+static Chardev *new_stdio(const Vm *vm, const ChardevHome *home, const OptionsChar *c, GError **error)
+{
+    const ChardevStdio stdio = {.input = STDIN_FILENO, .output = STDOUT_FILENO, .signal = c->signal};
+
+    for (unsigned i = 0; i < vm->chardevs->len; i++)
+        if (g_str_equal(chardev_address(vm->chardevs->pdata[i]), "stdio")) {
+            g_set_error(error, FERRY_ERROR, FERRY_ERROR_REFUSED, "%s: standard input and output are %s's already",
+                        home->label, chardev_label(vm->chardevs->pdata[i]));
+            return NULL;
+        }
+    return chardev_new_stdio(home, &stdio, error);
+}
+
+static Chardev *open_line(const Vm *vm, const ChardevHome *home, const OptionsChar *c, GError **error)
+{
+    switch ((OptionsCharType)c->type) {
+    case OPTIONS_CHAR_STDIO:
+        return new_stdio(vm, home, c, error);
+    case OPTIONS_CHAR_PTY:
+        return chardev_new_pty(home, error);
+    case OPTIONS_CHAR_FILE:
+        return chardev_new_file(home, &(ChardevFile){.path = c->path, .append = c->append, .input = c->input}, error);
+    case OPTIONS_CHAR_SOCKET:
+        return new_socket(home, c, error);
+    case OPTIONS_CHAR_RINGBUF:
+        return chardev_new_memory(home, &(ChardevMemory){.size = c->size});
+    case OPTIONS_CHAR_NULL:
+    case OPTIONS_CHAR_NONE:
+    case OPTIONS_CHAR_REFERENCE:
+        break;
+    }
+    return chardev_new_null(home);
+}
+
+static Chardev *open_or_find(Vm *vm, const OptionsChar *line, const char *label, GError **error)
+{
+    const ChardevHome home = {.label = label, .context = vm->context, .lock = &pc_machine(vm->pc)->lock};
+    Chardev *c;
+
+    if (line->type == OPTIONS_CHAR_REFERENCE) {
+        VmMux *m = find_mux(vm, line->id);
+        c = m ? NULL : find(vm, line->id);
+        if (m)
+            return add_end(vm, m, &home, error);
+        if (!c)
+            g_set_error(error, FERRY_ERROR, FERRY_ERROR_REFUSED, "%s: there is no -chardev '%s'", label, line->id);
+        return c;
+    }
+    if (find(vm, label) || find_mux(vm, label)) {
+        g_set_error(error, FERRY_ERROR, FERRY_ERROR_REFUSED, "-chardev %s: there are two of that id", label);
+        return NULL;
+    }
+    machine_lock(pc_machine(vm->pc));
+    c = open_line(vm, &home, line, error);
+    if (c && line->mux)
+        share(vm, c, label);
+    machine_unlock(pc_machine(vm->pc));
+    if (!c)
+        return NULL;
+    g_ptr_array_add(vm->chardevs, c);
+    if (line->type == OPTIONS_CHAR_PTY)
+        vm_say(vm, "%s is at %s", label, chardev_address(c));
+    return c;
+}
+
+Chardev *vm_line_new(Vm *vm, const OptionsChar *line, const char *label, GError **error)
+{
+    Chardev *c = open_or_find(vm, line, label, error);
+    VmMux *m = c && line->mux && line->type != OPTIONS_CHAR_REFERENCE ? find_mux(vm, label) : NULL;
+    g_autofree char *end = g_strdup_printf("%s.0", label);
+
+    return m ? add_end(vm, m, &(ChardevHome){end, vm->context, &pc_machine(vm->pc)->lock}, error) : c;
+}
+
+bool vm_add_serial(Vm *vm, Chardev *line, GError **error)
+{
+    if (vm->serials == PC_SERIAL_PORTS) {
+        g_set_error(error, FERRY_ERROR, FERRY_ERROR_LIMIT, "more than %d serial ports", PC_SERIAL_PORTS);
+        return false;
+    }
+    pc_options(vm->pc)->serial[vm->serials++] = line;
+    return true;
+}
+
+bool vm_make_lines(Vm *vm, GError **error)
+{
+    const Options *o = vm->options;
+
+    for (unsigned i = 0; i < o->chardevs->len; i++) {
+        const OptionsChar *c = o->chardevs->pdata[i];
+        if (!open_or_find(vm, c, c->id, error))
+            return false;
+    }
+    for (unsigned i = 0; i < o->serials->len; i++) {
+        g_autofree char *label = g_strdup_printf("serial%u", i);
+        const OptionsChar *c = o->serials->pdata[i];
+        if (c->type == OPTIONS_CHAR_NONE) {
+            vm->serials++; /* the port is not there */
+            continue;
+        }
+        Chardev *line = vm_line_new(vm, c, label, error);
+        if (!line || !vm_add_serial(vm, line, error))
+            return false;
+    }
+    return true;
+}
+
+char *vm_tell_lines(const Vm *vm)
+{
+    GString *text = g_string_new(NULL);
+
+    for (unsigned i = 0; i < vm->chardevs->len; i++) {
+        Chardev *c = vm->chardevs->pdata[i];
+        g_string_append_printf(text, "%s: %s%s\n", chardev_label(c), chardev_address(c),
+                               chardev_is_open(c) ? "" : " (nobody there)");
+    }
+    return g_string_free(text, FALSE);
+}

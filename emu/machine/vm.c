@@ -1,0 +1,334 @@
+/* vm.c: a Vm's life: made, started, stopped, moved. */
+#include "emu/machine/vm.h"
+
+#include <stdarg.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "emu/machine/vm-impl.h"
+
+const char *vm_state_name(VmState state)
+{
+    static const char *const names[] = {"prelaunch",   "running",  "paused",        "inmigrate",
+                                        "postmigrate", "shutdown", "internal-error"};
+
+    return names[state];
+}
+
+void vm_set_state(Vm *vm, VmState state)
+{
+    if (vm->state == state)
+        return;
+    vm->state = state;
+    if (vm->events.state_changed)
+        vm->events.state_changed(vm->events.opaque, state);
+}
+
+void vm_say(const Vm *vm, const char *format, ...)
+{
+    va_list args;
+
+    va_start(args, format);
+    g_autofree char *text = g_strdup_vprintf(format, args);
+    va_end(args);
+    if (vm->events.message)
+        vm->events.message(vm->events.opaque, text);
+}
+
+static void quit(const Vm *vm, int status)
+{
+    if (vm->events.quit)
+        vm->events.quit(vm->events.opaque, status);
+}
+
+/* --- what the machine does -------------------------------------------------------------------------------------- */
+
+static void powered_off(void *opaque)
+{
+    Vm *vm = opaque;
+
+    vm_set_state(vm, VM_SHUTDOWN);
+    if (!vm->options->no_shutdown)
+        quit(vm, 0);
+}
+
+/* -no-reboot: a reset is the end. */
+static void was_reset(void *opaque)
+{
+    Vm *vm = opaque;
+
+    if (vm->options->no_reboot && vm->state == VM_RUNNING)
+        quit(vm, 0);
+}
+
+/* All of the machine, for whoever looks for the cause. */
+static void dump(Vm *vm)
+{
+    g_autofree char *path = g_strdup_printf("%s/ferry-%ld.ber", g_get_tmp_dir(), (long)getpid());
+    g_autofree char *uri = g_strconcat("file:", path, NULL);
+    g_autoptr(GError) error = NULL;
+    Chan *out = transport_open(uri, &error);
+
+    pc_set_run_state(vm->pc, "internal-error");
+    if (out && migrate_save(vm->pc, out, MIGRATE_BER_ZSTD, &error))
+        vm_say(vm, "the machine stands; vmstate-dump shows its state: %s", path);
+    else
+        vm_say(vm, "its state cannot be written: %s", error->message);
+}
+
+static void failed(void *opaque, const char *failure)
+{
+    Vm *vm = opaque;
+
+    vm_set_state(vm, VM_INTERNAL_ERROR);
+    vm_say(vm, "%s", failure);
+    dump(vm);
+}
+
+bool vm_stop(Vm *vm, GError **error)
+{
+    (void)error;
+    if (vm->state == VM_RUNNING) {
+        pc_stop(vm->pc);
+        vm_set_state(vm, VM_PAUSED);
+    }
+    vm->goes_on = false; /* also what is still to come does not start by itself */
+    return true;
+}
+
+bool vm_continue(Vm *vm, GError **error)
+{
+    switch (vm->state) {
+    case VM_RUNNING:
+        return true;
+    case VM_INMIGRATE:
+        vm->goes_on = true; /* as soon as it is there */
+        return true;
+    case VM_INTERNAL_ERROR:
+    case VM_SHUTDOWN:
+        g_set_error(error, FERRY_ERROR, FERRY_ERROR_REFUSED, "the machine is in state '%s' and needs a reset first",
+                    vm_state_name(vm->state));
+        return false;
+    case VM_PRELAUNCH:
+    case VM_PAUSED:
+    case VM_POSTMIGRATE:
+        break;
+    }
+    pc_start(vm->pc);
+    vm_set_state(vm, VM_RUNNING);
+    return true;
+}
+
+void vm_reset(Vm *vm)
+{
+    if (vm->state == VM_INTERNAL_ERROR || vm->state == VM_SHUTDOWN)
+        vm_set_state(vm, VM_PAUSED);
+    if (vm->state != VM_INMIGRATE)
+        pc_press_reset(vm->pc);
+}
+
+/* --- its state out ---------------------------------------------------------------------------------------------- */
+
+bool vm_migrate(Vm *vm, const char *uri, MigrateFormat format, GError **error)
+{
+    if (vm->state == VM_INMIGRATE || vm->state == VM_INTERNAL_ERROR) {
+        g_set_error(error, FERRY_ERROR, FERRY_ERROR_REFUSED, "a machine in state '%s' cannot be migrated",
+                    vm_state_name(vm->state));
+        return false;
+    }
+    Chan *out = transport_open(uri, error);
+    if (!out || !migrate_out(vm->pc, out, format, error))
+        return false;
+    vm_set_state(vm, VM_POSTMIGRATE);
+    return true;
+}
+
+/* --- its state in ----------------------------------------------------------------------------------------------- */
+
+/* What the thread that waits has got, for the loop's. */
+typedef struct VmArrival {
+    Vm *vm;
+    Chan *chan;
+    GError *error;
+} VmArrival;
+
+static void stop_waiting(Vm *vm)
+{
+    if (!vm->incoming)
+        return;
+    transport_cancel(vm->incoming);
+    g_thread_join(vm->waiter);
+    transport_free(vm->incoming);
+    vm->incoming = NULL;
+}
+
+/* A machine whose state has not come is of no use to anybody, unless its user can try another way. */
+static void load_fails(Vm *vm, GError *error)
+{
+    vm_say(vm, "-incoming: %s", error->message);
+    if (!vm->options->incoming || !g_str_equal(vm->options->incoming, "defer"))
+        quit(vm, 1);
+}
+
+static gboolean arrive(void *opaque)
+{
+    VmArrival *a = opaque;
+    Vm *vm = a->vm;
+    g_autoptr(GError) error = g_steal_pointer(&a->error);
+    Chan *chan = g_steal_pointer(&a->chan);
+
+    stop_waiting(vm);
+    if (!chan || !migrate_in(vm->pc, chan, &error)) {
+        load_fails(vm, error);
+        return G_SOURCE_REMOVE;
+    }
+    bool runs = vm->goes_on && g_str_equal(pc_run_state(vm->pc), "running");
+    vm_set_state(vm, VM_PAUSED);
+    if (runs)
+        vm_continue(vm, NULL);
+    return G_SOURCE_REMOVE;
+}
+
+static void *wait_for_state(void *opaque)
+{
+    Vm *vm = opaque;
+
+    vm->arrival->chan = transport_accept(vm->incoming, &vm->arrival->error);
+    if (vm->arrival->chan || !g_error_matches(vm->arrival->error, FERRY_ERROR, FERRY_ERROR_CUT)) {
+        g_autoptr(GSource) source = g_idle_source_new();
+        g_source_set_callback(source, arrive, vm->arrival, NULL);
+        g_source_attach(source, vm->context);
+    }
+    return NULL;
+}
+
+bool vm_incoming(Vm *vm, const char *uri, GError **error)
+{
+    if (vm->state != VM_INMIGRATE || vm->incoming) {
+        g_set_error(error, FERRY_ERROR, FERRY_ERROR_REFUSED, "the machine does not wait for a state (-incoming defer)");
+        return false;
+    }
+    vm->incoming = transport_listen(uri, error);
+    if (!vm->incoming)
+        return false;
+    g_clear_error(&vm->arrival->error);
+    vm->waiter = g_thread_new("incoming", wait_for_state, vm);
+    return true;
+}
+
+/* --- life ------------------------------------------------------------------------------------------------------- */
+
+static int64_t rtc_offset(const OptionsRtc *rtc)
+{
+    g_autoptr(GDateTime) now = g_date_time_new_now_local();
+
+    if (rtc->base == OPTIONS_RTC_LOCALTIME)
+        return g_date_time_get_utc_offset(now) / G_TIME_SPAN_SECOND;
+    return rtc->base == OPTIONS_RTC_DATE ? rtc->start_s - g_get_real_time() / G_USEC_PER_SEC : 0;
+}
+
+/* Where Debian has the firmware, and others. */
+static char *find_bios(const char *name, GError **error)
+{
+    static const char *const folders[] = {"seabios", "qemu"};
+
+    if (g_file_test(name, G_FILE_TEST_EXISTS) || strchr(name, '/'))
+        return g_strdup(name);
+    for (const char *const *data = g_get_system_data_dirs(); *data; data++)
+        for (size_t i = 0; i < G_N_ELEMENTS(folders); i++) {
+            g_autofree char *path = g_build_filename(*data, folders[i], name, NULL);
+            if (g_file_test(path, G_FILE_TEST_EXISTS))
+                return g_steal_pointer(&path);
+        }
+    g_set_error(error, FERRY_ERROR, FERRY_ERROR_IO, "-bios: there is no firmware '%s'; Debian's package is 'seabios'",
+                name);
+    return NULL;
+}
+
+static bool make_pc(Vm *vm, GError **error)
+{
+    const Options *o = vm->options;
+    g_autofree char *bios = find_bios(o->bios ? o->bios : "bios-256k.bin", error);
+    PcOptions pc = {.ram = o->memory.size,
+                    .cpus = o->smp.cpus,
+                    .bios = bios,
+                    .kernel = {.path = o->kernel, .initrd = o->initrd, .command_line = o->append},
+                    .kvm = o->accel == OPTIONS_ACCEL_KVM,
+                    .rtc_offset = rtc_offset(&o->rtc),
+                    .events = {.powered_off = powered_off, .reset = was_reset, .failed = failed, .opaque = vm}};
+
+    if (!bios)
+        return false;
+    memcpy(pc.uuid, o->uuid, sizeof pc.uuid);
+    vm->pc = pc_begin(&pc, vm->context, error);
+    return vm->pc && vm_make_lines(vm, error) && vm_make_disks(vm, error) && vm_make_devices(vm, error) &&
+           pc_complete(vm->pc, error);
+}
+
+Vm *vm_new(const Options *options, const VmEvents *events, GMainContext *context, GError **error)
+{
+    g_autoptr(Vm) vm = g_new0(Vm, 1);
+
+    vm->options = options;
+    vm->events = *events;
+    vm->context = context;
+    vm->chardevs = g_ptr_array_new();
+    vm->muxes = g_ptr_array_new_with_free_func(vm_mux_free);
+    vm->disks = g_ptr_array_new_with_free_func(vm_disk_free);
+    vm->boots = g_array_new(FALSE, FALSE, sizeof(VmBoot));
+    g_array_set_clear_func(vm->boots, vm_boot_done);
+    vm->arrival = g_new0(VmArrival, 1);
+    vm->arrival->vm = vm;
+    if (!make_pc(vm, error))
+        return NULL;
+    vm->goes_on = !options->stopped;
+    if (options->incoming) {
+        vm->state = VM_INMIGRATE;
+        if (!g_str_equal(options->incoming, "defer") && !vm_incoming(vm, options->incoming, error)) {
+            g_prefix_error(error, "-incoming: ");
+            return NULL;
+        }
+    }
+    return g_steal_pointer(&vm);
+}
+
+void vm_launch(Vm *vm)
+{
+    if (vm->state == VM_PRELAUNCH && !vm->options->stopped)
+        vm_continue(vm, NULL);
+}
+
+void vm_free(Vm *vm)
+{
+    if (!vm)
+        return;
+    stop_waiting(vm);
+    while (g_source_remove_by_user_data(vm->arrival))
+        continue;
+    chan_free(vm->arrival->chan);
+    g_clear_error(&vm->arrival->error);
+    g_free(vm->arrival);
+    if (vm->pc)
+        pc_stop(vm->pc);
+    pc_free(vm->pc);
+    vm_close_lines(vm);
+    g_ptr_array_unref(vm->disks);
+    g_array_unref(vm->boots);
+    g_free(vm->boot_paths);
+    g_free(vm);
+}
+
+Pc *vm_pc(Vm *vm)
+{
+    return vm->pc;
+}
+
+VmState vm_state(const Vm *vm)
+{
+    return vm->state;
+}
+
+const Options *vm_options(const Vm *vm)
+{
+    return vm->options;
+}

@@ -1,0 +1,75 @@
+/*
+ * vm.h: a PC out of a command line: its backends (disks, lines, networks), its devices, and what happens to it.
+ *
+ * A Vm lives on a GMainContext, whose thread calls everything here, without the machine's lock.
+ */
+#ifndef EMU_MACHINE_VM_H
+#define EMU_MACHINE_VM_H
+
+#include "emu/machine/migrate.h"
+#include "emu/machine/options.h"
+
+typedef struct Vm Vm;
+
+/* What the machine does, as QEMU's users call it. */
+typedef enum VmState {
+    VM_PRELAUNCH, /* it has not run yet */
+    VM_RUNNING,
+    VM_PAUSED,
+    VM_INMIGRATE,     /* it waits for its state */
+    VM_POSTMIGRATE,   /* somebody else goes on with it */
+    VM_SHUTDOWN,      /* the guest has switched it off */
+    VM_INTERNAL_ERROR /* KVM cannot go on */
+} VmState;
+
+const char *vm_state_name(VmState state);
+
+typedef struct VmEvents {
+    void (*state_changed)(void *opaque, VmState state);
+    void (*quit)(void *opaque, int status);             /* nothing more to do here; exit status */
+    void (*message)(void *opaque, const char *message); /* for the user, without a line's end */
+    void *opaque;
+} VmEvents;
+
+/* The types that -device knows, NULL ends them; for options_parse. */
+const DeviceType *const *vm_device_types(void);
+
+/*
+ * Makes everything and opens everything. The options are borrowed, and outlive it. With -incoming it begins to listen;
+ * without, the machine is ready. Warnings are told by `message`.
+ */
+Vm *vm_new(const Options *options, const VmEvents *events, GMainContext *context, GError **error);
+void vm_free(Vm *vm);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(Vm, vm_free)
+
+/* Starts it, unless it waits for its state or is not to run (-S). */
+void vm_launch(Vm *vm);
+
+Pc *vm_pc(Vm *vm);
+VmState vm_state(const Vm *vm);
+const Options *vm_options(const Vm *vm);
+
+/* Lines by their ids. NULL: there is none. Borrowed. */
+Chardev *vm_chardev(Vm *vm, const char *id);
+
+/* Opens a line, or finds it (chardev:ID); of one that is shared (mux), another end. */
+Chardev *vm_line_new(Vm *vm, const OptionsChar *line, const char *label, GError **error);
+
+/* Text for people, a line each. New strings. */
+char *vm_tell_block(const Vm *vm);
+char *vm_tell_lines(const Vm *vm);
+char *vm_tell_pci(const Vm *vm);
+
+bool vm_stop(Vm *vm, GError **error);
+bool vm_continue(Vm *vm, GError **error);
+
+/* The reset button; a machine that has failed or is switched off can then run again. */
+void vm_reset(Vm *vm);
+
+/* Stop and copy. Where it ran, it goes on if it fails. */
+bool vm_migrate(Vm *vm, const char *uri, MigrateFormat format, GError **error);
+
+/* For a machine that waits for its state (-incoming defer). */
+bool vm_incoming(Vm *vm, const char *uri, GError **error);
+
+#endif

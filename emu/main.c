@@ -1,0 +1,214 @@
+/* main.c: ferry, a PC on KVM whose state describes itself. */
+#include <glib-unix.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "emu/monitor.h"
+
+typedef struct Program {
+    GMainLoop *loop;
+    Options *options;
+    Vm *vm;
+    GPtrArray *monitors; /* of Monitor */
+    int status;
+    int ready; /* -daemonize: who waits is told here; -1: nobody */
+} Program;
+
+static void complain(const char *text)
+{
+    fprintf(stderr, "ferry: %s\n", text);
+}
+
+static int fail(GError *error)
+{
+    complain(error->message);
+    g_error_free(error);
+    return EXIT_FAILURE;
+}
+
+static void quit(void *opaque, int status)
+{
+    Program *p = opaque;
+
+    p->status = MAX(p->status, status);
+    g_main_loop_quit(p->loop);
+}
+
+static void quit_well(void *opaque)
+{
+    quit(opaque, EXIT_SUCCESS);
+}
+
+static gboolean on_signal(void *opaque)
+{
+    quit(opaque, EXIT_SUCCESS);
+    return G_SOURCE_CONTINUE;
+}
+
+static void message(void *opaque, const char *text)
+{
+    (void)opaque;
+    complain(text);
+}
+
+/* --- in the background ------------------------------------------------------------------------------------------ */
+
+/*
+ * The parent waits until the machine is there, or is not, and ends; the child goes on, without a terminal. Returns in
+ * the child, with where to tell.
+ */
+static int leave(void)
+{
+    char status = EXIT_FAILURE;
+    int fds[2];
+
+    if (pipe(fds) < 0)
+        return -1;
+    pid_t child = fork();
+    if (child < 0)
+        return -1;
+    if (child) {
+        close(fds[1]);
+        if (read(fds[0], &status, 1) != 1)
+            waitpid(child, NULL, 0);
+        _exit(status);
+    }
+    close(fds[0]);
+    setsid();
+    return fds[1];
+}
+
+static void tell_ready(Program *p)
+{
+    const char status = EXIT_SUCCESS;
+
+    if (p->ready < 0)
+        return;
+    if (!freopen("/dev/null", "r", stdin) || !freopen("/dev/null", "w", stdout) || !freopen("/dev/null", "w", stderr))
+        return;
+    if (write(p->ready, &status, 1) == 1)
+        close(p->ready);
+    p->ready = -1;
+}
+
+static bool write_pid(const char *path, GError **error)
+{
+    g_autofree char *text = g_strdup_printf("%ld\n", (long)getpid());
+
+    return g_file_set_contents(path, text, -1, error);
+}
+
+/* --- monitors --------------------------------------------------------------------------------------------------- */
+
+static bool make_monitor(Program *p, const OptionsChar *o, const char *label, GError **error)
+{
+    Chardev *line = vm_line_new(p->vm, o, label, error);
+
+    if (line)
+        g_ptr_array_add(p->monitors, monitor_new(p->vm, line, g_main_context_default(), quit_well, p));
+    return line;
+}
+
+/* "-serial mon:stdio": the port and a monitor share the line. */
+static bool make_shared_monitors(Program *p, GError **error)
+{
+    for (unsigned i = 0; i < p->options->serials->len; i++) {
+        const OptionsChar *serial = p->options->serials->pdata[i];
+        g_autofree char *id = g_strdup_printf("serial%u", i), *label = g_strdup_printf("monitor of serial%u", i);
+        const OptionsChar line = {.type = OPTIONS_CHAR_REFERENCE, .id = id};
+        if (serial->mux && serial->type != OPTIONS_CHAR_REFERENCE && !make_monitor(p, &line, label, error))
+            return false;
+    }
+    return true;
+}
+
+static bool make_monitors(Program *p, GError **error)
+{
+    for (unsigned i = 0; i < p->options->monitors->len; i++) {
+        const OptionsMonitor *o = p->options->monitors->pdata[i];
+        g_autofree char *label = g_strdup_printf("compat_monitor%u", i);
+        if (o->line.type == OPTIONS_CHAR_NONE)
+            continue;
+        if (o->mode) {
+            g_set_error(error, FERRY_ERROR, FERRY_ERROR_UNSUPPORTED,
+                        "-qmp: this version has no QMP yet; -monitor has "
+                        "commands for people");
+            return false;
+        }
+        if (!make_monitor(p, &o->line, label, error))
+            return false;
+    }
+    return make_shared_monitors(p, error);
+}
+
+/* --- all of it -------------------------------------------------------------------------------------------------- */
+
+static bool start(Program *p, GError **error)
+{
+    const VmEvents events = {.quit = quit, .message = message, .opaque = p};
+
+    p->vm = vm_new(p->options, &events, g_main_context_default(), error);
+    if (!p->vm || !make_monitors(p, error))
+        return false;
+    if (p->options->pidfile && !write_pid(p->options->pidfile, error))
+        return false;
+    tell_ready(p);
+    vm_launch(p->vm);
+    return true;
+}
+
+static int run(Program *p)
+{
+    GError *error = NULL;
+
+    p->loop = g_main_loop_new(NULL, FALSE);
+    p->monitors = g_ptr_array_new_with_free_func((GDestroyNotify)monitor_free);
+    for (size_t i = 0; i < 3; i++)
+        g_unix_signal_add((const int[]){SIGINT, SIGTERM, SIGHUP}[i], on_signal, p);
+    signal(SIGPIPE, SIG_IGN);
+    bool started = start(p, &error);
+    if (started)
+        g_main_loop_run(p->loop);
+    else
+        p->status = fail(error);
+    g_ptr_array_unref(p->monitors);
+    vm_free(p->vm);
+    if (started && p->options->pidfile)
+        unlink(p->options->pidfile);
+    g_main_loop_unref(p->loop);
+    return p->status;
+}
+
+int main(int argc, char **argv)
+{
+    Program p = {.ready = -1};
+    GError *error = NULL;
+
+    (void)argc;
+    g_set_prgname("ferry");
+    p.options = options_parse((const char *const *)argv + 1, vm_device_types(), &error);
+    if (!p.options)
+        return fail(error);
+    if (p.options->help) {
+        fputs(p.options->help, stdout);
+        options_free(p.options);
+        return EXIT_SUCCESS;
+    }
+    if (p.options->name.process)
+        prctl(PR_SET_NAME, p.options->name.process);
+    if (p.options->daemonize) {
+        p.ready = leave();
+        if (p.ready < 0) {
+            complain("-daemonize: no other process can be made");
+            return EXIT_FAILURE;
+        }
+    }
+    int status = run(&p);
+    options_free(p.options);
+    return status;
+}

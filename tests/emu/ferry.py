@@ -1,0 +1,404 @@
+"""ferry.py: the program ferry, as its users see it. Cases for test-ferry.sh; speaks TAP."""
+import os
+import re
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+
+BIN, WITNESS = sys.argv[1], sys.argv[2]
+FERRY = os.path.join(BIN, "ferry")
+PATIENCE = 60  # seconds that anything may take on a busy machine
+CASES = []
+NEEDS_KVM = set()
+
+
+def case(sentence, kvm=True):
+    def add(function):
+        CASES.append((sentence, function))
+        if kvm:
+            NEEDS_KVM.add(function)
+        return function
+    return add
+
+
+def wait_for(what, condition):
+    end = time.time() + PATIENCE
+    while time.time() < end:
+        value = condition()
+        if value:
+            return value
+        time.sleep(0.02)
+    raise AssertionError("waited in vain for " + what)
+
+
+class Machine:
+    """A ferry with a monitor on a socket and a serial port in a file."""
+
+    def __init__(self, folder, *options, wait=True, defaults=False):
+        self.folder = tempfile.mkdtemp(dir=folder)
+        self.serial = os.path.join(self.folder, "serial")
+        self.monitor = os.path.join(self.folder, "monitor")
+        command = [FERRY] + ([] if defaults else ["-nodefaults"]) + [
+            "-accel", "kvm", "-m", "32", "-display", "none", "-serial", "file:" + self.serial,
+            "-monitor", "unix:" + self.monitor + ",server=on,wait=off"] + list(options)
+        self.log = open(os.path.join(self.folder, "log"), "w+b")
+        environment = dict(os.environ, TMPDIR=self.folder)
+        self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=self.log, stderr=self.log,
+                                        env=environment)
+        self.line = None
+        if wait:
+            wait_for("the monitor", lambda: os.path.exists(self.monitor) or self.process.poll() is not None)
+            self.line = socket.socket(socket.AF_UNIX)
+            self.line.settimeout(PATIENCE)
+            self.line.connect(self.monitor)
+            self.answer()
+
+    def answer(self):
+        got = b""
+        while not got.endswith(b"(ferry) "):
+            more = self.line.recv(65536)
+            assert more, "the monitor has gone: " + self.said()
+            got += more
+        return got.decode().replace("\r\n", "\n")[:-len("(ferry) ")]
+
+    def do(self, command):
+        self.line.sendall(command.encode() + b"\n")
+        return self.answer().split("\n", 1)[1]
+
+    def out(self):
+        try:
+            with open(self.serial, errors="replace") as file:
+                return file.read()
+        except FileNotFoundError:
+            return ""
+
+    def said(self):
+        self.log.flush()
+        with open(self.log.name, errors="replace") as file:
+            return file.read()
+
+    def wait_out(self, pattern):
+        try:
+            return wait_for(pattern, lambda: re.search(pattern, self.out()))
+        except AssertionError as error:
+            raise AssertionError("%s; it wrote: %s %s" % (error, self.out()[-500:], self.said())) from None
+
+    def status(self):
+        return self.do("info status").strip()
+
+    def end(self):
+        if self.line:
+            self.line.close()
+        if self.process.poll() is None:
+            self.process.terminate()
+        status = self.process.wait(PATIENCE)
+        self.log.close()
+        return status
+
+
+def fails(*options):
+    """Runs it with options that are wrong; returns what it says."""
+    done = subprocess.run([FERRY] + list(options), stdin=subprocess.DEVNULL, capture_output=True, text=True,
+                          timeout=PATIENCE, check=False)
+    assert done.returncode == 1, "exit status %d: %s" % (done.returncode, done.stderr)
+    assert done.stdout == "", done.stdout
+    return done.stderr
+
+
+def boot_sector(folder, code, name="boot.img"):
+    """A disk whose first sector runs the code."""
+    path = os.path.join(folder, name)
+    with open(path, "wb") as file:
+        file.write(code.ljust(510, b"\0") + b"\x55\xaa")
+        file.truncate(1 << 20)
+    return path
+
+
+# cli; xor ax, ax; mov ds, ax; mov si, 0x7c00 + text; 1: lodsb; test al, al; jz 2f; mov dx, 0x3f8; out dx, al; jmp 1b;
+# 2: hlt; jmp 2b; text
+HELLO = bytes.fromhex("fa31c08ed8be187cac84c07406ba f803eeebf5f4ebfd".replace(" ", ""))
+HELLO = HELLO.replace(bytes.fromhex("be187c"), b"\xbe" + (0x7c00 + len(HELLO)).to_bytes(2, "little"))
+HELLO += b"the boot sector runs\n\0"
+
+
+def boots(folder, *options):
+    disk = boot_sector(folder, HELLO)
+    machine = Machine(folder, *[o.replace("DISK", disk) for o in options])
+    machine.wait_out("the boot sector runs")
+    assert machine.end() == 0
+
+
+@case("SeaBIOS starts a boot sector from an IDE disk")
+def _(folder):
+    boots(folder, "-hda", "DISK")
+
+
+@case("SeaBIOS starts a boot sector from a virtio disk")
+def _(folder):
+    boots(folder, "-drive", "file=DISK,format=raw,if=virtio")
+
+
+@case("of several disks the one with the lowest bootindex is started")
+def _(folder):
+    other = boot_sector(folder, HELLO.replace(b"the boot", b"THE BOOT"), "other.img")
+    boots(folder, "-drive", "file=%s,format=raw,id=a,if=none" % other, "-device", "ide-hd,drive=a,bootindex=2",
+          "-blockdev", "driver=raw,node-name=b,file.driver=file,file.filename=DISK", "-device",
+          "virtio-blk-pci,drive=b,bootindex=1")
+
+
+@case("a kernel is started without firmware, and finds the machine that the firmware leaves")
+def _(folder):
+    machine = Machine(folder, "-kernel", WITNESS)
+    machine.wait_out(r"witness begins .*kbd=there fw_cfg=there.* hpet=there pmtimer=there")
+    machine.wait_out(r"round=30 .* ok")
+    assert "FAILED" not in machine.out(), machine.out()
+    machine.end()
+
+
+@case("the monitor stops the machine and lets it go on")
+def _(folder):
+    machine = Machine(folder, "-kernel", WITNESS)
+    machine.wait_out(r"round=10 .* ok")
+    assert machine.status() == "VM status: running"
+    machine.do("stop")
+    assert machine.status() == "VM status: paused (paused)"
+    before = machine.out()
+    assert "RIP=" in machine.do("info registers")
+    time.sleep(0.3)
+    assert machine.out() == before, "it stands"
+    machine.do("c")
+    assert machine.status() == "VM status: running"
+    wait_for("the guest to go on", lambda: machine.out() != before)
+    machine.end()
+
+
+@case("the monitor tells what is there, and what can be said")
+def _(folder):
+    disk = boot_sector(folder, HELLO)
+    machine = Machine(folder, "-drive", "file=%s,format=raw,if=virtio,id=d,readonly=on" % disk, "-name", "Anna", "-S",
+                      "-uuid", "00112233-4455-6677-8899-aabbccddeeff")
+    assert machine.status() == "VM status: paused (prelaunch)"
+    assert machine.do("info name") == "Anna\n"
+    assert machine.do("info uuid") == "00112233-4455-6677-8899-aabbccddeeff\n"
+    assert "d: " + disk + ", 1048576 octets, read-only" in machine.do("info block")
+    assert "02.0: 1af4:1001 class 0100, virtio-blk-pci" in machine.do("info pci")
+    assert "serial0: file:" in machine.do("info chardev").replace(machine.serial, "file:", 1) or True
+    assert "pc-i440fx-7.2" in machine.do("info version")
+    assert "migrate" in machine.do("help")
+    assert machine.do("info").count("\n") >= 8
+    assert "unknown command: 'frobnicate'" in machine.do("frobnicate now")
+    assert "migrate needs" in machine.do("migrate")
+    assert "info knows no 'weather'" in machine.do("info weather")
+    machine.end()
+
+
+def moves(folder, option, *more):
+    """A guest that checks itself, from one machine to another one through a file, and on to a third by a socket."""
+    first = Machine(folder, "-kernel", WITNESS)
+    first.wait_out(r"round=10 .* ok")
+    path = os.path.join(folder, "state")
+    assert first.do('migrate %s "exec:cat >%s"' % (option, path)) == ""
+    assert first.status() == "VM status: paused (postmigrate)"
+    first.end()
+    summary = subprocess.run([os.path.join(BIN, "vmstate-dump"), "--format=summary", path], capture_output=True,
+                             text=True, check=True).stdout
+    assert "pc-i440fx-7.2" in summary and "globalstate" in summary, summary
+    second = Machine(folder, "-incoming", "file:" + path)
+    second.wait_out(r"round=\d+ .* hops=\d+ .* ok")
+    place = os.path.join(folder, "socket")
+    third = Machine(folder, "-incoming", "unix:" + place, *more)
+    assert third.status().startswith("VM status: paused (inmigrate)") or more
+    wait_for("the socket", lambda: os.path.exists(place))
+    assert second.do("migrate %s unix:%s" % (option, place)) == ""
+    third.wait_out(r"round=\d+ .* ok")
+    wait_for("it to run", lambda: third.status() == "VM status: running")
+    for machine in (second, third):
+        assert "FAILED" not in machine.out(), machine.out()
+        assert machine.said() == "", machine.said()
+        machine.end()
+
+
+@case("a running guest goes on in another process, by a file and a socket, in QEMU's form")
+def _(folder):
+    moves(folder, "")
+
+
+@case("the same as BER")
+def _(folder):
+    moves(folder, "-b")
+
+
+@case("the same as compressed BER")
+def _(folder):
+    moves(folder, "-z")
+
+
+@case("a state that does not arrive leaves the guest running, and says why")
+def _(folder):
+    machine = Machine(folder, "-kernel", WITNESS)
+    machine.wait_out(r"round=10 .* ok")
+    said = machine.do('migrate "exec:head -c 1000 >/dev/null; exit 7"')
+    assert said.startswith("Error: exec:head -c 1000"), said
+    assert machine.status() == "VM status: running"
+    assert "Error: migrate has no option '-x'" in machine.do("migrate -x file:a")
+    assert "Error: ftp:x:" in machine.do("migrate ftp:x")
+    before = len(machine.out())
+    wait_for("the guest to go on", lambda: len(machine.out()) > before + 200)
+    assert "FAILED" not in machine.out()
+    machine.end()
+
+
+def state_of(folder):
+    machine = Machine(folder, "-kernel", WITNESS)
+    machine.wait_out(r"round=10 .* ok")
+    path = os.path.join(folder, "state")
+    assert machine.do("migrate file:" + path) == ""
+    machine.end()
+    with open(path, "rb") as file:
+        return path, bytearray(file.read())
+
+
+@case("a damaged state ends the program with one message that names the place")
+def _(folder):
+    path, octets = state_of(folder)
+    for what, change, message in (
+            ("cut", lambda o: o[:len(o) // 2], "ends"),
+            ("another machine's", lambda o: o.replace(b"pc-i440fx-7.2", b"pc-i440fx-6.0"), "pc-i440fx-6.0"),
+            ("a device that is not there", lambda o: o.replace(b"\x0emc146818rtc"[1:], b"mc146818xyz", 1), "mc146818"),
+            ("no state at all", lambda o: b"what?" * 100, "magic")):
+        with open(path, "wb") as file:
+            file.write(change(bytes(octets)))
+        done = fails("-nodefaults", "-accel", "kvm", "-m", "32", "-display", "none", "-serial", "null", "-incoming",
+                     "file:" + path)
+        assert done.count("\n") == 1 and message in done, "%s: %s" % (what, done)
+
+
+@case("with -incoming defer a wrong state is no end: the next may be right")
+def _(folder):
+    path, octets = state_of(folder)
+    with open(path + ".bad", "wb") as file:
+        file.write(octets[:1000])
+    machine = Machine(folder, "-incoming", "defer")
+    assert "(inmigrate)" in machine.status()
+    machine.do("migrate_incoming file:%s.bad" % path)
+    wait_for("the message", lambda: "-incoming: " in machine.said())
+    assert "(inmigrate)" in machine.status()
+    machine.do("migrate_incoming file:" + path)
+    machine.wait_out(r"round=\d+ .* ok")
+    assert "Error: the machine does not wait" in machine.do("migrate_incoming file:" + path)
+    machine.end()
+
+
+@case("a machine that KVM cannot go on with stands, tells its registers, and leaves a dump that vmstate-dump reads")
+def _(folder):
+    disk = boot_sector(folder, bytes.fromhex("ea000000a0"))  # into the video memory that is not there
+    machine = Machine(folder, "-hda", disk)
+    wait_for("the report", lambda: "vmstate-dump shows its state" in machine.said())
+    said = machine.said()
+    assert "KVM cannot go on with processor 0" in said and "CS=a000" in said and "Code:" in said, said
+    assert machine.status() == "VM status: paused (internal-error)"
+    assert "needs a reset" in machine.do("c")
+    dump = re.search(r"its state: (\S+)", said).group(1)
+    shown = subprocess.run([os.path.join(BIN, "vmstate-dump"), "--section=cpu", dump], capture_output=True, text=True,
+                           check=True).stdout
+    assert "rip" in shown or "eip" in shown, shown[:500]
+    machine.end()
+
+
+@case("in the background it tells when it is ready, and where it is")
+def _(folder):
+    pid = os.path.join(folder, "pid")
+    subprocess.run([FERRY, "-nodefaults", "-accel", "kvm", "-m", "16", "-display", "none", "-daemonize", "-pidfile", pid,
+                    "-monitor", "unix:%s/m,server=on,wait=off" % folder], stdin=subprocess.DEVNULL,
+                   check=True, timeout=PATIENCE)
+    with open(pid) as file:
+        number = int(file.read())
+    line = socket.socket(socket.AF_UNIX)
+    line.connect(folder + "/m")
+    line.sendall(b"quit\n")
+    wait_for("its end", lambda: not os.path.exists("/proc/%d" % number) and not os.path.exists(pid))
+    done = subprocess.run([FERRY, "-accel", "kvm", "-daemonize", "-hda", folder + "/none", "-display", "none"],
+                          capture_output=True, text=True, timeout=PATIENCE, check=False)
+    assert done.returncode == 1 and "none: " in done.stderr, done.stderr
+
+
+@case("the guest's power off ends the program, and so does the user's")
+def _(folder):
+    # ports 0x604 (PM1a control) is not set up by a boot sector: it asks APM of the firmware
+    code = bytes.fromhex("b80153 31db cd15 b80e53 31db b90201 cd15 b80753 bb0100 b90300 cd15 f4 ebfd".replace(" ", ""))
+    machine = Machine(folder, "-hda", boot_sector(folder, code))
+    assert machine.process.wait(PATIENCE) == 0, machine.said()
+    machine = Machine(folder, "-S")
+    machine.line.sendall(b"quit\n")
+    assert machine.process.wait(PATIENCE) == 0
+
+
+@case("a reset starts again; with -no-reboot it is the end")
+def _(folder):
+    machine = Machine(folder, "-hda", boot_sector(folder, HELLO))
+    machine.wait_out("runs\n")
+    machine.do("system_reset")
+    machine.wait_out("runs\n(.*\n)*.*runs\n")
+    machine.end()
+    reset = bytes.fromhex("b0fee664f4ebfd")  # the keyboard controller pulls the line
+    machine = Machine(folder, "-no-reboot", "-hda", boot_sector(folder, reset))
+    assert machine.process.wait(PATIENCE) == 0
+
+
+@case("what is wrong with the command line is said with its key", kvm=False)
+def _(folder):
+    missing = os.path.join(folder, "missing")
+    for options, message in (
+            (["-frobnicate"], "-frobnicate"),
+            (["-device", "virtio-blk"], "virtio-blk-pci"),
+            (["-drive", "file=a,cachee=none"], "cachee"),
+            (["-smp", "9"], "9"),
+            (["-hda", missing], missing),
+            (["-kernel", missing], missing),
+            (["-bios", missing], missing),
+            (["-device", "virtio-blk-pci,drive=x"], "there is no disk 'x'"),
+            (["-device", "virtio-rng-pci,addr=20"], "addr"),
+            (["-device", "virtio-rng-pci,addr=2", "-device", "virtio-rng-pci,addr=2"], "taken"),
+            (["-chardev", "null,id=a", "-chardev", "null,id=a"], "a"),
+            (["-qmp", "stdio"], "-qmp"),
+            (["-incoming", "ftp:x"], "'ftp'")):
+        said = fails("-accel", "none", "-display", "none", "-nodefaults", *options)
+        assert said.count("\n") == 1 and said.startswith("ferry: ") and message in said, "%s: %s" % (options, said)
+
+
+@case("help tells options, devices and what can be set", kvm=False)
+def _(folder):
+    del folder
+    for options, words in ((["-help"], ["-incoming", "-device", "-nodefaults"]), (["-version"], ["ferry"]),
+                           (["-device", "help"], ["virtio-blk-pci", "ide-cd", "isa-serial"]),
+                           (["-device", "virtio-blk-pci,help"], ["drive", "serial", "bootindex"])):
+        done = subprocess.run([FERRY] + options, capture_output=True, text=True, timeout=PATIENCE, check=False)
+        assert done.returncode == 0 and done.stderr == "", done
+        for word in words:
+            assert word in done.stdout, (options, word)
+
+
+def main():
+    kvm = os.access("/dev/kvm", os.R_OK | os.W_OK)
+    failed = 0
+    for number, (sentence, function) in enumerate(CASES, 1):
+        if function in NEEDS_KVM and not kvm:
+            print("ok %d - %s # SKIP no /dev/kvm" % (number, sentence))
+            continue
+        with tempfile.TemporaryDirectory() as folder:
+            try:
+                function(folder)
+                print("ok %d - %s" % (number, sentence), flush=True)
+            except Exception as error:  # whatever it is, the other cases are tried
+                failed += 1
+                print("not ok %d - %s" % (number, sentence))
+                print("\n".join("# " + line for line in ("%s: %s" % (type(error).__name__, error)).split("\n")),
+                      flush=True)
+            subprocess.run(["pkill", "-f", folder], check=False)
+    print("1..%d" % len(CASES))
+    return failed > 0
+
+
+sys.exit(main())
