@@ -47,7 +47,7 @@ void ide_fail(IdeDrive *d, uint8_t error)
 
 void ide_give_up(IdeDrive *d)
 {
-    d->request = NULL;
+    ide_request_forget(d);
     d->dma = (IdeDma){.kind = IDE_DMA_NONE};
     d->s->cur_io_buffer_len = 0;
     d->s->end_transfer_fn_idx = IDE_END_NONE;
@@ -69,8 +69,7 @@ void ide_drive_reset(IdeDrive *d)
 {
     ide_give_up(d);
     memset(d->s, 0, sizeof *d->s);
-    d->lba = 0;
-    d->lba_lost = false;
+    d->place_lost = false;
     d->s->mult_sectors = IDE_MULTIPLE;
     d->s->select = SELECT_ONES;
     d->s->status = STATUS_READY | STATUS_SEEK;
@@ -140,8 +139,8 @@ static uint8_t read_register(IdeBus *bus, unsigned reg)
     case REG_COMMAND:
         irq_set(bus->irq, false);
         return read_status(bus);
-    default: /* the data register is not for single octets */
-        return 0xff;
+    default: /* a word goes all the same: there are loaders that read words so */
+        return (uint8_t)ide_data_read(selected(bus), 2);
     }
 }
 

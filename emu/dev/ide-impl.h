@@ -1,7 +1,7 @@
 /*
  * ide-impl.h: a drive and its cable, for the files that they are made of: ide-bus.c (the task file), ide-transfer.c
- * (how data goes), ide-command.c, ide-disk.c, ide-atapi.c (what drives do), ide-state.c (what is saved), piix3-ide.c
- * (PCI).
+ * (how data goes), ide-command.c and ide-identify.c (what all drives do), ide-disk.c, ide-atapi.c (packets), ide-cd.c
+ * and ide-cd-info.c (what they ask for), ide-state.c (what is saved), piix3-ide.c (PCI).
  */
 #ifndef EMU_DEV_IDE_IMPL_H
 #define EMU_DEV_IDE_IMPL_H
@@ -12,6 +12,7 @@
 enum {
     IDE_SECTOR = 512,
     IDE_CD_SECTOR = 2048,
+    IDE_CD_RAW = 2352, /* with header and error correction */
     IDE_CHUNK_SECTORS = 256,
     IDE_BUFFER = IDE_CHUNK_SECTORS * IDE_SECTOR + 4, /* as the stream has it */
     IDE_MULTIPLE = 16,
@@ -28,6 +29,33 @@ enum { SELECT_HEAD = 0x0f, SELECT_UNIT = 0x10, SELECT_LBA = 0x40, SELECT_ONES = 
 enum { CONTROL_NO_IRQ = 0x02, CONTROL_RESET = 0x04, CONTROL_HOB = 0x80 };
 enum { MASTER_START = 0x01, MASTER_TO_MEMORY = 0x08 };
 enum { MASTER_ACTIVE = 0x01, MASTER_ERROR = 0x02, MASTER_INTERRUPT = 0x04, MASTER_CAPABLE = 0x60 };
+
+/* What a stream says of a request that failed (error_status). */
+enum {
+    RETRY_DMA = 0x08,
+    RETRY_PIO = 0x10,
+    RETRY_READ = 0x20,
+    RETRY_FLUSH = 0x40,
+    RETRY_TRIM = 0x80,
+};
+
+/* What a packet command failed of: sense keys and additional sense codes (SPC-2, REQUEST SENSE). */
+enum { SENSE_NOT_READY = 2, SENSE_MEDIUM = 3, SENSE_ILLEGAL = 5, SENSE_ATTENTION = 6, SENSE_ABORTED = 11 };
+enum {
+    ASC_UNRECOVERED_READ = 0x11,
+    ASC_NO_SUCH_COMMAND = 0x20,
+    ASC_OUT_OF_RANGE = 0x21,
+    ASC_INVALID_FIELD = 0x24,
+    ASC_MEDIUM_CHANGED = 0x28,
+    ASC_INCOMPATIBLE_MEDIUM = 0x30,
+    ASC_NOT_SAVED = 0x39,
+    ASC_NO_MEDIUM = 0x3a,
+    ASC_REMOVAL_PREVENTED = 0x53,
+    ASC_WRONG_MODE = 0x64,
+};
+
+/* cdrom_changed: the guest is told first that there is no medium, then that it may be another. */
+enum { CD_CHANGED = 1, CD_ABSENCE_TOLD = 2 };
 
 /* What happens when all octets of a block have gone through the data register: numbers of the stream's. */
 typedef enum IdeEnd {
@@ -60,6 +88,7 @@ typedef struct IdeDriveState {
 
     bool tray_open, tray_locked;
     bool new_media, eject_request; /* events that the guest has not asked for yet */
+    bool retries_pio; /* not on the wire: the cable has a request to be tried again that needs the buffer */
 } IdeDriveState;
 
 typedef struct IdeBusState {
@@ -115,10 +144,15 @@ struct IdeDrive {
     IdeKind kind;
     Block *block;
     char serial[IDE_SERIAL + 1], model[IDE_MODEL + 1];
-    IdeRequest *request; /* the one that it waits for; others in flight were given up */
+    IdeRequest *request; /* the one that it waits for */
+    IdeRequest *held;    /* the same, if it waits itself until what was given up has ended */
+    unsigned in_flight;
     IdeDma dma;
-    uint32_t lba;  /* of the CD's next sector */
-    bool lba_lost; /* a stream does not have it */
+
+    /* Of a packet's reply. */
+    bool reads, raw; /* it comes from the medium and not from the buffer; in sectors of 2352 octets */
+    bool place_lost; /* a stream does not have the place on the medium */
+    uint32_t cd_end; /* the sector behind the last that is read */
 };
 
 struct IdeBus {
@@ -134,6 +168,9 @@ struct IdeRequest {
     Machine *machine;
     void (*done)(IdeDrive *d, IdeRequest *r, int error);
     size_t len, pos; /* octets of data; how far it has been looked at */
+    size_t start;    /* where in the data it is to read or write */
+    BlockOp op;
+    uint64_t offset, count; /* on the disk, octets */
     struct iovec iov;
     uint8_t data[];
 };
@@ -155,7 +192,7 @@ extern const IoOps ide_command_ops, ide_control_ops; /* the opaque is the IdeBus
 void ide_bus_reset(IdeBus *bus);
 void ide_drive_reset(IdeDrive *d);
 
-/* Nothing is awaited any more. */
+/* The command is forgotten. */
 void ide_give_up(IdeDrive *d);
 void ide_set_signature(IdeDrive *d);
 void ide_raise_irq(IdeBus *bus);
@@ -169,8 +206,14 @@ void ide_fail(IdeDrive *d, uint8_t error);
 /* A request with room for that many octets, to be filled and submitted. */
 IdeRequest *ide_request_new(IdeDrive *d, size_t len);
 
-/* Submits it; `done` is called with the machine's lock, unless the drive has given up. The offset is of len octets. */
-void ide_request_submit(IdeRequest *r, BlockOp op, uint64_t offset, uint64_t len);
+/*
+ * Submits it; `done` is called with the machine's lock, unless the drive has given up. What was given up and is still
+ * in flight ends first: an old write does not come behind a new one.
+ */
+void ide_request_submit(IdeRequest *r, BlockOp op, uint64_t offset, uint64_t count);
+
+/* Nothing is awaited any more. */
+void ide_request_forget(IdeDrive *d);
 
 /* So many octets from `offset` of the buffer are to go through the data register. */
 void ide_transfer_start(IdeDrive *d, unsigned offset, unsigned len, IdeEnd end);
@@ -222,6 +265,64 @@ void ide_packet_arrived(IdeDrive *d);
 void ide_packet_next(IdeDrive *d); /* part of the reply */
 void ide_packet_done(IdeDrive *d);
 void ide_packet_fail(IdeDrive *d, uint8_t key, uint8_t asc);
+
+/* The reply is in the buffer, len octets; the host takes `room` of them. */
+void ide_packet_reply(IdeDrive *d, size_t len, size_t room);
+
+/* So many octets of a longer reply are in the buffer, from `offset`: the host is told. */
+void ide_packet_block(IdeDrive *d, unsigned offset, unsigned len);
+
+/* --- ide-cd.c: reading, and what the tray does ------------------------------------------------------------------ */
+
+typedef void IdePacketCommand(IdeDrive *d, const uint8_t *packet);
+
+uint32_t ide_cd_sectors(const IdeDrive *d);
+bool ide_cd_is_ready(const IdeDrive *d); /* there is a medium, and the tray is closed */
+bool ide_cd_is_dvd(const IdeDrive *d);
+unsigned ide_cd_sector_size(const IdeDrive *d);
+
+IdePacketCommand ide_cd_read_10, ide_cd_read_12, ide_cd_read_cd, ide_cd_read_cd_msf, ide_cd_seek, ide_cd_start_stop,
+    ide_cd_prevent;
+
+/*
+ * Reads the next len octets of a command that has `left` of them left. When it is done, and the request is dressed,
+ * they are in r->data from r->pos.
+ */
+void ide_cd_submit(IdeDrive *d, uint64_t left, size_t len, void (*done)(IdeDrive *d, IdeRequest *r, int error));
+void ide_cd_dress(const IdeDrive *d, IdeRequest *r);
+
+/* Puts the next octets of the reply into the buffer, and tells the host. */
+void ide_cd_fill(IdeDrive *d, unsigned len);
+
+/* Minute, second and frame of a sector, as on the disc (MMC-3 chapter 4). */
+void ide_cd_put_msf(uint8_t *to, uint32_t sector);
+
+/* --- ide-cd-info.c, ide-cd-inquiry.c: what there is to be known -------------------------------------------------- */
+
+IdePacketCommand ide_cd_capacity, ide_cd_toc, ide_cd_disc, ide_cd_dvd_structure, ide_cd_mechanism;
+IdePacketCommand ide_cd_inquiry, ide_cd_sense, ide_cd_configuration, ide_cd_events, ide_cd_mode_sense;
+
+static inline unsigned ide_be16(const uint8_t *p)
+{
+    return (unsigned)p[0] << 8 | p[1];
+}
+
+static inline uint32_t ide_be32(const uint8_t *p)
+{
+    return (uint32_t)ide_be16(p) << 16 | ide_be16(p + 2);
+}
+
+static inline void ide_put_be16(uint8_t *p, unsigned value)
+{
+    p[0] = (uint8_t)(value >> 8);
+    p[1] = (uint8_t)value;
+}
+
+static inline void ide_put_be32(uint8_t *p, uint32_t value)
+{
+    ide_put_be16(p, value >> 16);
+    ide_put_be16(p + 2, value);
+}
 
 /* --- ide-state.c ------------------------------------------------------------------------------------------------ */
 

@@ -19,26 +19,52 @@ enum {
 /* At NOTE in the buffer. */
 typedef struct Note {
     uint8_t mark[8];
-    uint8_t dma_kind, through, reserved[2];
-    uint32_t lba;  /* little-endian */
-    uint64_t left; /* little-endian */
+    uint8_t dma_kind, through, reads, raw;
+    uint32_t cd_end; /* little-endian, as all */
+    uint64_t left;
+    uint32_t sum; /* of the block and what is left: who went on with the state in between has others */
+    uint32_t reserved;
 } Note;
 
 static const uint8_t mark[8] = "FerryIDE";
 
 /* --- hooks ------------------------------------------------------------------------------------------------------ */
 
+/* FNV-1a. */
+static uint32_t block_sum(const IdeDriveState *s)
+{
+    uint32_t sum = 2166136261U ^ (uint32_t)s->packet_transfer_size;
+
+    for (int32_t i = 0; i < MIN(s->cur_io_buffer_offset + s->cur_io_buffer_len, NOTE); i++)
+        sum = (sum ^ s->io_buffer[i]) * 16777619U;
+    return (sum ^ (uint32_t)s->cur_io_buffer_len) * 16777619U;
+}
+
+static bool is_reply(const IdeDriveState *s)
+{
+    return s->end_transfer_fn_idx == IDE_END_REPLY && s->packet_transfer_size > 0;
+}
+
 static void write_note(IdeDrive *d)
 {
     Note note = {.dma_kind = (uint8_t)d->dma.kind,
                  .through = d->dma.through,
-                 .lba = GUINT32_TO_LE(d->lba),
-                 .left = GUINT64_TO_LE(d->dma.left)};
+                 .reads = d->reads,
+                 .raw = d->raw,
+                 .cd_end = GUINT32_TO_LE(d->cd_end),
+                 .left = GUINT64_TO_LE(d->dma.left),
+                 .sum = GUINT32_TO_LE(block_sum(d->s))};
 
-    if (!(d->s->status & STATUS_DRQ) || d->lba_lost)
+    if (!(d->s->status & STATUS_DRQ) || (d->dma.kind == IDE_DMA_NONE && (!is_reply(d->s) || d->place_lost)))
         return;
     memcpy(note.mark, mark, sizeof mark);
     memcpy(d->s->io_buffer + NOTE, &note, sizeof note);
+}
+
+/* So many octets are in front of the sector that the reading ends at. */
+static bool is_on_cd(const IdeDrive *d, uint64_t octets)
+{
+    return octets <= (uint64_t)d->cd_end * ide_cd_sector_size(d);
 }
 
 /* A DMA that is as it can be asked for now; what is out of bounds of the disk is not there. */
@@ -54,7 +80,7 @@ static bool dma_is_sound(const IdeDrive *d, const IdeDma *dma)
     case IDE_DMA_TRIM:
         return d->kind == IDE_DISK && dma->left % IDE_SECTOR == 0 && dma->left <= 65536 * IDE_SECTOR;
     case IDE_DMA_CD:
-        return d->kind == IDE_CD && dma->left % IDE_CD_SECTOR == 0 && dma->left / IDE_CD_SECTOR <= UINT32_MAX;
+        return d->kind == IDE_CD && dma->left % ide_cd_sector_size(d) == 0 && is_on_cd(d, dma->left);
     case IDE_DMA_REPLY:
         return d->kind == IDE_CD && dma->left <= NOTE;
     default:
@@ -62,22 +88,33 @@ static bool dma_is_sound(const IdeDrive *d, const IdeDma *dma)
     }
 }
 
+static void take_note(IdeDrive *d, const Note *note)
+{
+    IdeEnd end = d->s->end_transfer_fn_idx;
+    IdeDma dma = {.kind = note->dma_kind, .through = note->through, .left = GUINT64_FROM_LE(note->left)};
+
+    d->reads = note->reads;
+    d->raw = note->raw;
+    d->cd_end = GUINT32_FROM_LE(note->cd_end);
+    if (end == IDE_END_NONE && dma.left && dma_is_sound(d, &dma))
+        d->dma = dma;
+    if (is_reply(d->s) && (!d->reads || is_on_cd(d, (uint32_t)d->s->packet_transfer_size)))
+        d->place_lost = false;
+}
+
+/* One of an earlier transfer may be there, too: only one that fits counts. */
 static void read_note(IdeDrive *d)
 {
     Note note;
-    IdeDma dma;
 
-    d->lba_lost = true;
-    d->lba = 0;
+    d->reads = d->raw = false;
+    d->cd_end = 0;
+    d->place_lost = is_reply(d->s);
     d->dma = (IdeDma){.kind = IDE_DMA_NONE};
     memcpy(&note, d->s->io_buffer + NOTE, sizeof note);
-    if (!(d->s->status & STATUS_DRQ) || memcmp(note.mark, mark, sizeof mark) != 0)
-        return;
-    d->lba_lost = false;
-    d->lba = GUINT32_FROM_LE(note.lba);
-    dma = (IdeDma){.kind = note.dma_kind, .through = note.through, .left = GUINT64_FROM_LE(note.left)};
-    if (d->s->end_transfer_fn_idx == IDE_END_NONE && dma.left && dma_is_sound(d, &dma))
-        d->dma = dma;
+    if (d->s->status & STATUS_DRQ && memcmp(note.mark, mark, sizeof mark) == 0 &&
+        GUINT32_FROM_LE(note.sum) == block_sum(d->s))
+        take_note(d, &note);
 }
 
 static bool pull(void *opaque, GError **error)
@@ -89,8 +126,10 @@ static bool pull(void *opaque, GError **error)
         IdeBus *bus = &p->buses[n];
         IdeMasterState *m = bus->master;
         ide_drain(bus);
-        for (unsigned i = 0; i < IDE_UNITS; i++)
+        for (unsigned i = 0; i < IDE_UNITS; i++) {
             write_note(&bus->drives[i]);
+            bus->drives[i].s->retries_pio = bus->s->error_status & RETRY_PIO;
+        }
         m->migration_compat_status = (uint8_t)((m->status & ~FAILED) | (bus->s->error_status & FAILED));
         m->migration_retry_sector_num = bus->s->retry_sector_num;
         m->migration_retry_nsector = bus->s->retry_nsector;
@@ -115,7 +154,7 @@ static void push_bus(IdeBus *bus)
     bus->s->retry_nsector = m->migration_retry_nsector;
     bus->s->retry_unit = m->migration_retry_unit;
     for (unsigned i = 0; i < IDE_UNITS; i++) {
-        bus->drives[i].request = NULL;
+        ide_request_forget(&bus->drives[i]);
         read_note(&bus->drives[i]);
     }
 }
@@ -187,7 +226,9 @@ static bool is_identified(const void *state, int version)
 
 static bool has_data(const void *state)
 {
-    return ((const IdeDriveState *)state)->status & STATUS_DRQ;
+    const IdeDriveState *s = state;
+
+    return s->status & STATUS_DRQ || s->retries_pio;
 }
 
 static bool has_tray(const void *state)

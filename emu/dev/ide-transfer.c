@@ -12,12 +12,7 @@
 enum {
     CHUNK = IDE_CHUNK_SECTORS * IDE_SECTOR,
     TRIM_ENTRY = 8,
-    SENSE_MEDIUM_ERROR = 3,
-    ASC_UNRECOVERED_READ_ERROR = 0x11,
 };
-
-/* What a stream says of a request that failed (error_status). */
-enum { RETRY_DMA = 0x08, RETRY_PIO = 0x10, RETRY_READ = 0x20, RETRY_FLUSH = 0x40, RETRY_TRIM = 0x80 };
 
 /* --- requests --------------------------------------------------------------------------------------------------- */
 
@@ -31,6 +26,8 @@ IdeRequest *ide_request_new(IdeDrive *d, size_t len)
     return r;
 }
 
+static void submit(IdeRequest *r);
+
 /* A request that its `done` has submitted again lives on. */
 static void request_done(void *opaque, int error)
 {
@@ -39,30 +36,56 @@ static void request_done(void *opaque, int error)
     Machine *machine = r->machine;
 
     machine_lock(machine);
+    d->in_flight--;
     if (d->request == r) {
         d->request = NULL;
         r->done(d, r, error);
     }
     if (d->request != r)
         g_free(r);
+    if (d->held && d->in_flight == 0) {
+        r = d->held;
+        d->held = NULL;
+        submit(r);
+    }
     machine_unlock(machine);
 }
 
-void ide_request_submit(IdeRequest *r, BlockOp op, uint64_t offset, uint64_t len)
+static void submit(IdeRequest *r)
 {
-    bool with_data = op == BLOCK_READ || op == BLOCK_WRITE || op == BLOCK_WRITE_THROUGH;
+    bool with_data = r->op == BLOCK_READ || r->op == BLOCK_WRITE || r->op == BLOCK_WRITE_THROUGH;
 
-    r->iov = (struct iovec){.iov_base = r->data, .iov_len = len};
-    r->drive->request = r;
+    r->drive->in_flight++;
+    r->iov = (struct iovec){.iov_base = r->data + r->start, .iov_len = r->count};
     block_submit(r->drive->block, &(BlockRequest){
-                                      .op = op,
-                                      .offset = offset,
-                                      .len = len,
+                                      .op = r->op,
+                                      .offset = r->offset,
+                                      .len = r->count,
                                       .iov = with_data ? &r->iov : NULL,
                                       .iov_count = with_data,
                                       .done = request_done,
                                       .opaque = r,
                                   });
+}
+
+void ide_request_submit(IdeRequest *r, BlockOp op, uint64_t offset, uint64_t count)
+{
+    IdeDrive *d = r->drive;
+
+    r->op = op;
+    r->offset = offset;
+    r->count = count;
+    d->request = r;
+    if (d->in_flight)
+        d->held = r;
+    else
+        submit(r);
+}
+
+void ide_request_forget(IdeDrive *d)
+{
+    d->request = NULL;
+    g_clear_pointer(&d->held, g_free);
 }
 
 /* --- the data register ------------------------------------------------------------------------------------------ */
@@ -166,7 +189,7 @@ static void dma_failed(IdeDrive *d, uint8_t error)
     d->dma.kind = IDE_DMA_NONE;
     ide_master_end(d->bus);
     if (is_packet(kind))
-        ide_packet_fail(d, SENSE_MEDIUM_ERROR, ASC_UNRECOVERED_READ_ERROR);
+        ide_packet_fail(d, d->block ? SENSE_MEDIUM : SENSE_NOT_READY, d->block ? ASC_UNRECOVERED_READ : ASC_NO_MEDIUM);
     else
         ide_fail(d, error);
 }
@@ -177,9 +200,7 @@ static void dma_advance(IdeDrive *d, size_t len)
     unsigned sectors = (unsigned)(len / IDE_SECTOR);
 
     d->dma.left -= MIN(d->dma.left, len);
-    if (d->dma.kind == IDE_DMA_CD) {
-        d->lba += (uint32_t)(len / IDE_CD_SECTOR);
-    } else if (d->dma.kind != IDE_DMA_TRIM) {
+    if (d->dma.kind == IDE_DMA_READ || d->dma.kind == IDE_DMA_WRITE) {
         ide_set_sector(d, ide_get_sector(d) + sectors);
         d->s->nsector -= MIN(d->s->nsector, sectors);
     }
@@ -197,6 +218,13 @@ static void dma_was_read(IdeDrive *d, IdeRequest *r, int error)
         dma_starved(d);
     else
         dma_advance(d, r->len);
+}
+
+static void dma_cd_was_read(IdeDrive *d, IdeRequest *r, int error)
+{
+    if (!error)
+        ide_cd_dress(d, r);
+    dma_was_read(d, r, error);
 }
 
 static void dma_was_written(IdeDrive *d, IdeRequest *r, int error)
@@ -287,20 +315,23 @@ void ide_dma_start(IdeDrive *d)
         dma_failed(d, ERROR_ABORTED);
         return;
     }
+    if (dma->kind == IDE_DMA_CD) {
+        len = MIN(dma->left, CHUNK - CHUNK % ide_cd_sector_size(d));
+        ide_cd_submit(d, dma->left, len, dma_cd_was_read);
+        return;
+    }
     IdeRequest *r = ide_request_new(d, len);
     if (dma->kind == IDE_DMA_WRITE || dma->kind == IDE_DMA_TRIM) {
         dma_from_memory(d, r);
     } else {
-        uint64_t offset = dma->kind == IDE_DMA_CD ? (uint64_t)d->lba * IDE_CD_SECTOR : ide_get_sector(d) * IDE_SECTOR;
         r->done = dma_was_read;
-        ide_request_submit(r, BLOCK_READ, offset, len);
+        ide_request_submit(r, BLOCK_READ, ide_get_sector(d) * IDE_SECTOR, len);
     }
 }
 
 void ide_dma_ask(IdeDrive *d, const IdeDma *dma)
 {
     d->dma = *dma;
-    d->lba_lost = false;
     d->s->status = STATUS_READY | STATUS_SEEK | STATUS_DRQ;
     d->s->cur_io_buffer_len = 0;
     d->s->end_transfer_fn_idx = IDE_END_NONE;
@@ -353,6 +384,6 @@ void ide_retry(IdeBus *bus)
         ide_read_sectors(d);
     else if (what & RETRY_PIO && d->kind == IDE_DISK)
         ide_write_sectors(d);
-    else if (d->kind == IDE_CD)
-        ide_packet_arrived(d);
+    else if (d->kind == IDE_CD) /* which packet it was the stream does not say: the guest sends it again */
+        ide_packet_fail(d, SENSE_ABORTED, 0);
 }

@@ -13,22 +13,31 @@ typedef enum IdeKind { IDE_NONE, IDE_DISK, IDE_CD } IdeKind;
 
 typedef struct IdeUnit {
     IdeKind kind;
-    Block *block;       /* borrowed; of a CD drive: the medium, or NULL */
-    const char *serial; /* copied, at most 20 characters; NULL: "QM00001" and on */
-    const char *model;  /* copied, at most 40; NULL: "QEMU HARDDISK", "QEMU DVD-ROM" */
+    Block *block;       /* borrowed, outlives the device; a CD drive's medium, or NULL: it is empty */
+    const char *serial; /* copied, at most 20 characters; NULL: "QM00001" to "QM00004", by place */
+    const char *model;  /* copied, at most 40 characters; NULL: "QEMU HARDDISK", "QEMU DVD-ROM" */
 } IdeUnit;
 
-/* What is at that place; before it is realized. `type` of dev is piix3_ide_type (dev.h). */
+/*
+ * What is at that place; before the device, which is of piix3_ide_type (dev.h), is realized. Bus 0 is the primary
+ * cable, unit 0 its master. A PC by default has an empty CD drive as secondary master (bus 1, unit 0).
+ */
 void piix3_ide_attach(Device *dev, unsigned bus, unsigned unit, const IdeUnit *what);
 
 /*
- * Another medium in a CD drive, NULL: none; the guest is told. The old one is no longer used afterwards, but what was
- * read of it must be drained before it is freed. With the machine's lock.
+ * Another medium in a CD drive, NULL: none; the tray is closed then, and the guest is told. What is in flight on the
+ * old medium ends first; afterwards that is no longer used. With the machine's lock, on the thread of the old one's
+ * context.
  */
 void piix3_ide_change_medium(Device *dev, unsigned bus, unsigned unit, Block *medium);
 
-/* The guest is asked to let the medium go, as with the drive's button; false if it has locked the tray: then it is
- * told. */
+/*
+ * The drive's button: opens the tray and returns true, or false if the guest has locked it: then the guest is asked to
+ * let the medium go. With the machine's lock.
+ */
 bool piix3_ide_press_eject(Device *dev, unsigned bus, unsigned unit);
+
+/* As the drive is now. */
+bool piix3_ide_tray_is_open(const Device *dev, unsigned bus, unsigned unit);
 
 #endif

@@ -90,7 +90,7 @@ static void write_master_command(IdeBus *bus, uint8_t value)
         m->status &= (uint8_t)~MASTER_ACTIVE;
         for (unsigned i = 0; i < IDE_UNITS; i++)
             if (bus->drives[i].dma.kind != IDE_DMA_NONE)
-                bus->drives[i].request = NULL;
+                ide_request_forget(&bus->drives[i]);
     }
 }
 
@@ -158,15 +158,23 @@ void piix3_ide_attach(Device *dev, unsigned bus, unsigned unit, const IdeUnit *w
               sizeof d->model);
 }
 
+static void drain_drive(IdeDrive *d)
+{
+    while (d->in_flight)
+        block_drain(d->block);
+}
+
 void piix3_ide_change_medium(Device *dev, unsigned bus, unsigned unit, Block *medium)
 {
     IdeDrive *d = &((Piix3Ide *)dev)->buses[bus].drives[unit];
 
     if (d->kind != IDE_CD)
         return;
+    drain_drive(d);
     d->block = medium;
-    d->s->cdrom_changed = 1;
-    d->s->new_media = true;
+    d->s->tray_open = false;
+    d->s->cdrom_changed = CD_CHANGED;
+    d->s->new_media = medium;
     d->s->eject_request = false;
 }
 
@@ -183,13 +191,17 @@ bool piix3_ide_press_eject(Device *dev, unsigned bus, unsigned unit)
     return d->s->tray_open;
 }
 
+bool piix3_ide_tray_is_open(const Device *dev, unsigned bus, unsigned unit)
+{
+    return ((const Piix3Ide *)dev)->s.drive[bus][unit].tray_open;
+}
+
 /* --- life ------------------------------------------------------------------------------------------------------- */
 
 void ide_drain(IdeBus *bus)
 {
     for (unsigned i = 0; i < IDE_UNITS; i++)
-        while (bus->drives[i].request)
-            block_drain(bus->drives[i].block);
+        drain_drive(&bus->drives[i]);
 }
 
 /* When the machine stops, what is in flight ends, while interrupt controllers still take what that raises. */
@@ -274,11 +286,9 @@ static void unrealize(Device *dev)
     for (unsigned n = 0; n < IDE_BUSES; n++) {
         space_unmap(dev->machine->ports, p->command[n]);
         space_unmap(dev->machine->ports, p->control[n]);
-        for (unsigned i = 0; i < IDE_UNITS; i++) {
+        for (unsigned i = 0; i < IDE_UNITS; i++)
             ide_give_up(&p->buses[n].drives[i]);
-            if (p->buses[n].drives[i].block)
-                block_drain(p->buses[n].drives[i].block);
-        }
+        ide_drain(&p->buses[n]);
     }
     pci_device_stop(&p->pci);
 }

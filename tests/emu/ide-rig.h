@@ -1,6 +1,6 @@
 /*
- * ide-rig.h: an IDE controller on a PCI bus, memory for its DMA, and disks in memory that end requests when they are
- * told to, or with an error.
+ * ide-rig.h: an IDE controller on a PCI bus, memory for its DMA, and disks in memory whose requests end when a test
+ * says so.
  */
 #ifndef TESTS_EMU_IDE_RIG_H
 #define TESTS_EMU_IDE_RIG_H
@@ -8,6 +8,7 @@
 #include <criterion/criterion.h>
 #include <errno.h>
 
+#include "emu/block/blk-memory.h"
 #include "emu/dev/dev.h"
 #include "emu/dev/ide.h"
 #include "emu/pci/pci-bus.h"
@@ -32,108 +33,15 @@ enum { DATA, ERROR, COUNT, SECTOR, CYL_LOW, CYL_HIGH, SELECT, STATUS };
 
 /* --- disks ------------------------------------------------------------------------------------------------------ */
 
-struct Block {
-    uint8_t *data;
-    uint64_t len;
-    bool no_discard;
-    int error; /* of what ends next */
-    unsigned reads, writes, throughs, flushes, discards;
-    uint64_t last_offset, last_len;
-    GArray *waiting; /* of BlockRequest, with iovecs copied into iov_of */
-    GArray *iov_of;
-};
-
-void block_submit(Block *b, const BlockRequest *request)
+/* Each sector's octets tell its number. Requests wait for `finish`. */
+static inline Block *disk_new(uint64_t len, bool discard)
 {
-    struct iovec iov = request->iov_count ? request->iov[0] : (struct iovec){NULL, 0};
+    Block *b = blk_memory_new(&(BlkMemory){.length = len, .discard = discard}, NULL);
+    uint8_t *data = blk_memory_data(b);
 
-    cr_assert_leq(request->iov_count, 1);
-    g_array_append_val(b->waiting, *request);
-    g_array_append_val(b->iov_of, iov);
-}
-
-static inline int block_do(Block *b, const BlockRequest *r, struct iovec iov)
-{
-    uint64_t len = r->iov_count ? iov.iov_len : r->len;
-    int error = b->error;
-
-    b->error = 0;
-    b->last_offset = r->offset;
-    b->last_len = len;
-    b->reads += r->op == BLOCK_READ;
-    b->writes += r->op == BLOCK_WRITE;
-    b->throughs += r->op == BLOCK_WRITE_THROUGH;
-    b->flushes += r->op == BLOCK_FLUSH;
-    b->discards += r->op == BLOCK_DISCARD;
-    if (error)
-        return error;
-    if (r->offset > b->len || len > b->len - r->offset)
-        return EIO;
-    if (r->op == BLOCK_READ)
-        memcpy(iov.iov_base, b->data + r->offset, len);
-    else if (r->op == BLOCK_WRITE || r->op == BLOCK_WRITE_THROUGH)
-        memcpy(b->data + r->offset, iov.iov_base, len);
-    else if (r->op == BLOCK_DISCARD)
-        memset(b->data + r->offset, 0, len);
-    return 0;
-}
-
-/* Ends the oldest request; false if there is none. */
-static inline bool block_end_one(Block *b)
-{
-    if (b->waiting->len == 0)
-        return false;
-    BlockRequest r = g_array_index(b->waiting, BlockRequest, 0);
-    struct iovec iov = g_array_index(b->iov_of, struct iovec, 0);
-    g_array_remove_index(b->waiting, 0);
-    g_array_remove_index(b->iov_of, 0);
-    int error = block_do(b, &r, iov);
-    r.done(r.opaque, error);
-    return true;
-}
-
-void block_drain(Block *b)
-{
-    while (block_end_one(b))
-        ;
-}
-
-uint64_t block_length(const Block *b)
-{
-    return b->len;
-}
-
-bool block_read_only(const Block *b)
-{
-    (void)b;
-    return false;
-}
-
-bool block_can_discard(const Block *b)
-{
-    return !b->no_discard;
-}
-
-void block_free(Block *b)
-{
-    block_drain(b);
-    g_array_free(b->waiting, TRUE);
-    g_array_free(b->iov_of, TRUE);
-    g_free(b->data);
-    g_free(b);
-}
-
-/* Each sector's octets tell its number. */
-static inline Block *disk_new(uint64_t len)
-{
-    Block *b = g_new0(Block, 1);
-
-    b->len = len;
-    b->data = g_malloc(len);
     for (uint64_t i = 0; i < len; i++)
-        b->data[i] = (uint8_t)(i / 512 + (i % 512) * 3);
-    b->waiting = g_array_new(FALSE, FALSE, sizeof(BlockRequest));
-    b->iov_of = g_array_new(FALSE, FALSE, sizeof(struct iovec));
+        data[i] = (uint8_t)(i / 512 + (i % 512) * 3);
+    blk_memory_hold(b, true);
     return b;
 }
 
@@ -165,7 +73,8 @@ static inline void config_out8(Rig *rig, unsigned reg, uint8_t value)
     pci_config_write((PciDevice *)rig->dev, reg, value, 1);
 }
 
-static inline Rig rig_new(uint64_t disk, uint64_t cd)
+/* Takes the disks; NULL is none. `empty`: a drive without a medium in the place of the CD. */
+static inline Rig rig_with(Block *disk, Block *cd, bool empty)
 {
     Rig rig = {.board = board_new(), .command = COMMAND_0, .control = CONTROL_0, .master = MASTER_0};
     Device *bus = board_add(rig.board, device_new(&pci_bus_type));
@@ -176,20 +85,23 @@ static inline Rig rig_new(uint64_t disk, uint64_t cd)
     rig.dev = device_new(&piix3_ide_type);
     ((PciDevice *)rig.dev)->bus = (PciBus *)bus;
     ((PciDevice *)rig.dev)->devfn = PCI_DEVFN(1, 1);
-    if (disk) {
-        rig.disk = disk_new(disk);
-        piix3_ide_attach(rig.dev, 0, 0, &(IdeUnit){.kind = IDE_DISK, .block = rig.disk});
-    }
-    if (cd) {
-        rig.cd = disk_new(cd);
-        piix3_ide_attach(rig.dev, 1, 0, &(IdeUnit){.kind = IDE_CD, .block = rig.cd});
-    }
+    rig.disk = disk;
+    rig.cd = cd;
+    if (disk)
+        piix3_ide_attach(rig.dev, 0, 0, &(IdeUnit){.kind = IDE_DISK, .block = disk});
+    if (cd || empty)
+        piix3_ide_attach(rig.dev, 1, 0, &(IdeUnit){.kind = IDE_CD, .block = cd});
     device_connect_irq(rig.dev, "irq", 0, board_probe(rig.board, IRQ_0));
     device_connect_irq(rig.dev, "irq", 1, board_probe(rig.board, IRQ_1));
     board_add(rig.board, rig.dev);
     pci_config_write((PciDevice *)rig.dev, PCI_BAR + 16, MASTER_0, 4);
     pci_config_write((PciDevice *)rig.dev, PCI_COMMAND, PCI_COMMAND_IO | PCI_COMMAND_MASTER, 2);
     return rig;
+}
+
+static inline Rig rig_new(uint64_t disk, uint64_t cd)
+{
+    return rig_with(disk ? disk_new(disk, true) : NULL, cd ? disk_new(cd, false) : NULL, false);
 }
 
 static inline void rig_free(Rig *rig)
@@ -216,6 +128,37 @@ static inline uint8_t in(Rig *rig, unsigned reg)
 static inline void out(Rig *rig, unsigned reg, uint8_t value)
 {
     board_out8(rig->board, (uint16_t)(rig->command + reg), value);
+}
+
+/* How many requests of a kind have got to the disk. */
+static inline unsigned reads(const Rig *rig)
+{
+    return blk_memory_count(rig->disk, BLOCK_READ);
+}
+
+static inline unsigned writes(const Rig *rig)
+{
+    return blk_memory_count(rig->disk, BLOCK_WRITE);
+}
+
+static inline unsigned throughs(const Rig *rig)
+{
+    return blk_memory_count(rig->disk, BLOCK_WRITE_THROUGH);
+}
+
+static inline unsigned flushes(const Rig *rig)
+{
+    return blk_memory_count(rig->disk, BLOCK_FLUSH);
+}
+
+static inline unsigned discards(const Rig *rig)
+{
+    return blk_memory_count(rig->disk, BLOCK_DISCARD);
+}
+
+static inline uint8_t *disk_data(const Rig *rig)
+{
+    return blk_memory_data(rig->disk);
 }
 
 static inline void finish(Rig *rig)

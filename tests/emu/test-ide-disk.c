@@ -102,7 +102,7 @@ Test(ide_disk, a_software_reset_gives_up_what_is_in_flight)
     board_out8(rig.board, CONTROL_0, 0x04);
     board_out8(rig.board, CONTROL_0, 0x00);
     finish(&rig);
-    cr_assert_eq(rig.disk->reads, 1);
+    cr_assert_eq(reads(&rig), 1);
     cr_assert_eq(in(&rig, STATUS), 0x50);
     cr_assert_eq(rig.board->rises[IRQ_0], 0);
     command_28(&rig, 0x20, 7, 1);
@@ -180,13 +180,13 @@ Test(ide_disk, without_the_write_cache_writes_go_through)
     out(&rig, ERROR, 0x82);
     out(&rig, STATUS, 0xef);
     finish(&rig);
-    cr_assert_eq(rig.disk->flushes, 1);
+    cr_assert_eq(flushes(&rig), 1);
     cr_assert_eq(identify_word(&rig, 85) & 0x20, 0);
     command_28(&rig, 0x30, 3, 1);
     write_data(&rig, data, sizeof data);
     finish(&rig);
-    cr_assert_eq(rig.disk->throughs, 1);
-    cr_assert_eq(rig.disk->writes, 0);
+    cr_assert_eq(throughs(&rig), 1);
+    cr_assert_eq(writes(&rig), 0);
     out(&rig, ERROR, 0x02);
     out(&rig, STATUS, 0xef);
     cr_assert_eq(identify_word(&rig, 85) & 0x20, 0x20);
@@ -319,10 +319,10 @@ Test(ide_disk, a_flush_ends_when_the_disk_has_flushed)
     cr_assert_eq(rig.board->rises[IRQ_0], 1);
     cr_assert_eq(in(&rig, STATUS), 0x50);
     out(&rig, STATUS, 0xea);
-    rig.disk->error = ENOSPC;
+    blk_memory_fail(rig.disk, 0, ENOSPC);
     finish(&rig);
     cr_assert_eq(in(&rig, STATUS), 0x51);
-    cr_assert_eq(rig.disk->flushes, 2);
+    cr_assert_eq(flushes(&rig), 2);
     rig_free(&rig);
 }
 
@@ -424,11 +424,11 @@ Test(ide_disk, written_sectors_are_on_the_disk_before_the_interrupt)
         write_data(&rig, data, sizeof data);
         cr_assert_eq(in(&rig, STATUS), 0xd0);
         finish(&rig);
-        cr_assert_eq(rig.disk->data[(20 + i) * 512 + 511], 0xa0 + i);
+        cr_assert_eq(disk_data(&rig)[(20 + i) * 512 + 511], 0xa0 + i);
         cr_assert_eq(rig.board->rises[IRQ_0], i + 1);
     }
     cr_assert_eq(in(&rig, STATUS), 0x50);
-    assert_sectors(rig.disk->data + 22 * 512, 22, 1);
+    assert_sectors(disk_data(&rig) + 22 * 512, 22, 1);
     rig_free(&rig);
 }
 
@@ -440,12 +440,11 @@ Test(ide_disk, write_multiple_writes_a_block_at_once)
     command_48(&rig, 0x39, 1000, 20);
     write_data(&rig, data, 16 * 512);
     finish(&rig);
-    cr_assert_eq(rig.disk->last_len, 16 * 512);
+    cr_assert_eq(writes(&rig), 1);
     cr_assert_eq(in(&rig, STATUS), 0x58);
     write_data(&rig, data, 4 * 512);
     finish(&rig);
-    cr_assert_eq(rig.disk->last_offset, 1016 * 512);
-    cr_assert_eq(rig.disk->last_len, 4 * 512);
+    cr_assert_eq(writes(&rig), 2);
     cr_assert_eq(in(&rig, STATUS), 0x50);
     rig_free(&rig);
 }
@@ -464,7 +463,7 @@ Test(ide_disk, what_is_not_on_the_disk_is_aborted)
     }
     command_48(&rig, 0x24, UINT64_C(0xffffffffffff), 0);
     cr_assert_eq(in(&rig, STATUS), 0x51);
-    cr_assert_eq(rig.disk->reads + rig.disk->writes, 0);
+    cr_assert_eq(reads(&rig) + writes(&rig), 0);
     command_28(&rig, 0x40, 32766, 2);
     cr_assert_eq(in(&rig, STATUS), 0x50);
     rig_free(&rig);
@@ -475,7 +474,7 @@ Test(ide_disk, an_error_of_the_disk_is_told)
     Rig rig = rig_new(DISK, 0);
     uint8_t data[512] = {0};
 
-    rig.disk->error = EIO;
+    blk_memory_fail(rig.disk, 0, EIO);
     command_28(&rig, 0x20, 1, 1);
     finish(&rig);
     cr_assert_eq(in(&rig, STATUS), 0x51);
@@ -483,7 +482,7 @@ Test(ide_disk, an_error_of_the_disk_is_told)
     cr_assert_eq(in(&rig, SECTOR), 1);
     command_28(&rig, 0x30, 1, 1);
     write_data(&rig, data, sizeof data);
-    rig.disk->error = ENOSPC;
+    blk_memory_fail(rig.disk, 0, ENOSPC);
     finish(&rig);
     cr_assert_eq(in(&rig, STATUS), 0x51);
     cr_assert_eq(in(&rig, ERROR), 0x04);

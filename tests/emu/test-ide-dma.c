@@ -50,9 +50,9 @@ Test(ide_disk, dma_writes_what_is_in_memory_and_a_count_of_0_is_64_kib)
     command_48(&rig, 0x35, 2000, 384);
     master_start(&rig, false);
     finish(&rig);
-    cr_assert_eq(memcmp(rig.disk->data + 2000 * 512, rig.ram->host + BUFFER, 0x30000), 0);
-    assert_sectors(rig.disk->data + 2384 * 512, 2384, 1);
-    cr_assert_eq(rig.disk->writes, 2); /* at most 256 sectors at once */
+    cr_assert_eq(memcmp(disk_data(&rig) + 2000 * 512, rig.ram->host + BUFFER, 0x30000), 0);
+    assert_sectors(disk_data(&rig) + 2384 * 512, 2384, 1);
+    cr_assert_eq(writes(&rig), 2); /* at most 256 sectors at once */
     cr_assert_eq(master_status(&rig), 0x04);
     cr_assert_eq(rig.board->rises[IRQ_0], 1);
     rig_free(&rig);
@@ -66,7 +66,7 @@ Test(ide_disk, fua_writes_go_through)
     command_48(&rig, 0x3d, 1, 1);
     master_start(&rig, false);
     finish(&rig);
-    cr_assert_eq(rig.disk->throughs, 1);
+    cr_assert_eq(throughs(&rig), 1);
     rig_free(&rig);
 }
 
@@ -98,7 +98,7 @@ Test(ide_disk, a_table_that_is_too_short_stops_without_an_interrupt)
     board_out8(rig.board, MASTER_0, 0);
     master_start(&rig, false);
     finish(&rig);
-    cr_assert_eq(rig.disk->writes, 0);
+    cr_assert_eq(writes(&rig), 0);
     cr_assert_eq(master_status(&rig), 0x00);
     rig_free(&rig);
 }
@@ -130,7 +130,7 @@ Test(ide_disk, without_the_bus_the_master_fails_and_nothing_is_written)
     master_start(&rig, false);
     finish(&rig);
     cr_assert_eq(master_status(&rig), 0x02);
-    cr_assert_eq(rig.disk->writes, 0);
+    cr_assert_eq(writes(&rig), 0);
     board_out8(rig.board, MASTER_0 + 2, 0x02);
     cr_assert_eq(master_status(&rig), 0x00);
     rig_free(&rig);
@@ -160,7 +160,7 @@ Test(ide_disk, an_error_ends_a_dma_with_an_interrupt)
 
     descriptor(&rig, 0, BUFFER, 512, true);
     command_28(&rig, 0xc8, 3, 1);
-    rig.disk->error = EIO;
+    blk_memory_fail(rig.disk, 0, EIO);
     master_start(&rig, true);
     finish(&rig);
     cr_assert_eq(in(&rig, STATUS), 0x51);
@@ -204,18 +204,19 @@ Test(ide_disk, trim_discards_its_ranges)
     Rig rig = rig_new(DISK, 0);
 
     trim(&rig, GUINT64_TO_LE(UINT64_C(8) << 48 | 100), GUINT64_TO_LE(UINT64_C(1) << 48 | 32767));
-    cr_assert_eq(rig.disk->discards, 2);
-    cr_assert_eq(rig.disk->data[100 * 512 + 1], 0);
-    cr_assert_eq(rig.disk->data[107 * 512 + 511], 0);
-    assert_sectors(rig.disk->data + 108 * 512, 108, 1);
-    cr_assert_eq(rig.disk->last_offset, 32767 * 512);
+    cr_assert_eq(discards(&rig), 2);
+    cr_assert_eq(disk_data(&rig)[100 * 512 + 1], 0);
+    cr_assert_eq(disk_data(&rig)[107 * 512 + 511], 0);
+    assert_sectors(disk_data(&rig) + 108 * 512, 108, 1);
+    cr_assert_eq(disk_data(&rig)[32767 * 512 + 1], 0);
     cr_assert_eq(in(&rig, STATUS), 0x50);
     trim(&rig, GUINT64_TO_LE(UINT64_C(2) << 48 | 32767), 0);
     cr_assert_eq(in(&rig, STATUS), 0x51);
-    cr_assert_eq(rig.disk->discards, 2);
-    rig.disk->no_discard = true;
+    cr_assert_eq(discards(&rig), 2);
+    rig_free(&rig);
+    rig = rig_with(disk_new(DISK, false), NULL, false);
     trim(&rig, GUINT64_TO_LE(UINT64_C(8) << 48 | 200), 0);
     cr_assert_eq(in(&rig, STATUS), 0x50);
-    assert_sectors(rig.disk->data + 200 * 512, 200, 1);
+    assert_sectors(disk_data(&rig) + 200 * 512, 200, 1);
     rig_free(&rig);
 }

@@ -102,7 +102,7 @@ Test(ide_state, a_write_goes_on_in_the_middle_of_a_block)
     move_state(&from, &to);
     write_data(&to, data + 600, 424);
     finish(&to);
-    cr_assert_eq(memcmp(to.disk->data + 10 * 512, data, 1024), 0);
+    cr_assert_eq(memcmp(disk_data(&to) + 10 * 512, data, 1024), 0);
     cr_assert_eq(in(&to, STATUS), 0x50);
     cr_assert_eq(to.board->rises[IRQ_0], 1);
     rig_free(&from);
@@ -197,7 +197,7 @@ Test(ide_state, settings_go_along)
     out(&to, STATUS, 0x30);
     write_data(&to, data, sizeof data);
     finish(&to);
-    cr_assert_eq(to.disk->throughs, 1);
+    cr_assert_eq(throughs(&to), 1);
     rig_free(&from);
     rig_free(&to);
 }
@@ -277,12 +277,12 @@ Test(ide_state, a_dma_that_failed_at_the_source_is_tried_again_when_the_machine_
     cr_assert(load_changed(&rig, COMPAT_STATUS_0, 0x09, NULL)); /* active, and a write by DMA to be tried again */
     descriptor(&rig, 0, BUFFER, 1024, true);
     memset(rig.ram->host + BUFFER, 0x77, 1024);
-    cr_assert_eq(rig.disk->writes, 0);
+    cr_assert_eq(writes(&rig), 0);
     machine_set_running(rig.board->machine, true);
     finish(&rig);
-    cr_assert_eq(rig.disk->data[99 * 512], 0x77);
-    cr_assert_eq(rig.disk->data[101 * 512 - 1], 0x77);
-    assert_sectors(rig.disk->data + 101 * 512, 101, 1);
+    cr_assert_eq(disk_data(&rig)[99 * 512], 0x77);
+    cr_assert_eq(disk_data(&rig)[101 * 512 - 1], 0x77);
+    assert_sectors(disk_data(&rig) + 101 * 512, 101, 1);
     cr_assert_eq(rig.board->rises[IRQ_0], 1);
     cr_assert_eq(master_status(&rig), 0x04);
     rig_free(&rig);
@@ -295,7 +295,8 @@ Test(ide_state, removed_it_is_no_longer_there)
     command_28(&rig, 0x20, 1, 1);
     machine_remove_device(rig.board->machine, rig.dev);
     cr_assert_eq(in(&rig, STATUS), 0xff);
-    cr_assert_eq(rig.disk->waiting->len, 0);
+    cr_assert_eq(reads(&rig), 1);
+    cr_assert_eq(blk_memory_held(rig.disk), 0);
     cr_assert_null(section_list_find(rig.board->machine->sections, "0000:00:01.1/ide", 0));
     rig_free(&rig);
 }
