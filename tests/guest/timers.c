@@ -64,7 +64,7 @@ static struct {
     uint64_t hpet_shots[3], hpet_target[3], hpet_rearmed;
     bool hpet_armed[3];
     uint64_t hpet_periodic_seen;
-    uint64_t lapic_per_ms, lapic_mode, lapic_count, lapic_armed, lapic_shots;
+    uint64_t lapic_per_ms, lapic_mode, lapic_count, lapic_armed, lapic_shots, lapic_extra;
     bool lapic_waits;
 } t;
 
@@ -276,11 +276,17 @@ static void lapic_switch(void)
     t.lapic_waits = false;
     lapic_write(LAPIC_INITIAL, 0);
     lapic_write(LAPIC_LVT_TIMER, VECTOR_TIMER | t.lapic_mode);
+    for (uint64_t end = rdtsc() + tsc_per_ms() / 5; rdtsc() < end;) /* what was on its way comes */
+        pause();
+    t.lapic_count = interrupts[VECTOR_TIMER];
     if (t.lapic_mode)
         lapic_write(LAPIC_INITIAL, t.lapic_per_ms * 10);
-    t.lapic_count = interrupts[VECTOR_TIMER];
 }
 
+/*
+ * KVM lets a one-shot that has come already come once more when the APIC's state is put back, so each move may have one
+ * too many; it is not early then, since the one before was seen.
+ */
 static void lapic_round(void)
 {
     uint64_t count = interrupts[VECTOR_TIMER], now;
@@ -294,8 +300,7 @@ static void lapic_round(void)
     }
     if (t.lapic_waits) {
         now = now_ns();
-        if (count > t.lapic_count + 1)
-            fail("lapic.one-shot.count", t.lapic_count + 1, count);
+        t.lapic_extra += count - t.lapic_count - 1;
         if (now - t.lapic_armed < 4900000)
             fail("lapic.one-shot.early-ns", 5000000, now - t.lapic_armed);
         t.lapic_shots++;
@@ -352,6 +357,8 @@ static void check_window(uint64_t now)
     }
     if (t.lapic_per_ms) {
         uint64_t count = interrupts[VECTOR_TIMER] - t.lapic_count, most = ticks(100000, window);
+        if (t.lapic_extra > clocks_hops())
+            fail("lapic.one-shot.twice", clocks_hops(), t.lapic_extra);
         if (t.lapic_mode && (count < most / 5 || count > most + most / 50 + BURST))
             fail("lapic.periodic", most, count);
         lapic_switch();
