@@ -3,33 +3,40 @@
 from dataclasses import dataclass
 
 COMMON = "-nodefaults -machine pc-i440fx-7.2 -accel kvm -cpu qemu64,-sse3 -m 64 -vga none"
-IDE = "-drive file={disk},format=raw,if=ide,index=0"
-VIRTIO = ("-drive file={disk},format=raw,if=none,id=d -device virtio-blk-pci,drive=d "
-          "-netdev user,id=n -device virtio-net-pci,netdev=n,mac=52:54:00:12:34:56,romfile= "
-          "-object rng-random,id=r,filename=/dev/urandom -device virtio-rng-pci,rng=r")
+IDE = {True: "-drive file={disk},format=raw,if=ide,index=0", False: "{node} -device ide-hd,drive=d,bus=ide.0"}
+BLK = {True: "-drive file={disk},format=raw,if=none,id=d -device virtio-blk-pci,drive=d",
+       False: "{node} -device virtio-blk-pci,drive=d"}
+NODE = "-blockdev driver=raw,node-name=d,file.driver=file,file.filename={disk},file.locking=off"
+RNG = "-device virtio-rng-pci"
+NET = "-netdev user,id=n -device virtio-net-pci,netdev=n,mac=52:54:00:12:34:56,romfile="
 DISK_SIZE = 4 << 20
 
 
 @dataclass(frozen=True)
 class Config:
     name: str
+    disk: dict  # with QEMU's locks on the image, and without
     args: str
     append: str = ""
     counters: tuple = ()  # that must grow from one line to a later one
 
-    def arguments(self, disk, guest):
-        return [*self.args.format(disk=disk).split(), "-kernel", str(guest), "-append", f"every=10 {self.append}".strip()]
+    def arguments(self, disk, guest, locks):
+        disk_args = self.disk[locks].format(disk=disk, node=NODE.format(disk=disk))
+        return [*COMMON.split(), *disk_args.split(), *self.args.split(), "-kernel", str(guest), "-append",
+                f"every=10 {self.append}".strip()]
 
 
 TIMERS = ("pit", "pit_ioapic", "rtc", "hpet", "hpet_shot", "lapic", "kbd", "cmos")
-ON_VIRTIO = (*TIMERS, "blk", "blk_irq", "net", "net_irq", "rng", "rng_irq")
 ON_IDE = (*TIMERS, "disk", "pio", "dma")
+ON_BLK = (*TIMERS, "blk", "blk_irq", "rng", "rng_irq")
+ON_NET = (*ON_BLK, "net", "net_irq")
 SECOND = ("ipi", "second", "lapic1")
 
 CONFIGS = [
-    Config("ide", f"{COMMON} -smp 1 {IDE}", counters=ON_IDE),
-    Config("ide-smp2", f"{COMMON} -smp 2 {IDE}", counters=ON_IDE + SECOND),
-    Config("virtio", f"{COMMON} -smp 1 {VIRTIO}", counters=ON_VIRTIO),
-    Config("virtio-smp2", f"{COMMON} -smp 2 {VIRTIO}", counters=ON_VIRTIO + SECOND),
-    Config("virtio-legacy", f"{COMMON} -smp 1 {VIRTIO}", "legacy=1 msix=0", counters=ON_VIRTIO),
+    Config("ide", IDE, "-smp 1", counters=ON_IDE),
+    Config("ide-smp2", IDE, "-smp 2", counters=ON_IDE + SECOND),
+    Config("blk", BLK, f"-smp 1 {RNG}", counters=ON_BLK),
+    Config("virtio", BLK, f"-smp 1 {RNG} {NET}", counters=ON_NET),
+    Config("virtio-smp2", BLK, f"-smp 2 {RNG} {NET}", counters=ON_NET + SECOND),
+    Config("virtio-legacy", BLK, f"-smp 1 {RNG} {NET}", "legacy=1 msix=0", counters=ON_NET),
 ]

@@ -9,7 +9,7 @@ import threading
 import time
 from pathlib import Path
 
-PATIENCE = 60  # seconds for anything that a machine is asked to do
+PATIENCE = 180  # seconds for anything that a machine is asked to do
 
 running = set()  # every process that was started and not yet ended
 
@@ -75,6 +75,7 @@ class Machine:
     """One process. It starts with the guest standing; `incoming` is where its state comes from, if anywhere."""
 
     kind = None
+    LACKS = re.compile(r"unknown (driver|option|object|key)|has no \w+ yet|not a valid device model|not compiled in")
 
     def __init__(self, program, arguments, folder, name, incoming=None):
         self.folder, self.name = Path(folder), name
@@ -93,6 +94,8 @@ class Machine:
             self.greet()
         except (OSError, MachineError) as error:
             self.kill()
+            if self.LACKS.search(self.said()):
+                raise Lacking(f"{self.kind} lacks something: {self.said().splitlines()[-1]}") from error
             raise self.explain(error) from error
 
     def alive(self):

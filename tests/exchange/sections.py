@@ -26,7 +26,9 @@ def compare(bin_folder, one, other):
             lines.append(f"{name}: version {a[key][0]}, {a[key][1]} octets in {one.name}, "
                          f"version {b[key][0]}, {b[key][1]} octets in {other.name}")
     if not lines and list(a) != list(b):
-        lines.append(f"order: {[k for k in a]} and {[k for k in b]}")
+        at = next(i for i, (x, y) in enumerate(zip(a, b)) if x != y)
+        lines.append(f"order: from section {at} on it is {list(a)[at:at + 4]} in {one.name}, {list(b)[at:at + 4]} in "
+                     f"{other.name}")
     for block in a_ram.keys() | b_ram.keys():
         if a_ram.get(block) != b_ram.get(block):
             lines.append(f"RAM block {block}: {a_ram.get(block)} and {b_ram.get(block)}")
