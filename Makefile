@@ -35,7 +35,7 @@ endif
 # --- setup --------------------------------------------------------------------------------------------------------
 
 PACKAGES_BUILD := gcc clang libclang-rt-dev make pkg-config libglib2.0-dev libtasn1-6-dev libtasn1-bin libzstd-dev zlib1g-dev \
-    liblzma-dev libbz2-dev libxxhash-dev libjansson-dev liburing-dev acpica-tools
+    liblzma-dev libbz2-dev libxxhash-dev libjansson-dev liburing-dev libslirp-dev libvdeplug-dev acpica-tools
 PACKAGES_TEST := libcriterion-dev dumpasn1 openssl gdb binutils python3 xz-utils bzip2 zstd qemu-system-x86 qemu-utils seabios \
     clang-format cppcheck mandoc gcovr git e2fsprogs
 
@@ -72,9 +72,9 @@ BIN := $(if $(filter release,$(CONFIG)),build/bin,$(B)/bin)
 
 # --- how it is compiled -------------------------------------------------------------------------------------------
 
-PACKAGES := glib-2.0 libtasn1 libzstd zlib liblzma libxxhash jansson liburing
+PACKAGES := glib-2.0 libtasn1 libzstd zlib liblzma libxxhash jansson liburing slirp
 PKG_CFLAGS := $(shell pkg-config --cflags $(PACKAGES) 2>/dev/null)
-PKG_LIBS := $(shell pkg-config --libs $(PACKAGES) 2>/dev/null) -lbz2 -lm
+PKG_LIBS := $(shell pkg-config --libs $(PACKAGES) 2>/dev/null) -lbz2 -lvdeplug -lm
 
 # Does libxxhash have the functions that choose by processor? Debian's has on x86.
 XXH_DISPATCH := $(shell echo 'int main(void) { return !XXH3_64bits_dispatch("", 0); }' | \
