@@ -87,7 +87,7 @@ static inline bool net_has_header(const NetBackend *backend)
     return backend && backend->ops->set_header;
 }
 
-/* On the context's thread; before or after the machine. */
+/* On the context's thread, when the card has gone. A machine may go before it. */
 static inline void net_free(NetBackend *backend)
 {
     if (backend)

@@ -111,8 +111,11 @@ void virtio_set_features(Virtio *v, uint64_t features)
 {
     VirtioState *s = virtio_state(v);
 
-    if (!(s->status & VIRTIO_FEATURES_OK))
-        s->features = features & s->offered;
+    if (s->status & VIRTIO_FEATURES_OK)
+        return;
+    s->features = features & s->offered;
+    if (v->kind->features_changed)
+        v->kind->features_changed(v);
 }
 
 void virtio_set_disabled(Virtio *v, bool disabled)

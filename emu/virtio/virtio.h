@@ -112,6 +112,7 @@ typedef struct VirtioKind {
     void (*set_config)(Virtio *v, const uint8_t *config);
     void (*notified)(Virtio *v, unsigned queue); /* there may be chains in it */
     void (*status_changed)(Virtio *v);
+    void (*features_changed)(Virtio *v);
     void (*reset)(Virtio *v);
     void (*queue_reset)(Virtio *v, unsigned queue); /* chains in use do not come back */
     void (*runs)(Virtio *v, bool runs);             /* the machine starts, or has stopped */
