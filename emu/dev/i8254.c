@@ -236,30 +236,49 @@ static bool pull(void *opaque, GError **error)
     return true;
 }
 
-/* The time of the next change is what follows from the rest, unless it is in the past: then an edge has yet to come. */
+/*
+ * Until when the edges had gone out where it was saved, if it is not until now: the next change is in the past, or
+ * arm_timer put it off, as OUT was high and changes too fast.
+ */
+static int64_t edges_until(const Pit *p, int64_t next_ns)
+{
+    const PitChannel *c = &p->s.channels[0];
+    int64_t put_off_ns = next_ns - SHORTEST_NS, tick = pit_channel_tick(c, put_off_ns),
+            next_tick = pit_channel_tick(c, next_ns);
+
+    if (next_ns <= 0 || p->s.irq_disabled || must_stand(p, 0))
+        return p->now_ns;
+    bool rises = pit_channel_out(c, next_tick) && !pit_channel_out(c, pit_channel_tick(c, next_ns - 1));
+    if (put_off_ns <= p->now_ns && pit_channel_is_periodic(c) && pit_channel_out(c, tick) &&
+        pit_channel_next_change(c, tick) < next_tick && !rises)
+        return put_off_ns;
+    return MIN(next_ns - 1, p->now_ns);
+}
+
+/* The time of the next change is what follows from the rest, unless an edge that has been has yet to go out. */
 static void push(void *opaque)
 {
     Pit *p = opaque;
-    const PitChannel *c = &p->s.channels[0];
+    PitChannel *c = &p->s.channels[0];
     int64_t next_ns = c->next_transition_time;
-    bool late;
 
     look_at_clock(p);
-    late = next_ns > 0 && next_ns <= p->now_ns;
     for (unsigned n = 0; n < PIT_CHANNELS; n++) {
         const PitChannel *each = &p->s.channels[n];
         bool null = !each->status_latched && (each->status & PIT_STATUS_NULL);
         p->progress[n] = (Progress){.stands_ns = TIMER_NEVER, .loads_ns = null ? NOT_YET : p->now_ns};
         settle(p, n);
     }
-    if (late && !p->s.irq_disabled && !must_stand(p, 0)) {
-        p->seen_ns = next_ns - 1;
+    p->seen_ns = edges_until(p, next_ns);
+    if (p->seen_ns < p->now_ns) {
         irq_set(&p->irq, pit_channel_out(c, pit_channel_tick(c, p->seen_ns)));
-        timer_arm(&p->timer, p->now_ns);
-    } else {
-        update_irq(p);
-        p->s.channels[0].next_transition_time = next_ns;
+        timer_arm(&p->timer, MAX(next_ns, p->now_ns));
+        return;
     }
+    update_irq(p);
+    if (next_ns > 0 && next_ns < c->next_transition_time) /* it is not put off because of the load */
+        timer_arm(&p->timer, next_ns);
+    c->next_transition_time = next_ns;
 }
 
 static const VMStateDescription i8254_state = {

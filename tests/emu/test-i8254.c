@@ -1,4 +1,6 @@
 /* test-i8254.c: the interval timer: registers, lines, state. Its modes are in test-i8254-modes.c. */
+#include <inttypes.h>
+
 #include "tests/emu/support/pit.h"
 
 /* --- registers -------------------------------------------------------------------------------------------------- */
@@ -277,6 +279,34 @@ Test(i8254, an_edge_that_was_due_comes_after_the_load)
     clock_run(board->machine->virtual_clock);
     cr_assert(board->level[IRQ]);
     cr_assert_eq(board->rises[IRQ], before + 1);
+}
+
+/* Periods below and above the one below which some edges do not go out; and a move at any time of one. */
+Test(i8254, the_edges_are_those_that_would_have_been_without_a_move)
+{
+    static const uint16_t counts[] = {2, 7, 11, 14, 25, 100};
+
+    for (size_t i = 0; i < G_N_ELEMENTS(counts); i++)
+        for (int64_t ns = 1; ns < 40 * NS_PER_US; ns += 777) {
+            g_autoptr(Board) here = board_new();
+            g_autoptr(Board) there = board_new();
+            Device *stays = add_pit(here), *goes = add_pit(there);
+            ByteOut octets = {0};
+            program(here, 0, MODE(3), counts[i]);
+            board_advance(here, ns);
+            board_advance(there, ns);
+            board_save(here, stays, &octets);
+            cr_assert(board_load(there, goes, octets.data, octets.len, 3, NULL));
+            byte_out_done(&octets);
+            unsigned before = here->rises[IRQ] - there->rises[IRQ];
+            for (int n = 0; n < 100; n++) {
+                cr_assert_eq(there->level[IRQ], here->level[IRQ], "%u after %" PRId64 " ns, %d later", counts[i], ns,
+                             n);
+                cr_assert_eq(here->rises[IRQ] - there->rises[IRQ], before);
+                board_advance(here, 901);
+                board_advance(there, 901);
+            }
+        }
 }
 
 Test(i8254, version_2_has_no_hpet)
