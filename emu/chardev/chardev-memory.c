@@ -127,3 +127,17 @@ void chardev_memory_feed(Chardev *c, const void *data, size_t len)
     g_byte_array_append(m->input, data, (guint)len);
     memory_accept_input(c);
 }
+
+void chardev_memory_copy(Chardev *to, const Chardev *from)
+{
+    Memory *t = (Memory *)to;
+    const Memory *f = (const Memory *)from;
+
+    g_return_if_fail(to->ops == &memory_ops && from->ops == &memory_ops && t->size >= f->used);
+    for (size_t i = 0; i < f->used; i++)
+        t->ring[i] = f->ring[(f->head + i) % f->size];
+    t->head = 0;
+    t->used = f->used;
+    g_byte_array_set_size(t->input, 0);
+    g_byte_array_append(t->input, f->input->data, f->input->len);
+}

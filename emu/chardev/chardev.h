@@ -87,6 +87,9 @@ Chardev *chardev_new_memory(const ChardevHome *home, const ChardevMemory *option
 size_t chardev_memory_read(Chardev *c, void *data, size_t len);     /* takes the oldest output */
 void chardev_memory_feed(Chardev *c, const void *data, size_t len); /* input, kept until the front takes it */
 
+/* What waits in `from`, input and output, waits in `to` as well: the same peer. `to` has no less room; tells nobody. */
+void chardev_memory_copy(Chardev *to, const Chardev *from);
+
 typedef struct ChardevFile {
     const char *path;  /* for output: made, or emptied */
     bool append;       /* not emptied */

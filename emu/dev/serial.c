@@ -274,10 +274,20 @@ static void writable(void *opaque)
         transmit(p);
 }
 
+/* Nobody has said that the line takes more: a character that does not go yet has not lost one of its tries. */
 static void resume(void *opaque)
 {
-    writable(opaque);
-    accept_input(opaque);
+    Serial *p = opaque;
+    Uart *u = &p->s.state;
+    const uint32_t tries = u->tsr_retry;
+
+    if (tries > 0) {
+        u->tsr_retry = 1;
+        transmit(p);
+        if (u->tsr_retry > 1)
+            u->tsr_retry = tries;
+    }
+    accept_input(p);
 }
 
 /* A full FIFO loses its oldest. */

@@ -71,6 +71,32 @@ Test(chardev, memory_feeds_no_more_than_the_front_takes)
     front_assert_got(f, "abcde");
 }
 
+Test(chardev, what_waits_in_memory_is_copied)
+{
+    g_autoptr(Front) f = front_new(), g = front_new();
+    const ChardevMemory small = {.size = 4, .patient = true};
+    char data[8];
+
+    front_attach(f, chardev_new_memory(&f->home, &small));
+    front_attach(g, chardev_new_memory(&g->home, &small));
+    cr_assert_eq(chardev_write(f->c, "abcd", 4), 4);
+    cr_assert_eq(chardev_memory_read(f->c, data, 2), 2);
+    cr_assert_eq(chardev_write(f->c, "e", 1), 1);
+    cr_assert_eq(chardev_write(g->c, "xy", 2), 2);
+    f->room = 1;
+    f->one_at_a_time = true;
+    chardev_memory_feed(f->c, "in", 2);
+    chardev_memory_copy(g->c, f->c);
+    cr_assert_eq(chardev_write(g->c, "fg", 2), 1);
+    cr_assert_eq(chardev_memory_read(g->c, data, 8), 4);
+    cr_assert_arr_eq(data, "cdef", 4);
+    front_assert_got(g, "");
+    g->room = 9;
+    chardev_accept_input(g->c);
+    front_assert_got(g, "n");
+    cr_assert_eq(chardev_memory_read(f->c, data, 8), 3, "the other one has changed");
+}
+
 Test(chardev, a_break_comes_to_the_front)
 {
     g_autoptr(Front) f = front_new();

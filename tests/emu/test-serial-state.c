@@ -93,6 +93,26 @@ Test(serial, a_full_one_goes_on_when_the_machine_runs)
     byte_out_done(&saved);
 }
 
+Test(serial, a_character_that_waits_loses_no_try_by_moving)
+{
+    g_auto(Line) l = line_new(&(ChardevMemory){.size = 1, .patient = true});
+
+    for (const char *c = "abc"; *c; c++)
+        out(&l, THR, (uint8_t)*c);
+    for (int i = 0; i < 10; i++) {
+        ByteOut saved = {0};
+        board_save(l.board, l.dev, &saved);
+        cr_assert_eq(saved.data[30], 1, "tsr_retry");
+        cr_assert(board_load(l.board, l.dev, saved.data, saved.len, 3, NULL));
+        byte_out_done(&saved);
+        board_advance(l.board, 10);
+        cr_assert_eq(in(&l, LSR), 0x00);
+    }
+    assert_sent(&l, "a");
+    assert_sent(&l, "b");
+    assert_sent(&l, "c");
+}
+
 /* Loads the registers alone: IER and IIR and what is given. */
 static void load_registers(const Line *l, uint8_t ier, uint8_t iir)
 {

@@ -417,11 +417,34 @@ static void move(Guest *stays, Guest *goes)
     stays->moves = goes->moves = false;
 }
 
+/* The only one that this run is about, by its name in FUZZ_FOCUS; -1: all are. */
+static int only(void)
+{
+    const char *name = getenv("FUZZ_FOCUS");
+
+    if (!name || !*name)
+        return -1;
+    for (size_t i = 0; i < G_N_ELEMENTS(focuses); i++)
+        if (!strcmp(name, focuses[i].name))
+            return (int)i;
+    fuzz_broken("FUZZ_FOCUS=%s: there is no such", name);
+}
+
+size_t LLVMFuzzerCustomMutator(uint8_t *data, size_t len, size_t most, unsigned seed)
+{
+    (void)seed;
+    len = LLVMFuzzerMutate(data, len, most);
+    if (len && only() >= 0)
+        data[0] = (uint8_t)only();
+    return len;
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 {
-    Guest stays = {.focus = len ? &focuses[data[0] % G_N_ELEMENTS(focuses)] : NULL}, goes = {.board = NULL};
+    const size_t focus = len ? data[0] % G_N_ELEMENTS(focuses) : 0;
+    Guest stays = {.focus = &focuses[focus]}, goes = {.board = NULL};
 
-    if (!len)
+    if (!len || (only() >= 0 && focus != (size_t)only()))
         return 0;
     stays.board = guest_board_new(NS_PER_SECOND, INT64_C(1700000000) * NS_PER_SECOND);
     byte_in_init(&stays.in, data + 1, len - 1);

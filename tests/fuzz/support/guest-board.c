@@ -420,6 +420,7 @@ GuestBoard *guest_board_copy(GuestBoard *b)
     for (size_t at = 0; at < GUEST_RAM; at += GUEST_PAGE)
         if (!bytes_are_zero(b->ram->host + at, GUEST_PAGE))
             memcpy(other->ram->host + at, b->ram->host + at, GUEST_PAGE);
+    chardev_memory_copy(other->chardev, b->chardev); /* its peer, who goes on where they were, is no part of a state */
     g_autoptr(SectionLoad) load = section_load_new(other->machine->sections);
     for (GuestChip chip = 0; chip < CHIPS; chip++) {
         const Section *s = guest_board_section(other, chip);
