@@ -12,8 +12,9 @@
  * opened again without a new count.
  *
  * On the wire TC of a channel is its `eop`, which QEMU leaves 0, so that TC is lost there. Requests are not on it: they
- * are lines, and those of software do not survive. QEMU neither masks a channel at TC nor starts it over; such a state
- * (all of a block gone, the channel open) loads, and waits for a new count.
+ * are lines, and those of software do not survive; a channel that starts over is served at once. QEMU neither masks a
+ * channel at TC nor starts it over; such a state (all of a block gone, the channel open) loads, and waits for a new
+ * count.
  */
 #include "emu/dev/dev.h"
 #include "emu/dev/i8257-impl.h"

@@ -337,6 +337,8 @@ static void write_mcr(Serial *p, uint8_t value)
     u->msr |= (uint8_t)((changed & (MSR_LINES & ~MSR_RI)) >> 4);
     if (changed & before & MSR_RI)
         u->msr |= MSR_TERI;
+    if ((u->mcr & MCR_LOOP) && u->tsr_retry > 0) /* what could not go out comes back */
+        transmit(p);
     serial_update_irq(p);
     accept_input(p);
 }

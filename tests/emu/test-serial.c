@@ -211,6 +211,24 @@ Test(serial, resetting_the_transmit_fifo_leaves_tsr)
     cr_assert_eq(in(&l, LSR), 0x60);
 }
 
+Test(serial, what_waits_when_loopback_begins_comes_back)
+{
+    g_auto(Line) l = line_new(&(ChardevMemory){.size = 1, .patient = true});
+
+    out(&l, FCR, 0x01);
+    for (const char *c = "abcd"; *c; c++)
+        out(&l, THR, (uint8_t)*c);
+    cr_assert_eq(in(&l, LSR), 0x00);
+    out(&l, MCR, 0x10);
+    cr_assert_eq(in(&l, LSR), 0x61);
+    for (const char *c = "bcd"; *c; c++)
+        cr_assert_eq(in(&l, RBR), *c);
+    cr_assert_eq(in(&l, LSR), 0x60);
+    out(&l, MCR, 0x00);
+    assert_sent(&l, "a");
+    assert_sent(&l, "");
+}
+
 Test(serial, with_nobody_at_the_other_end_all_goes)
 {
     g_autoptr(Board) board = board_new();
