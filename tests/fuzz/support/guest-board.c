@@ -7,7 +7,7 @@
 #include "emu/dev/acpi_build.h"
 #include "emu/dev/dev.h"
 #include "emu/dev/fw_cfg.h"
-#include "emu/dev/i8257.h"
+#include "emu/dev/i8257-impl.h"
 #include "emu/dev/i8259.h"
 #include "emu/dev/ioapic.h"
 #include "emu/dev/pckbd.h"
@@ -88,8 +88,20 @@ static size_t transfer(void *opaque, unsigned channel, size_t pos, size_t len)
     fuzz_check(gone <= want, "%zu octets of %zu were moved", gone, want);
     b->dma_supply -= gone;
     if (!b->dma_supply)
-        ops->request(b->isa->dma_opaque, channel, false);
+        guest_board_request(b, channel, false);
     return pos + gone;
+}
+
+/* All of them are one device, which has more now. */
+void guest_board_request(GuestBoard *b, unsigned channel, bool level)
+{
+    const IsaDmaOps *ops = b->isa->dma;
+
+    b->dma_lines = (uint8_t)(level ? b->dma_lines | 1U << channel : b->dma_lines & ~(1U << channel));
+    ops->request(b->isa->dma_opaque, channel, level);
+    for (unsigned n = 0; level && n < ISA_DMA_CHANNELS; n++)
+        if (b->dma_lines & 1U << n)
+            ops->request(b->isa->dma_opaque, n, true);
 }
 
 /* --- building ---------------------------------------------------------------------------------------------------- */
@@ -411,6 +423,30 @@ void guest_board_save_and_load(GuestBoard *b, GuestChip chip, GuestFormat format
     byte_out_done(&twice);
 }
 
+/*
+ * What QEMU's sections have no place for. DMA: requests by software; when a channel that starts over is to be served
+ * again.
+ */
+static bool loses_something(const GuestBoard *b)
+{
+    for (GuestChip chip = CHIP_DMA_FIRST; chip <= CHIP_DMA_SECOND; chip++) {
+        const I8257 *dma = (const I8257 *)b->chips[chip];
+        if (dma->software || (timer_armed(&dma->again) && timer_expiry(&dma->again) > b->virtual_ns))
+            return true;
+    }
+    return false;
+}
+
+/* Who is at the other end of a line is no part of the state, and goes on where it was. */
+static void copy_peers(GuestBoard *to, const GuestBoard *from)
+{
+    chardev_memory_copy(to->chardev, from->chardev);
+    to->registers = from->registers;
+    to->dma_supply = from->dma_supply;
+    to->dma_step = from->dma_step;
+    to->dma_lines = from->dma_lines;
+}
+
 GuestBoard *guest_board_copy(GuestBoard *b)
 {
     GuestBoard *other = guest_board_new(b->virtual_ns, b->host_ns);
@@ -420,7 +456,7 @@ GuestBoard *guest_board_copy(GuestBoard *b)
     for (size_t at = 0; at < GUEST_RAM; at += GUEST_PAGE)
         if (!bytes_are_zero(b->ram->host + at, GUEST_PAGE))
             memcpy(other->ram->host + at, b->ram->host + at, GUEST_PAGE);
-    chardev_memory_copy(other->chardev, b->chardev); /* its peer, who goes on where they were, is no part of a state */
+    copy_peers(other, b);
     g_autoptr(SectionLoad) load = section_load_new(other->machine->sections);
     for (GuestChip chip = 0; chip < CHIPS; chip++) {
         const Section *s = guest_board_section(other, chip);
@@ -443,8 +479,9 @@ GuestBoard *guest_board_copy(GuestBoard *b)
         byte_out_done(&saved[chip]);
     }
     other->patched = b->patched;
-    other->registers = b->registers;
-    other->dma_supply = b->dma_supply;
-    other->dma_step = b->dma_step;
+    other->lossy = loses_something(b);
+    for (unsigned n = 0; n < ISA_DMA_CHANNELS; n++)
+        if (other->dma_lines & 1U << n)
+            guest_board_request(other, n, true);
     return other;
 }

@@ -58,10 +58,12 @@ typedef struct GuestBoard {
     uint8_t dma[GUEST_DMA];
     size_t dma_supply; /* octets that the client has or takes; then it drops its request */
     size_t dma_step;   /* in one call */
+    uint8_t dma_lines; /* DREQ, one bit a channel */
     bool reset_wanted;
 
     /* Its chips do not go together, as one was loaded that others know nothing of, or a line was driven by nobody. */
     bool patched;
+    bool lossy; /* it is a copy, and lacks what no stream has a place for: its guest may see that */
     uint64_t messages; /* that were sent */
 } GuestBoard;
 
@@ -76,6 +78,9 @@ void guest_board_obey(GuestBoard *board);
 void guest_board_jump(GuestBoard *board, int64_t ns);
 void guest_board_step(GuestBoard *board, int64_t ns, unsigned steps);
 
+/* The client of a DMA channel raises its line, or lowers it; it has, or takes, so much. */
+void guest_board_request(GuestBoard *board, unsigned channel, bool level);
+
 typedef enum GuestFormat { GUEST_QEMUFILE, GUEST_BER, GUEST_BER_BY_NAME } GuestFormat;
 
 /* The chip's section, or NULL if it has none. */
@@ -89,7 +94,10 @@ bool guest_board_load(GuestBoard *board, GuestChip chip, GuestFormat format, int
 /* What is saved must load, and be the same when it is saved then. */
 void guest_board_save_and_load(GuestBoard *board, GuestChip chip, GuestFormat format);
 
-/* Another board that has all of this one's state; what it saves must be the same unless it is patched. */
+/*
+ * Another board that has all of this one's state, and the same peers, which go on where they were; what it saves must
+ * be the same unless it is patched.
+ */
 GuestBoard *guest_board_copy(GuestBoard *board);
 
 /* guest-gadget.c */
