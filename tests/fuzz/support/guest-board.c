@@ -36,13 +36,13 @@ static int64_t host_time(void *opaque)
     return ((GuestBoard *)opaque)->host_ns;
 }
 
-/* A line of the ISA bus, or above 15 one that only the I/O APIC has. */
+/* A line of the ISA bus; one that only the I/O APIC has: those above 15, and the one where the PICs are cascaded. */
 static void interrupt(void *opaque, unsigned n, bool level)
 {
     GuestBoard *b = opaque;
-    Irq pin = device_input(b->chips[CHIP_IOAPIC], "irq", n == 0 ? 2 : n);
+    Irq pin = device_input(b->chips[CHIP_IOAPIC], "irq", n == 0 ? I8259_CASCADE : n);
 
-    if (n < ISA_IRQS) {
+    if (n < ISA_IRQS && n != I8259_CASCADE) {
         Irq irq = device_input(b->chips[n < I8259_IRQS ? CHIP_PIC_MASTER : CHIP_PIC_SLAVE], "irq", n % I8259_IRQS);
         irq_set(&irq, level);
     }
@@ -186,7 +186,8 @@ static void add_clocks(GuestBoard *b)
 
     set_option(hpet, "msi");
     for (unsigned n = 0; n < IOAPIC_PINS; n++)
-        device_connect_irq(hpet, "irq", n, n < ISA_IRQS ? b->isa->irq[n] : (Irq){interrupt, b, n});
+        device_connect_irq(hpet, "irq", n,
+                           n < ISA_IRQS && n != I8259_CASCADE ? b->isa->irq[n] : (Irq){interrupt, b, n});
     device_connect(hpet, "legacy", 0, pit, "hpet legacy", 0);
     device_connect(pit, "irq", 0, hpet, "pit", 0);
     device_connect(rtc, "irq", 0, hpet, "rtc", 0);
