@@ -1,0 +1,177 @@
+/*
+ * fuzz-options.c: command lines. Each line of an input is a word.
+ *
+ * A line that is accepted means something: the numbers are within bounds and fit together, no two things have one name
+ * or one place, and every device takes the options that were read. One that is refused says which word is to blame.
+ */
+#include <string.h>
+
+#include "emu/dev/dev.h"
+#include "emu/machine/options.h"
+#include "tests/fuzz/support/fuzz.h"
+#include "vmstate/state.h"
+
+enum { WORDS_MAX = 64 };
+
+/* --- devices ---------------------------------------------------------------------------------------------------- */
+
+typedef struct Gadget {
+    Device dev;
+    char *drive, *forward;
+    uint64_t size;
+    int8_t small;
+    bool fast, has_index;
+    uint16_t index;
+    uint8_t colours[3];
+} Gadget;
+
+static bool check_gadget(const void *state, GError **error)
+{
+    const Gadget *g = state;
+
+    if (g->small != 13)
+        return true;
+    g_set_error(error, FERRY_ERROR, FERRY_ERROR_REFUSED, "small: it is 13");
+    return false;
+}
+
+static const VMStateField gadget_fields[] = {
+    VMS_TEXT(Gadget, drive),    VMS_TEXT(Gadget, forward),
+    VMS_FIELD(Gadget, size),    VMS_FIELD(Gadget, small),
+    VMS_FIELD(Gadget, fast),    VMS_FIELD(Gadget, index, .presence = 1 + offsetof(Gadget, has_index)),
+    VMS_ARRAY(Gadget, colours), VMS_END,
+};
+
+static const VMStateDescription gadget_options = {
+    .name = "gadget",
+    .version = 1,
+    .minimum = 1,
+    .size = sizeof(Gadget),
+    .fields = gadget_fields,
+    .check = check_gadget,
+};
+
+static const Gadget gadget_defaults = {.fast = true, .size = 7};
+
+static const DeviceType gadget_type = {
+    .name = "gadget",
+    .size = sizeof(Gadget),
+    .defaults = &gadget_defaults,
+    .options = &gadget_options,
+};
+
+static const DeviceType *const types[] = {&gadget_type, &isa_serial_type, &hpet_type, &port92_type, NULL};
+
+/* What was read once is read the same again. */
+static void apply(const OptionsDevice *d)
+{
+    GError *error = NULL;
+    Device *dev = device_new(d->type);
+
+    fuzz_check(options_device_apply(d, dev, &error), "%s: %s", d->text, fuzz_message(error));
+    if (d->type->options)
+        vms_state_done(d->type->options, dev);
+    device_free(dev);
+}
+
+/* --- what was accepted ------------------------------------------------------------------------------------------ */
+
+static void judge_smp(const OptionsSmp *s)
+{
+    fuzz_check(s->cpus >= 1 && s->cpus <= s->maxcpus && s->maxcpus <= 255, "%u of %u processors", s->cpus, s->maxcpus);
+    fuzz_check((uint64_t)s->sockets * s->dies * s->cores * s->threads == s->maxcpus, "%u * %u * %u * %u is %u",
+               s->sockets, s->dies, s->cores, s->threads, s->maxcpus);
+}
+
+static void judge_drives(const GPtrArray *drives)
+{
+    static const uint32_t most[] = {4, 2, UINT32_MAX, 2, UINT32_MAX};
+
+    for (guint i = 0; i < drives->len; i++) {
+        const OptionsDrive *a = g_ptr_array_index(drives, i);
+        fuzz_check(a->interface <= OPTIONS_IF_NONE && a->format <= OPTIONS_FORMAT_QCOW2 && a->discard <= 1,
+                   "a drive is of no kind");
+        if (a->interface == OPTIONS_IF_NONE)
+            continue;
+        fuzz_check(a->index < most[a->interface], "drive %u of interface %u", a->index, a->interface);
+        for (guint j = 0; j < i; j++) {
+            const OptionsDrive *b = g_ptr_array_index(drives, j);
+            fuzz_check(a->interface != b->interface || a->index != b->index, "two drives are in one place");
+        }
+    }
+}
+
+/* Every id once; `offset` is its place. */
+static void judge_ids(const GPtrArray *array, size_t offset)
+{
+    g_autoptr(GHashTable) ids = g_hash_table_new(g_str_hash, g_str_equal);
+
+    for (guint i = 0; i < array->len; i++) {
+        char *id = *(char **)((char *)g_ptr_array_index(array, i) + offset);
+        fuzz_check(!id || g_ascii_isalpha(*id), "'%s' is no id", id);
+        fuzz_check(!id || g_hash_table_add(ids, id), "'%s' is there twice", id);
+    }
+}
+
+static void judge_lines(const Options *o)
+{
+    unsigned stdio = 0;
+
+    for (guint i = 0; i < o->chardevs->len; i++)
+        stdio += ((OptionsChar *)g_ptr_array_index(o->chardevs, i))->type == OPTIONS_CHAR_STDIO;
+    for (guint i = 0; i < o->serials->len; i++)
+        stdio += ((OptionsChar *)g_ptr_array_index(o->serials, i))->type == OPTIONS_CHAR_STDIO;
+    for (guint i = 0; i < o->monitors->len; i++)
+        stdio += ((OptionsMonitor *)g_ptr_array_index(o->monitors, i))->line.type == OPTIONS_CHAR_STDIO;
+    fuzz_check(stdio <= !o->daemonize, "stdio is used %u times", stdio);
+    fuzz_check(o->serials->len <= 4, "%u serial ports", o->serials->len);
+}
+
+static void judge(const Options *o)
+{
+    if (o->help) {
+        fuzz_check(*o->help, "there is no help");
+        return;
+    }
+    judge_smp(&o->smp);
+    fuzz_check(o->memory.size && o->memory.size % 8192 == 0 && o->memory.maxmem >= o->memory.size, "memory is odd");
+    fuzz_check(!o->machine.type || g_str_has_prefix(o->machine.type, "pc"), "no machine is %s", o->machine.type);
+    fuzz_check(o->accel <= OPTIONS_ACCEL_NONE && o->display == 0, "a number has no name");
+    fuzz_check((o->rtc.base == OPTIONS_RTC_DATE) == !!o->rtc.date, "a clock has a date and has none");
+    fuzz_check(!o->append || o->kernel, "nobody reads the command line");
+    judge_drives(o->drives);
+    judge_ids(o->drives, offsetof(OptionsDrive, id));
+    judge_ids(o->blockdevs, offsetof(OptionsBlockdev, node_name));
+    judge_ids(o->devices, offsetof(OptionsDevice, id));
+    judge_ids(o->netdevs, offsetof(OptionsNet, id));
+    judge_ids(o->chardevs, offsetof(OptionsChar, id));
+    judge_ids(o->objects, offsetof(OptionsObject, id));
+    judge_lines(o);
+    for (guint i = 0; i < o->devices->len; i++)
+        apply(g_ptr_array_index(o->devices, i));
+}
+
+/* The message starts with a word of the line, as it is or with what it means. */
+static void judge_refusal(const GError *error, char *const *words)
+{
+    fuzz_check(error && error->domain == FERRY_ERROR, "a refusal without a reason");
+    fuzz_check(strstr(error->message, ": "), "'%s' says only one thing", error->message);
+    for (; *words; words++)
+        if (**words == '-' ? error->message[0] == '-' : g_str_has_prefix(error->message, *words))
+            return;
+    fuzz_broken("'%s' is about no word", error->message);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
+{
+    g_autofree char *text = g_strndup((const char *)data, len);
+    g_auto(GStrv) words = g_strsplit(text, "\n", WORDS_MAX);
+    g_autoptr(GError) error = NULL;
+    g_autoptr(Options) o = options_parse((const char *const *)words, types, &error);
+
+    if (o)
+        judge(o);
+    else
+        judge_refusal(error, words);
+    return 0;
+}
