@@ -22,6 +22,7 @@ void virtio_blk_set_block(Device *dev, Block *block, const char *serial);
 const char *virtio_blk_drive(const Device *dev);
 const char *virtio_blk_serial(const Device *dev);
 int32_t virtio_blk_bootindex(const Device *dev);
+
 /* virtio-net.c: a network card. The backend (NULL: no cable) is borrowed, and outlives it. The ROM is copied. */
 extern const DeviceType virtio_net_type;
 void virtio_net_set_backend(Device *dev, NetBackend *net, const uint8_t mac[6]);

@@ -63,7 +63,7 @@ typedef struct GuestBoard {
 
     /* Its chips do not go together, as one was loaded that others know nothing of, or a line was driven by nobody. */
     bool patched;
-    bool lossy; /* it is a copy, and lacks what no stream has a place for: its guest may see that */
+    bool lossy;        /* it is a copy, and lacks what no stream has a place for: its guest may see that */
     uint64_t messages; /* that were sent */
 } GuestBoard;
 
