@@ -119,6 +119,12 @@ static void info_registers(Monitor *m)
     tell(m, "%s", text);
 }
 
+static void info_network(Monitor *m)
+{
+    g_autofree char *text = vm_tell_networks(m->vm);
+    tell(m, "%s", text);
+}
+
 static const struct {
     const char *name, *about;
     void (*tell)(Monitor *m);
@@ -127,6 +133,7 @@ static const struct {
     {"chardev", "lines of characters", info_chardev},
     {"migrate", "what has become of a migration", info_migrate},
     {"name", "the guest's name (-name)", info_name},
+    {"network", "what network cards lead to", info_network},
     {"pci", "what is on the PCI bus", info_pci},
     {"registers", "the processors' registers", info_registers},
     {"status", "does it run?", info_status},

@@ -19,7 +19,6 @@
 #include "emu/dev/pcspk.h"
 #include "emu/dev/ps2.h"
 #include "emu/dev/serial.h"
-#include "emu/dev/vm-timer.h"
 #include "emu/dev/vmmouse.h"
 #include "emu/dev/vmport.h"
 #include "emu/machine/cpu.h"
@@ -342,7 +341,6 @@ static void queue_all(Pc *pc, Line *line)
 {
     PcChips *c = &pc->chips;
 
-    queue(line, vm_timer_new(&pc->time));
     queue_array(pc->plugged, line);
     queue_cpus(pc, line);
     if (pc->kvm)

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "emu/dev/globalstate.h"
+#include "emu/dev/vm-timer.h"
 #include "emu/machine/pc-impl.h"
 
 /* --- requests --------------------------------------------------------------------------------------------------- */
@@ -229,6 +230,17 @@ static bool check_options(const PcOptions *o, GError **error)
     return true;
 }
 
+/* Its section comes before those of backends. */
+static bool make_timer(Pc *pc, GError **error)
+{
+    Device *timer = vm_timer_new(&pc->time);
+
+    if (device_realize(timer, pc->machine, error))
+        return true;
+    device_free(timer);
+    return false;
+}
+
 Pc *pc_begin(const PcOptions *options, GMainContext *context, GError **error)
 {
     g_autoptr(Pc) pc = NULL;
@@ -245,7 +257,7 @@ Pc *pc_begin(const PcOptions *options, GMainContext *context, GError **error)
     pc->request_source = request_source_new(pc, context);
     pc->machine = machine_new(&(MachineClocks){vm_clock_virtual_time, vm_clock_host_time, &pc->time});
     pc->loop = loop_new(pc->machine, context);
-    if (!pc_build_memory(pc, error) || !make_processors(pc, error))
+    if (!make_timer(pc, error) || !pc_build_memory(pc, error) || !make_processors(pc, error))
         return NULL;
     return g_steal_pointer(&pc);
 }

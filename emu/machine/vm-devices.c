@@ -72,7 +72,8 @@ static const DeviceType debugcon_plug_type = {.name = "isa-debugcon",
 const DeviceType *const *vm_device_types(void)
 {
     static const DeviceType *const types[] = {
-        &ide_cd_type, &ide_hd_type, &debugcon_plug_type, &serial_plug_type, &virtio_blk_type, &virtio_rng_type, NULL,
+        &ide_cd_type,     &ide_hd_type,     &debugcon_plug_type, &serial_plug_type,
+        &virtio_blk_type, &virtio_net_type, &virtio_rng_type,    NULL,
     };
 
     return types;
@@ -269,6 +270,101 @@ static bool plug_drive(Vm *vm, const OptionsDrive *o, const char *id, GError **e
     return false;
 }
 
+/* --- network cards ---------------------------------------------------------------------------------------------- */
+
+/* Where Debian has the ROMs of network cards (package ipxe-qemu), and others. */
+static char *find_rom(const char *name)
+{
+    static const char *const folders[] = {"qemu", "../lib/ipxe/qemu"};
+
+    if (strchr(name, '/'))
+        return g_strdup(name);
+    for (const char *const *data = g_get_system_data_dirs(); *data; data++)
+        for (size_t i = 0; i < G_N_ELEMENTS(folders); i++) {
+            g_autofree char *path = g_build_filename(*data, folders[i], name, NULL);
+            if (g_file_test(path, G_FILE_TEST_EXISTS))
+                return g_steal_pointer(&path);
+        }
+    return NULL;
+}
+
+/* QEMU's own default; a machine that has none of it does without. */
+static bool load_rom(const OptionsDevice *o, Device *dev, GError **error)
+{
+    const char *name = virtio_net_romfile(dev);
+    g_autofree char *path = find_rom(name ? name : "efi-virtio.rom"), *octets = NULL;
+    gsize len;
+
+    if (name && !*name)
+        return true;
+    if (!path)
+        return !name || refuse(o, error, "romfile", name, "there is no such file where ROMs are");
+    if (!g_file_get_contents(path, &octets, &len, error))
+        return false;
+    virtio_net_set_rom(dev, octets, len);
+    return true;
+}
+
+/* 52:54:00:12:34:56, and on, as with QEMU. */
+static void choose_mac(Vm *vm, const char *text, uint8_t mac[6])
+{
+    const uint8_t first[6] = {0x52, 0x54, 0x00, 0x12, 0x34, (uint8_t)(0x56 + vm->cards)};
+    const char *p = text;
+
+    memcpy(mac, first, sizeof first);
+    vm->cards += !text;
+    for (int i = 0; text && i < 6; i++) {
+        char *end;
+        mac[i] = (uint8_t)strtoul(p, &end, 16);
+        p = end + 1;
+    }
+}
+
+static bool plug_net(Vm *vm, const OptionsDevice *o, Device *dev, NetBackend *net, const char *mac_text, GError **error)
+{
+    uint8_t mac[6];
+
+    choose_mac(vm, mac_text, mac);
+    virtio_net_set_backend(dev, net, mac);
+    if (!load_rom(o, dev, error) || !plug_card(vm, o, dev, error))
+        return false;
+    return add_boot(vm, virtio_net_bootindex(dev),
+                    g_strdup_printf("/pci@i0cf8/ethernet@%x/ethernet-phy@0", ((PciDevice *)dev)->devfn >> 3), error);
+}
+
+static bool plug_virtio_net(Vm *vm, const OptionsDevice *o, Device *dev, GError **error)
+{
+    const char *id = virtio_net_netdev(dev);
+    VmNet *n = id ? vm_take_net(vm, id, error) : NULL;
+
+    return (n || !id) && plug_net(vm, o, dev, n ? n->net : NULL, virtio_net_mac(dev), error);
+}
+
+/* A network and a card at once. */
+static bool plug_nic(Vm *vm, const OptionsNet *o, unsigned number, GError **error)
+{
+    static const OptionsDevice nobody = {.driver = (char *)"virtio-net-pci"};
+    g_autofree char *id = o->id ? g_strdup(o->id) : g_strdup_printf("nic%u", number);
+
+    if (o->type == OPTIONS_NET_NONE)
+        return true;
+    if (o->model && !g_str_equal(o->model, "virtio-net-pci") && !g_str_equal(o->model, "virtio")) {
+        g_set_error(error, FERRY_ERROR, FERRY_ERROR_UNSUPPORTED,
+                    "-nic.model: '%s'; this version has 'virtio-net-pci' only", o->model);
+        return false;
+    }
+    VmNet *n = vm_net_new(vm, o, id, error);
+    Device *dev = n ? device_new(&virtio_net_type) : NULL;
+    if (!dev)
+        return false;
+    n->used = true;
+    if (plug_net(vm, &nobody, dev, n->net, o->mac, error))
+        return true;
+    if (!pc_has_plugged(vm->pc, dev))
+        device_free(dev);
+    return false;
+}
+
 /* --- lines ------------------------------------------------------------------------------------------------------ */
 
 static bool plug_line(Vm *vm, const OptionsDevice *o, Device *dev, GError **error)
@@ -306,6 +402,7 @@ static Plug *plug_of(const DeviceType *type)
         {&serial_plug_type, plug_line},
         {&debugcon_plug_type, plug_line},
         {&virtio_blk_type, plug_virtio_blk},
+        {&virtio_net_type, plug_virtio_net},
     };
 
     for (size_t i = 0; i < G_N_ELEMENTS(plugs); i++)
@@ -334,6 +431,9 @@ bool vm_make_devices(Vm *vm, GError **error)
 
     if (!plug_drives(vm, false, error))
         return false;
+    for (unsigned i = 0; i < o->nics->len; i++)
+        if (!plug_nic(vm, o->nics->pdata[i], i, error))
+            return false;
     for (unsigned i = 0; i < o->devices->len; i++) {
         const OptionsDevice *d = o->devices->pdata[i];
         Device *dev = device_new(d->type);

@@ -3,6 +3,7 @@
 #define EMU_MACHINE_VM_IMPL_H
 
 #include "emu/machine/vm.h"
+#include "emu/net/net.h"
 #include "vmstate/transport.h"
 
 /* Something that devices use, under a name. */
@@ -11,6 +12,12 @@ typedef struct VmDisk {
     Block *block; /* NULL: a drive without a medium */
     bool cd, used;
 } VmDisk;
+
+typedef struct VmNet {
+    char *id;
+    NetBackend *net;
+    bool used;
+} VmNet;
 
 /* A line that several share, under its name. */
 typedef struct VmMux {
@@ -37,7 +44,7 @@ struct Vm {
     GPtrArray *nets;     /* of VmNet */
     GArray *boots;       /* of VmBoot */
     char *boot_paths;
-    unsigned serials;
+    unsigned serials, cards; /* serial ports and network cards so far */
 
     Transport *incoming; /* while it waits */
     GThread *waiter;
@@ -57,6 +64,12 @@ bool vm_add_serial(Vm *vm, Chardev *line, GError **error);
 void vm_disk_free(void *disk);
 bool vm_make_disks(Vm *vm, GError **error);
 VmDisk *vm_take_disk(Vm *vm, const char *id, GError **error); /* it must not be in use yet */
+
+/* vm-nets.c */
+void vm_net_free(void *net);
+bool vm_make_nets(Vm *vm, GError **error);
+VmNet *vm_net_new(Vm *vm, const OptionsNet *o, const char *id, GError **error);
+VmNet *vm_take_net(Vm *vm, const char *id, GError **error); /* it must not have a card yet */
 
 /* vm-devices.c: also those that drives without a device imply. */
 bool vm_make_devices(Vm *vm, GError **error);

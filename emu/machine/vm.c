@@ -261,8 +261,8 @@ static bool make_pc(Vm *vm, GError **error)
         return false;
     memcpy(pc.uuid, o->uuid, sizeof pc.uuid);
     vm->pc = pc_begin(&pc, vm->context, error);
-    return vm->pc && vm_make_lines(vm, error) && vm_make_disks(vm, error) && vm_make_devices(vm, error) &&
-           pc_complete(vm->pc, error);
+    return vm->pc && vm_make_lines(vm, error) && vm_make_disks(vm, error) && vm_make_nets(vm, error) &&
+           vm_make_devices(vm, error) && pc_complete(vm->pc, error);
 }
 
 Vm *vm_new(const Options *options, const VmEvents *events, GMainContext *context, GError **error)
@@ -275,6 +275,7 @@ Vm *vm_new(const Options *options, const VmEvents *events, GMainContext *context
     vm->chardevs = g_ptr_array_new();
     vm->muxes = g_ptr_array_new_with_free_func(vm_mux_free);
     vm->disks = g_ptr_array_new_with_free_func(vm_disk_free);
+    vm->nets = g_ptr_array_new_with_free_func(vm_net_free);
     vm->boots = g_array_new(FALSE, FALSE, sizeof(VmBoot));
     g_array_set_clear_func(vm->boots, vm_boot_done);
     vm->arrival = g_new0(VmArrival, 1);
@@ -313,6 +314,7 @@ void vm_free(Vm *vm)
     pc_free(vm->pc);
     vm_close_lines(vm);
     g_ptr_array_unref(vm->disks);
+    g_ptr_array_unref(vm->nets);
     g_array_unref(vm->boots);
     g_free(vm->boot_paths);
     g_free(vm);

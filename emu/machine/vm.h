@@ -57,6 +57,7 @@ Chardev *vm_line_new(Vm *vm, const OptionsChar *line, const char *label, GError 
 
 /* Text for people, a line each. New strings. */
 char *vm_tell_block(const Vm *vm);
+char *vm_tell_networks(const Vm *vm);
 char *vm_tell_lines(const Vm *vm);
 char *vm_tell_pci(const Vm *vm);
 

@@ -27,6 +27,11 @@ int32_t virtio_blk_bootindex(const Device *dev);
 extern const DeviceType virtio_net_type;
 void virtio_net_set_backend(Device *dev, NetBackend *net, const uint8_t mac[6]);
 void virtio_net_set_rom(Device *dev, const void *octets, size_t len);
+/* What its options say; NULL: nothing. An empty ROM's name: none. */
+const char *virtio_net_netdev(const Device *dev);
+const char *virtio_net_mac(const Device *dev);
+const char *virtio_net_romfile(const Device *dev);
+int32_t virtio_net_bootindex(const Device *dev);
 void virtio_net_set_link(Device *dev, bool up);
 void virtio_net_announce(Device *dev); /* the driver is asked to tell the network where it is */
 

@@ -69,6 +69,10 @@ typedef struct VirtioNet {
     Timer tx, announce;   /* announce: the driver is to tell the network where it is */
     unsigned rounds_left; /* of announcements */
 
+    /* options */
+    char *netdev, *mac_text, *romfile;
+    int32_t bootindex;
+
     VirtioNetState s;
 } VirtioNet;
 

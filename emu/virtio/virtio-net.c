@@ -429,6 +429,55 @@ void virtio_net_set_backend(Device *dev, NetBackend *net, const uint8_t mac[6])
     memcpy(((VirtioNet *)dev)->own_mac, mac, NET_MAC);
 }
 
+const char *virtio_net_netdev(const Device *dev)
+{
+    return ((const VirtioNet *)dev)->netdev;
+}
+
+const char *virtio_net_mac(const Device *dev)
+{
+    return ((const VirtioNet *)dev)->mac_text;
+}
+
+const char *virtio_net_romfile(const Device *dev)
+{
+    return ((const VirtioNet *)dev)->romfile;
+}
+
+int32_t virtio_net_bootindex(const Device *dev)
+{
+    return ((const VirtioNet *)dev)->bootindex;
+}
+
+static bool check_options(const void *state, GError **error)
+{
+    const char *mac = ((const VirtioNet *)state)->mac_text;
+
+    if (!mac || g_regex_match_simple("^[0-9a-fA-F]{1,2}([:-][0-9a-fA-F]{1,2}){5}$", mac, G_REGEX_DOLLAR_ENDONLY, 0))
+        return true;
+    g_set_error(error, FERRY_ERROR, FERRY_ERROR_REFUSED, "mac: '%s' is no address like 52:54:00:12:34:56", mac);
+    return false;
+}
+
+static const VMStateField option_fields[] = {
+    VMS_TEXT(VirtioNet, netdev),
+    VMS_TEXT(VirtioNet, mac_text, .name = "mac"),
+    VMS_TEXT(VirtioNet, romfile),
+    VMS_FIELD(VirtioNet, bootindex),
+    VMS_END,
+};
+
+static const VMStateDescription options = {
+    .name = "virtio-net-pci",
+    .version = 1,
+    .minimum = 1,
+    .size = sizeof(VirtioNet),
+    .fields = option_fields,
+    .check = check_options,
+};
+
+static const VirtioNet defaults = {.bootindex = -1};
+
 void virtio_net_set_rom(Device *dev, const void *octets, size_t len)
 {
     VirtioNet *n = (VirtioNet *)dev;
@@ -497,6 +546,8 @@ const DeviceType virtio_net_type = {
     .name = "virtio-net-pci",
     .about = "a network card",
     .size = sizeof(VirtioNet),
+    .defaults = &defaults,
+    .options = &options,
     .state = &virtio_net_state,
     .state_offset = offsetof(VirtioNet, s),
     .realize = realize,
