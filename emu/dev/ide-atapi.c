@@ -30,14 +30,10 @@ void ide_packet_done(IdeDrive *d)
 
 void ide_packet_fail(IdeDrive *d, uint8_t key, uint8_t asc)
 {
-    uint8_t error = (uint8_t)(key << 4);
-
     d->s->sense_key = key;
     d->s->asc = asc;
     set_reason(d, REASON_COMMAND | REASON_TO_HOST);
-    if (key == SENSE_ILLEGAL || key == SENSE_ABORTED)
-        error |= ERROR_ABORTED;
-    ide_fail(d, error);
+    ide_fail(d, (uint8_t)(key << 4));
     d->s->status &= (uint8_t)~STATUS_SEEK; /* SERV of packet drives */
 }
 

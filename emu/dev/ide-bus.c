@@ -48,6 +48,7 @@ void ide_fail(IdeDrive *d, uint8_t error)
 void ide_give_up(IdeDrive *d)
 {
     ide_request_forget(d);
+    d->bus->s->error_status = 0;
     d->dma = (IdeDma){.kind = IDE_DMA_NONE};
     d->s->cur_io_buffer_len = 0;
     d->s->end_transfer_fn_idx = IDE_END_NONE;

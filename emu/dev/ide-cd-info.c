@@ -8,7 +8,7 @@
 
 #include "emu/dev/ide-impl.h"
 
-enum { MSF = 2, TRACK_OF_DATA = 0x14, LEAD_OUT = 0xaa, SESSION = 1 };
+enum { MSF = 2, TRACK_OF_DATA = 0x14, TRACK_TO_COPY = 0x16, LEAD_OUT = 0xaa, SESSION = 1 };
 
 void ide_cd_capacity(IdeDrive *d, const uint8_t *packet)
 {
@@ -31,7 +31,7 @@ static void put_address(uint8_t *to, bool msf, uint32_t sector)
 
 static uint8_t *put_track(uint8_t *to, uint8_t track, bool msf, uint32_t sector)
 {
-    const uint8_t head[] = {0, TRACK_OF_DATA, track, 0};
+    const uint8_t head[] = {0, track == LEAD_OUT ? TRACK_TO_COPY : TRACK_OF_DATA, track, 0};
 
     memcpy(to, head, sizeof head);
     put_address(to + sizeof head, msf, sector);

@@ -2,7 +2,7 @@
  * ide-cd-inquiry.c: what a CD drive tells of itself: who it is, what it can do, how it is, what has happened.
  *
  * Source: SPC-2 (INQUIRY and its pages of vital product data, REQUEST SENSE, MODE SENSE(10)); MMC-3 chapters 5
- * (features) and 6 (GET CONFIGURATION, GET EVENT STATUS NOTIFICATION, mode pages); SFF-8020i (medium types); SAT (the
+ * (features) and 6 (GET CONFIGURATION, GET EVENT STATUS NOTIFICATION, mode pages); SFF-8020i; SAT (the
  * names of a unit).
  */
 #include <string.h>
@@ -58,8 +58,8 @@ static size_t page_of_names(const IdeDrive *d, uint8_t *to)
 
 static void inquiry_page(IdeDrive *d, uint8_t page, size_t room)
 {
-    enum { PAGES = 0x00, SERIAL = 0x80, NAMES = 0x83 };
-    static const uint8_t pages[] = {PAGES, SERIAL, NAMES};
+    enum { PAGES = 0x00, NAMES = 0x83 };
+    static const uint8_t pages[] = {PAGES, NAMES};
     uint8_t *reply = d->s->io_buffer;
     size_t len;
 
@@ -67,10 +67,6 @@ static void inquiry_page(IdeDrive *d, uint8_t page, size_t room)
     case PAGES:
         memcpy(reply + 4, pages, sizeof pages);
         len = sizeof pages;
-        break;
-    case SERIAL:
-        put_text(reply + 4, d->serial, IDE_SERIAL);
-        len = IDE_SERIAL;
         break;
     case NAMES:
         len = page_of_names(d, reply + 4);
@@ -91,8 +87,6 @@ void ide_cd_inquiry(IdeDrive *d, const uint8_t *packet)
 
     if (of_page)
         inquiry_page(d, packet[2], packet[4]);
-    else if (packet[2])
-        ide_packet_fail(d, SENSE_ILLEGAL, ASC_INVALID_FIELD);
     else
         inquiry_standard(d, packet[4]);
 }
@@ -220,7 +214,7 @@ void ide_cd_events(IdeDrive *d, const uint8_t *packet)
         ide_packet_fail(d, SENSE_ILLEGAL, ASC_INVALID_FIELD);
         return;
     }
-    ide_put_be16(reply, (unsigned)len - 2);
+    ide_put_be16(reply, (unsigned)len - HEAD);
     reply[2] = media ? MEDIA : NONE_AVAILABLE;
     reply[3] = 1 << MEDIA;
     if (media && ide_be16(packet + 7) > HEAD) /* an event that there is no room for is not told */
@@ -241,7 +235,10 @@ static size_t put_page_errors(uint8_t *to)
     return sizeof page;
 }
 
-/* Reads all kinds of CDs and DVDs, and modes and forms of data; the tray locks and opens. */
+/*
+ * Reads all kinds of CDs and DVDs, and modes and forms of data; the tray locks and opens. What it says of audio, which
+ * is not there, is what QEMU's drive says: a guest that comes from there keeps the drive that it knows.
+ */
 static size_t put_page_capabilities(const IdeDrive *d, uint8_t *to)
 {
     enum { LEN = 20, LOCKED = 2 };
@@ -250,22 +247,14 @@ static size_t put_page_capabilities(const IdeDrive *d, uint8_t *to)
     to[0] = PAGE_CAPABILITIES;
     to[1] = LEN;
     to[2] = 0x3b;
-    to[4] = 0x70;
+    to[4] = 0x71;
+    to[5] = 0x60;
     to[6] = 0x29 | (d->s->tray_locked ? LOCKED : 0);
     ide_put_be16(to + 8, SPEED);
+    ide_put_be16(to + 10, 2); /* levels of volume */
     ide_put_be16(to + 12, CACHE);
     ide_put_be16(to + 14, SPEED);
     return 2 + LEN;
-}
-
-/* SFF-8020i: what is in the tray. */
-static uint8_t medium_type(const IdeDrive *d)
-{
-    enum { DATA_120_MM = 0x01, CLOSED_EMPTY = 0x70, OPEN = 0x71 };
-
-    if (d->s->tray_open)
-        return OPEN;
-    return d->block ? DATA_120_MM : CLOSED_EMPTY;
 }
 
 /* Nothing can be changed, so that the mask of what can be is all zeros but for page and length. */
@@ -287,7 +276,7 @@ static size_t put_pages(const IdeDrive *d, uint8_t page, bool mask, uint8_t *to)
 
 void ide_cd_mode_sense(IdeDrive *d, const uint8_t *packet)
 {
-    enum { CHANGEABLE = 1, SAVED = 3, HEAD = 8 };
+    enum { CHANGEABLE = 1, SAVED = 3, HEAD = 8, NO_TYPE = 0x70 /* of the medium: SFF-8020i */ };
     unsigned control = packet[2] >> 6;
     uint8_t *reply = d->s->io_buffer;
     size_t len;
@@ -297,7 +286,7 @@ void ide_cd_mode_sense(IdeDrive *d, const uint8_t *packet)
         return;
     }
     memset(reply, 0, HEAD);
-    reply[2] = medium_type(d);
+    reply[2] = NO_TYPE;
     len = put_pages(d, packet[2] & PAGE_ALL, control == CHANGEABLE, reply + HEAD);
     if (len == 0) {
         ide_packet_fail(d, SENSE_ILLEGAL, ASC_INVALID_FIELD);

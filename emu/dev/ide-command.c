@@ -375,6 +375,7 @@ void ide_command(IdeDrive *d, uint8_t command)
     if (d->s->status & (STATUS_BUSY | STATUS_DRQ) && !(command == ATA_DEVICE_RESET && d->kind == IDE_CD))
         return;
     d->s->error = 0;
+    d->bus->s->error_status = 0;
     if (common_command(d, command))
         return;
     if (d->kind == IDE_CD)

@@ -70,13 +70,6 @@ static void take_count(IdeDrive *d, bool ext)
 
 /* --- sectors through the data register (sections 9.5, 9.6) ------------------------------------------------------ */
 
-static void remember(IdeDrive *d)
-{
-    d->bus->s->retry_unit = (uint8_t)d->unit;
-    d->bus->s->retry_sector_num = (int64_t)ide_get_sector(d);
-    d->bus->s->retry_nsector = d->s->nsector;
-}
-
 static unsigned block_sectors(const IdeDrive *d)
 {
     unsigned most = (unsigned)CLAMP(d->s->req_nb_sectors, 1, IDE_MULTIPLE);
@@ -97,8 +90,8 @@ static void sectors_were_read(IdeDrive *d, IdeRequest *r, int error)
         return;
     }
     memcpy(d->s->io_buffer, r->data, r->len);
-    ide_transfer_start(d, 0, (unsigned)r->len, IDE_END_READ);
     advance(d, (unsigned)(r->len / IDE_SECTOR));
+    ide_transfer_start(d, 0, (unsigned)r->len, IDE_END_READ);
     ide_raise_irq(d->bus);
 }
 
@@ -108,7 +101,6 @@ void ide_read_sectors(IdeDrive *d)
     unsigned count = block_sectors(d);
     IdeRequest *r;
 
-    remember(d);
     d->s->status = STATUS_READY | STATUS_SEEK;
     if (count == 0)
         return;
@@ -143,7 +135,6 @@ void ide_write_sectors(IdeDrive *d)
     unsigned count = block_sectors(d);
     IdeRequest *r;
 
-    remember(d);
     if (count == 0 || !is_on_disk(d, ide_get_sector(d), count)) {
         ide_fail(d, ERROR_ABORTED);
         return;

@@ -141,7 +141,7 @@ static void identify_cd(IdeDrive *d)
         {53, 0x0007}, {62, 0x0007}, {63, 0x0007}, {64, 0x0003}, {65, 180},
         {66, 180},    {67, 300},    {68, 180},    {71, 30}, /* ns from the packet to the release of the bus */
         {72, 30},     {80, 0x001e},                         /* ATA-1 to ATA/ATAPI-4 */
-        {88, 0x003f},
+        {88, 0x203f},
     };
 
     put_words(d, words, G_N_ELEMENTS(words));

@@ -224,6 +224,9 @@ void ide_data_write(IdeDrive *d, uint32_t value, unsigned size);
 void ide_dma_ask(IdeDrive *d, const IdeDma *dma);
 void ide_dma_start(IdeDrive *d);
 
+/* The place that a request is for, if it is to be tried again. */
+void ide_remember(const IdeDrive *d);
+
 /* A request of an earlier life, which the stream says has failed. */
 void ide_retry(IdeBus *bus);
 
@@ -332,6 +335,9 @@ extern const VMStateDescription piix3_ide_state;
 
 /* Moves octets as the table says; returns how many there was room for. */
 size_t ide_master_move(IdeBus *bus, void *data, size_t len, bool to_memory);
+
+/* From the first descriptor on, once more. */
+void ide_master_rewind(IdeBus *bus);
 
 /* The transfer is at its end; the engine stops, unless the table has more. */
 void ide_master_end(IdeBus *bus);

@@ -1,8 +1,9 @@
 /*
  * ide-state.c: what is saved of the IDE controller and its drives, as QEMU has it.
  *
- * The wire has the bus master's status in an octet that once had flags of failed requests, too. Which part of a long
- * read a CD drive is in, and which command waits for its DMA to be started, have no field of their own: they are behind
+ * The wire has the bus master's status in an octet that once had flags of failed requests, too. A disk's command that
+ * waits for its DMA to be started is there as one that failed. Which part of a long read a CD drive is in, and which of
+ * its commands waits so, and that what a disk writes must go through, have no field of their own: they are behind
  * what is in use of the drive's buffer, where QEMU does not look; what comes without that mark ends with an error, and
  * the guest asks again.
  */
@@ -117,6 +118,21 @@ static void read_note(IdeDrive *d)
         take_note(d, &note);
 }
 
+/* A disk's command that waits for the guest to start the master is one to be tried again. */
+static void note_waiting(IdeBus *bus)
+{
+    static const uint8_t what[] = {
+        [IDE_DMA_READ] = RETRY_DMA | RETRY_READ, [IDE_DMA_WRITE] = RETRY_DMA, [IDE_DMA_TRIM] = RETRY_DMA | RETRY_TRIM};
+
+    for (unsigned i = 0; i < IDE_UNITS; i++) {
+        const IdeDrive *d = &bus->drives[i];
+        if (d->dma.kind >= G_N_ELEMENTS(what) || !what[d->dma.kind])
+            continue;
+        bus->s->error_status = what[d->dma.kind];
+        ide_remember(d);
+    }
+}
+
 static bool pull(void *opaque, GError **error)
 {
     Piix3Ide *p = opaque;
@@ -126,6 +142,7 @@ static bool pull(void *opaque, GError **error)
         IdeBus *bus = &p->buses[n];
         IdeMasterState *m = bus->master;
         ide_drain(bus);
+        note_waiting(bus);
         for (unsigned i = 0; i < IDE_UNITS; i++) {
             write_note(&bus->drives[i]);
             bus->drives[i].s->retries_pio = bus->s->error_status & RETRY_PIO;
@@ -246,7 +263,7 @@ static bool has_events(const void *state)
 }
 
 static const VMStateField pio_fields[] = {
-    VMS_FIELD(IdeDriveState, req_nb_sectors),       VMS_BYTES(IdeDriveState, io_buffer),
+    VMS_FIELD(IdeDriveState, req_nb_sectors),       VMS_ARRAY(IdeDriveState, io_buffer),
     VMS_FIELD(IdeDriveState, cur_io_buffer_offset), VMS_FIELD(IdeDriveState, cur_io_buffer_len),
     VMS_FIELD(IdeDriveState, end_transfer_fn_idx),  VMS_FIELD(IdeDriveState, elementary_transfer_size),
     VMS_FIELD(IdeDriveState, packet_transfer_size), VMS_END,

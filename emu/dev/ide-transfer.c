@@ -12,6 +12,7 @@
 enum {
     CHUNK = IDE_CHUNK_SECTORS * IDE_SECTOR,
     TRIM_ENTRY = 8,
+    NO_UNIT = 0xff,
 };
 
 /* --- requests --------------------------------------------------------------------------------------------------- */
@@ -96,6 +97,7 @@ void ide_transfer_start(IdeDrive *d, unsigned offset, unsigned len, IdeEnd end)
     d->s->cur_io_buffer_len = (int32_t)len;
     d->s->end_transfer_fn_idx = (uint8_t)end;
     d->s->status = STATUS_READY | STATUS_SEEK | STATUS_DRQ;
+    ide_remember(d);
 }
 
 static void transfer_ended(IdeDrive *d)
@@ -162,11 +164,19 @@ static bool is_packet(IdeDmaKind kind)
     return kind == IDE_DMA_CD || kind == IDE_DMA_REPLY;
 }
 
+static void forget_place(IdeDrive *d)
+{
+    d->bus->s->retry_unit = NO_UNIT;
+    d->bus->s->retry_sector_num = 0;
+    d->bus->s->retry_nsector = 0;
+}
+
 static void dma_done(IdeDrive *d)
 {
     IdeDmaKind kind = d->dma.kind;
 
     d->dma.kind = IDE_DMA_NONE;
+    forget_place(d);
     ide_master_end(d->bus);
     if (is_packet(kind))
         ide_packet_done(d);
@@ -178,6 +188,7 @@ static void dma_done(IdeDrive *d)
 static void dma_starved(IdeDrive *d)
 {
     d->dma.kind = IDE_DMA_NONE;
+    forget_place(d);
     d->bus->master->status &= (uint8_t)~MASTER_ACTIVE;
     d->s->status = STATUS_READY | STATUS_SEEK;
 }
@@ -187,6 +198,7 @@ static void dma_failed(IdeDrive *d, uint8_t error)
     IdeDmaKind kind = d->dma.kind;
 
     d->dma.kind = IDE_DMA_NONE;
+    forget_place(d);
     ide_master_end(d->bus);
     if (is_packet(kind))
         ide_packet_fail(d, d->block ? SENSE_MEDIUM : SENSE_NOT_READY, d->block ? ASC_UNRECOVERED_READ : ASC_NO_MEDIUM);
@@ -304,6 +316,7 @@ void ide_dma_start(IdeDrive *d)
 
     if (d->request || dma->kind == IDE_DMA_NONE)
         return;
+    d->bus->s->error_status = 0;
     if (dma->kind == IDE_DMA_REPLY) {
         if (ide_master_move(d->bus, d->s->io_buffer, len, true) < len)
             dma_starved(d);
@@ -329,15 +342,20 @@ void ide_dma_start(IdeDrive *d)
     }
 }
 
+void ide_remember(const IdeDrive *d)
+{
+    d->bus->s->retry_unit = (uint8_t)d->unit;
+    d->bus->s->retry_sector_num = (int64_t)ide_get_sector(d);
+    d->bus->s->retry_nsector = d->s->nsector;
+}
+
 void ide_dma_ask(IdeDrive *d, const IdeDma *dma)
 {
     d->dma = *dma;
     d->s->status = STATUS_READY | STATUS_SEEK | STATUS_DRQ;
     d->s->cur_io_buffer_len = 0;
     d->s->end_transfer_fn_idx = IDE_END_NONE;
-    d->bus->s->retry_unit = (uint8_t)d->unit;
-    d->bus->s->retry_sector_num = (int64_t)ide_get_sector(d);
-    d->bus->s->retry_nsector = d->s->nsector;
+    ide_remember(d);
     if (d->bus->master->status & MASTER_ACTIVE)
         ide_dma_start(d);
 }
@@ -346,7 +364,6 @@ void ide_dma_ask(IdeDrive *d, const IdeDma *dma)
 
 static void retry_dma(IdeDrive *d, int32_t what)
 {
-    IdeMasterState *m = d->bus->master;
     IdeDma dma = {.kind = what & RETRY_TRIM ? IDE_DMA_TRIM : what & RETRY_READ ? IDE_DMA_READ : IDE_DMA_WRITE};
     uint64_t sector = ide_get_sector(d);
 
@@ -355,10 +372,8 @@ static void retry_dma(IdeDrive *d, int32_t what)
         return;
     }
     dma.left = (uint64_t)d->s->nsector * IDE_SECTOR;
-    dma.through = !ide_write_cache_on(d);
-    m->cur_addr = m->addr;
-    m->cur_prd_last = m->cur_prd_addr = m->cur_prd_len = 0;
-    m->status |= MASTER_ACTIVE;
+    dma.through = !ide_write_cache_on(d) || (d->dma.kind == dma.kind && d->dma.through);
+    ide_master_rewind(d->bus);
     ide_dma_ask(d, &dma);
 }
 
@@ -374,7 +389,7 @@ void ide_retry(IdeBus *bus)
         ide_flush(d);
         return;
     }
-    if (what & (RETRY_DMA | RETRY_PIO) && d->kind == IDE_DISK) {
+    if (what & RETRY_DMA && d->kind == IDE_DISK) { /* a block's place is in the task file */
         ide_set_sector(d, (uint64_t)bus->s->retry_sector_num);
         d->s->nsector = bus->s->retry_nsector;
     }

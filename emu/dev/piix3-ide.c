@@ -65,6 +65,14 @@ size_t ide_master_move(IdeBus *bus, void *data, size_t len, bool to_memory)
     return pos;
 }
 
+void ide_master_rewind(IdeBus *bus)
+{
+    IdeMasterState *m = bus->master;
+
+    m->cur_addr = m->addr;
+    m->cur_prd_last = m->cur_prd_addr = m->cur_prd_len = 0;
+}
+
 /* Table of BMISX: active and interrupt are both set if the table has more than the drive. */
 void ide_master_end(IdeBus *bus)
 {
@@ -82,8 +90,7 @@ static void write_master_command(IdeBus *bus, uint8_t value)
 
     m->cmd = value & (MASTER_START | MASTER_TO_MEMORY);
     if (value & ~before & MASTER_START) {
-        m->cur_addr = m->addr;
-        m->cur_prd_last = m->cur_prd_addr = m->cur_prd_len = 0;
+        ide_master_rewind(bus);
         m->status |= MASTER_ACTIVE;
         ide_dma_start(&bus->drives[bus->s->unit]);
     } else if (before & ~value & MASTER_START) {

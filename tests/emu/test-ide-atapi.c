@@ -311,14 +311,14 @@ Test(ide_atapi, events_are_told_once)
     Rig rig = empty_drive();
     Block *cd = disk_new(CD, false);
 
-    assert_reply(&rig, packet, 0, 6, 4, 0x10, 0, 0, 0, 0); /* no change, no medium */
+    assert_reply(&rig, packet, 0, 4, 4, 0x10, 0, 0, 0, 0); /* no change, no medium */
     piix3_ide_change_medium(rig.dev, 1, 0, cd);
-    assert_reply(&rig, PACKET(0x4a, 1, 0, 0, 0x10, 0, 0, 0, 4), 0, 6, 4, 0x10); /* no room for it */
-    assert_reply(&rig, packet, 0, 6, 4, 0x10, 2, 2, 0, 0);                      /* new medium, present */
-    assert_reply(&rig, packet, 0, 6, 4, 0x10, 0, 2, 0, 0);
+    assert_reply(&rig, PACKET(0x4a, 1, 0, 0, 0x10, 0, 0, 0, 4), 0, 4, 4, 0x10); /* no room for it */
+    assert_reply(&rig, packet, 0, 4, 4, 0x10, 2, 2, 0, 0);                      /* new medium, present */
+    assert_reply(&rig, packet, 0, 4, 4, 0x10, 0, 2, 0, 0);
     cr_assert(piix3_ide_press_eject(rig.dev, 1, 0));
-    assert_reply(&rig, packet, 0, 6, 4, 0x10, 0, 1, 0, 0);                         /* the tray is open */
-    assert_reply(&rig, PACKET(0x4a, 1, 0, 0, 0x02, 0, 0, 0, 8), 0, 2, 0x80, 0x10); /* none of power */
+    assert_reply(&rig, packet, 0, 4, 4, 0x10, 0, 1, 0, 0);                         /* the tray is open */
+    assert_reply(&rig, PACKET(0x4a, 1, 0, 0, 0x02, 0, 0, 0, 8), 0, 0, 0x80, 0x10); /* none of power */
     assert_fails(&rig, PACKET(0x4a, 0, 0, 0, 0x10, 0, 0, 0, 8), 0x524);            /* it cannot wait for one */
     rig_free(&rig);
     block_free(cd);
@@ -332,7 +332,7 @@ Test(ide_atapi, a_locked_tray_stays_closed_and_asks_for_its_opening)
     assert_fails(&rig, PACKET(0x1b, 0, 0, 0, 2), 0x253); /* removal prevented */
     cr_assert_not(piix3_ide_press_eject(rig.dev, 1, 0));
     cr_assert_not(piix3_ide_tray_is_open(rig.dev, 1, 0));
-    assert_reply(&rig, PACKET(0x4a, 1, 0, 0, 0x10, 0, 0, 0, 8), 0, 6, 4, 0x10, 1, 2, 0, 0);
+    assert_reply(&rig, PACKET(0x4a, 1, 0, 0, 0x10, 0, 0, 0, 8), 0, 4, 4, 0x10, 1, 2, 0, 0);
     assert_fails(&rig, PACKET(0x1e, 0, 0, 0, 0), 0);
     assert_fails(&rig, PACKET(0x1b, 0, 0, 0, 2), 0);
     cr_assert(piix3_ide_tray_is_open(rig.dev, 1, 0));
@@ -348,7 +348,7 @@ Test(ide_atapi, a_tray_that_the_guest_closes_has_a_new_medium)
     assert_reply(&rig, PACKET(0xbd, 0, 0, 0, 0, 0, 0, 0, 0, 8), 0, 0x10, 0, 0, 0, 1, 0, 0); /* the door is open */
     assert_fails(&rig, PACKET(0x1b, 0, 0, 0, 3), 0);
     cr_assert_not(piix3_ide_tray_is_open(rig.dev, 1, 0));
-    assert_reply(&rig, PACKET(0x4a, 1, 0, 0, 0x10, 0, 0, 0, 8), 0, 6, 4, 0x10, 2, 2, 0, 0);
+    assert_reply(&rig, PACKET(0x4a, 1, 0, 0, 0x10, 0, 0, 0, 8), 0, 4, 4, 0x10, 2, 2, 0, 0);
     assert_fails(&rig, UNIT_READY, 0x628);
     assert_fails(&rig, UNIT_READY, 0);
     assert_reply(&rig, PACKET(0xbd, 0, 0, 0, 0, 0, 0, 0, 0, 8), 0, 0, 0, 0, 0, 1, 0, 0);

@@ -173,7 +173,7 @@ Test(ide_cd_state, tray_lock_sense_and_events_go_along)
     move_state(&from, &to);
     cr_assert_eq(sense(&to), 0x520);
     cr_assert_eq(failure(&to, PACKET(0x1b, 0, 0, 0, 2)), 0x253);
-    assert_reply(&to, PACKET(0x4a, 1, 0, 0, 0x10, 0, 0, 0, 8), 0, 6, 4, 0x10, 1, 2, 0, 0);
+    assert_reply(&to, PACKET(0x4a, 1, 0, 0, 0x10, 0, 0, 0, 8), 0, 4, 4, 0x10, 1, 2, 0, 0);
     cr_assert_eq(failure(&to, PACKET(0x1e)), 0);
     cr_assert(piix3_ide_press_eject(to.dev, 1, 0));
     move_state(&to, &last);
@@ -240,7 +240,7 @@ Test(ide_cd_state, an_old_write_that_was_given_up_ends_before_a_new_one_begins)
     rig_free(&rig);
 }
 
-enum { COMPAT_STATUS_0 = 276 + 1, RETRY_0 = 276 + 6 };
+enum { COMPAT_STATUS_0 = 276 + 1 };
 
 Test(ide_cd_state, a_block_that_failed_at_the_source_comes_with_its_buffer_and_is_tried_again)
 {
@@ -249,11 +249,11 @@ Test(ide_cd_state, a_block_that_failed_at_the_source_comes_with_its_buffer_and_i
     uint8_t data[512];
 
     out(&rig, SELECT, 0xe0);
+    out(&rig, SECTOR, 99);
+    out(&rig, COUNT, 1);
     save(&rig, &octets);
     size_t idle = octets.len;
     octets.data[COMPAT_STATUS_0] = 0x30; /* a block through the data register, to be read */
-    octets.data[RETRY_0 + 7] = 99;
-    octets.data[RETRY_0 + 11] = 1;
     load(&rig, &octets);
     save(&rig, &again);
     cr_assert_gt(again.len, idle + 2 * 131076); /* of both drives of that cable */
@@ -268,4 +268,61 @@ Test(ide_cd_state, a_block_that_failed_at_the_source_comes_with_its_buffer_and_i
     byte_out_done(&octets);
     byte_out_done(&again);
     rig_free(&rig);
+}
+
+Test(ide_cd_state, qemu_s_disk_goes_on_in_the_middle_of_a_block)
+{
+    Rig rig = rig_new(MIB, MIB);
+    uint8_t data[20 * 512];
+
+    board_load_recorded(rig.board, rig.dev, "l1-ide-pio", false); /* 600 octets of it were read there */
+    machine_set_running(rig.board->machine, true);
+    read_data(&rig, data + 600, 16 * 512 - 600);
+    finish(&rig);
+    cr_assert_eq(in(&rig, STATUS), 0x58);
+    read_data(&rig, data + 16 * 512, 4 * 512);
+    for (unsigned i = 600; i < sizeof data; i++)
+        cr_assert_eq(data[i], octet_of(5 + i / 512, i % 512));
+    cr_assert_eq(in(&rig, STATUS), 0x50);
+    rig_free(&rig);
+}
+
+Test(ide_cd_state, a_read_that_failed_with_qemu_is_tried_again)
+{
+    Rig rig = rig_new(MIB, 0);
+    uint8_t data[1024];
+
+    board_load_recorded(rig.board, rig.dev, "l3-ide-failed", false);
+    machine_set_running(rig.board->machine, true);
+    for (unsigned i = 0; i < 2; i++) {
+        finish(&rig);
+        cr_assert_eq(in(&rig, STATUS), 0x58);
+        read_data(&rig, data + 512 * i, 512);
+    }
+    assert_sectors(data, 9, 2);
+    cr_assert_eq(in(&rig, STATUS), 0x50);
+    rig_free(&rig);
+}
+
+Test(ide_cd_state, a_disk_s_dma_that_waits_goes_along_as_qemu_s_does)
+{
+    Rig from = rig_new(DISK, 0), to = rig_new(DISK, 0);
+    ByteOut octets = {0};
+
+    command_28(&from, 0xc8, 77, 2);
+    save(&from, &octets);
+    cr_assert_eq(octets.data[COMPAT_STATUS_0], 0x28); /* a read by DMA */
+    forget_notes(&octets);
+    load(&to, &octets);
+    machine_set_running(to.board->machine, true);
+    cr_assert_eq(in(&to, STATUS), 0x58);
+    cr_assert_eq(reads(&to), 0); /* it waits there, too */
+    descriptor(&to, 0, BUFFER, 1024, true);
+    master_start(&to, true);
+    finish(&to);
+    assert_sectors(to.ram->host + BUFFER, 77, 2);
+    cr_assert_eq(in(&to, STATUS), 0x50);
+    byte_out_done(&octets);
+    rig_free(&from);
+    rig_free(&to);
 }

@@ -19,8 +19,10 @@ static void move_state(Rig *from, Rig *to)
 
 Test(ide_state, it_is_the_one_that_qemu_records)
 {
-    static const char *const recordings[] = {"a-kvm-min",     "b3-kvm-pc-alldefaults", "c1-kvm-virtio",
-                                             "f3-kvm-pc-10s", "h3-pc-i440fx-2.3",      "j2-kvm-linux-virtio"};
+    static const char *const recordings[] = {
+        "a-kvm-min",        "b3-kvm-pc-alldefaults", "c1-kvm-virtio", "f3-kvm-pc-10s",
+        "h3-pc-i440fx-2.3", "j2-kvm-linux-virtio",   "l1-ide-pio",    "l2-ide-dma",
+        "l3-ide-failed"};
 
     for (unsigned i = 0; i < G_N_ELEMENTS(recordings); i++) {
         Rig rig = rig_new(DISK, 4 * MIB);
@@ -52,7 +54,7 @@ Test(ide_state, any_state_survives)
 {
     Rig rig = rig_new(DISK, 4 * MIB);
 
-    board_try_states(rig.board, rig.dev, 60);
+    board_try_states(rig.board, rig.dev, 50);
     rig_free(&rig);
 }
 
