@@ -31,6 +31,7 @@ FOCUSES = {
     "port92": ((0x92, 0x92),),
     "pci": ((0xCF8, 0xCFF), (0xC000, 0xC03F)),
     "i440fx": ((0xCF8, 0xCFF),),
+    "ide": ((0x1F0, 0x1F7), (0x170, 0x177), (0x3F6, 0x3F6), (0xC100, 0xC10F)),
 }
 NAMES = list(FOCUSES)
 
@@ -41,8 +42,16 @@ SECTIONS = {
     b"serial": ("serial", 0), b"fdc": ("fdc", 0), b"ps2kbd": ("ps2", 0), b"ps2mouse": ("ps2", 1), b"pckbd": ("ps2", 2),
     b"vmmouse": ("vmmouse", 0), b"port92": ("port92", 0), b"globalstate": ("port92", 1), b"PCIBUS": ("pci", 1),
     b"PCIHost": ("pci", 2), b"0000:00:01.0/PIIX3": ("pci", 3), b"0000:00:00.0/I440FX": ("i440fx", 0),
+    b"0000:00:01.1/ide": ("ide", 0),
 }  # fmt: skip
 
+def packet(octets):
+    """A packet command to the CD drive: by DMA or the data register as 0x171 says."""
+    data = bytes.fromhex(octets).ljust(12, b"\0")
+    return "o177=a0 " + " ".join(f"o170={data[i + 1]:02x}{data[i]:02x}" for i in range(0, 12, 2))
+
+
+IDE = "c3,20=0000c101 c3,04=0005 m1000=00002000 m1004=80000400 oc104=00001000 oc10c=00001000"
 INIT_PIC = "o20=11 o21=08 o21=04 o21=01 oa0=11 oa1=70 oa1=02 oa1=01 o21=b8 oa1=8f"
 FDC_DMA = "o0c=00 o04=00 o04=10 o05=ff o05=01 o0b=46 o81=00 o0a=02"
 PROGRAMS = {
@@ -110,6 +119,18 @@ PROGRAMS = {
     ],
     "i440fx": [
         "c0,59=30 c0,5a=33 c0,5b=12 c0,72=4a m8000=11 r8000/8 mc000=1122 rc000/4 c0,72=1a s0,0 c0,5b=21 m8000=3344 mc000=55 s3,0 x0,50=ff x0,80=4a d0,58/4 R",
+    ],
+    "ide": [
+        "o1f7=ec i1f0/2 kff i1f7/1 o1f1=03 o1f2=45 o1f7=ef o1f2=04 o1f7=c6 o1f1=82 o1f7=ef j1,0 o1f2=20 o1f6=a7 o1f7=91 s0,0 o1f7=90 o1f7=f8",
+        "o1f6=e0 o1f2=02 o1f3=05 o1f7=20 j1,0 i1f7/1 i1f0/2 k80 s3,0 i1f0/2 k7f j1,0 i1f0/4 k7f i1f7/1 o1f2=03 o1f7=c4 e11,0,0 i1f0/4 s1,0",
+        "o1f6=e0 o1f2=02 o1f3=07 o1f7=30 o1f0=1234 kff s0,0 j1,0 o1f0=5678 k80 s3,0 o1f0=9abc k7f j1,0 i1f7/1 o1f2=01 o1f7=20 j1,0 i1f0/2 o3f6=04 o3f6=00",
+        f"{IDE} o1f6=e0 o1f2=02 o1f3=05 o1f7=c8 s3,0 oc100=09 j1,0 ic102/1 r2000/8 i1f7/1 oc100=00 oc102=06 o1f2=01 o1f7=ca oc100=01 o3f6=04 o3f6=00 o1f7=ca s2,0",
+        f"{IDE} oc100=09 o1f2=00 o1f2=01 o1f3=00 o1f3=10 o1f7=25 j1,0 oc100=00 p00002000=6400000000000800 o1f1=01 o1f7=06 oc100=01 s0,0 o1f7=ea e11,4,0 j1,0 x0,115=78",
+        f"o174=00 o175=0c o171=00 {packet('280000000003000002')} s0,0 i170/2 kff s3,0 i170/4 kff i170/4 kff j1,0 i170/4 kff i177/1",
+        f"{IDE} o171=01 {packet('be000000000100000010f8')} s3,0 oc108=09 j1,0 ic10a/1 i177/1 oc108=00 m1004=80000008 {packet('25')} s3,0 oc108=09 r2000/8",
+        f"o174=0a o175=00 o171=00 {packet('1200000024')} i170/2 k04 s3,0 i170/2 k0e {packet('12018300ff')} i170/4 k40 {packet('5a002a0000000000ff')} i170/2",
+        f"o174=fe o175=ff o171=00 {packet('1e00000001')} e11,3,0 {packet('4a0100001000000008')} i170/2 k04 s0,0 {packet('1e')} {packet('1b00000002')} s3,0 {packet('00')} {packet('1b00000003')} {packet('00')} {packet('0300000012')} i170/2 k09",
+        f"o174=fe o175=ff o171=00 e11,1,0 {packet('00')} e11,2,0 {packet('28')} s3,0 {packet('28')} {packet('0300000012')} i170/2 k09 {packet('4302000000000000ff')} i170/2 k0a {packet('4600000000000000ff')} i170/4 k20 o177=08 o177=a1 i170/2 kff",
     ],
 }  # fmt: skip
 

@@ -61,6 +61,7 @@ static const Focus focuses[] = {
     {"port92", {{0x92, 0x92}}, 0, 0, {CHIP_PORT92, CHIP_GLOBALSTATE, CHIP_ACPI_BUILD, -1}},
     {"pci", {{0xcf8, 0xcff}, {0xc000, 0xc03f}}, 0xe0000000, 0x8000, {CHIP_GADGET, CHIP_BUS, CHIP_HOST, CHIP_PIIX3, -1}},
     {"i440fx", {{0xcf8, 0xcff}}, 0xc0000, 0xffff, {CHIP_I440FX, CHIP_HOST, CHIP_GADGET, -1}},
+    {"ide", {{0x1f0, 0x1f7}, {0x170, 0x177}, {0x3f6, 0x3f6}, {0xc100, 0xc10f}}, 0, 0x8000, {CHIP_IDE, -1}},
 };
 
 typedef struct Access {
@@ -252,6 +253,9 @@ static void do_event(Guest *g, unsigned which)
     }
     case 10:
         guest_gadget_event(b->chips[CHIP_GADGET], x);
+        break;
+    case 11:
+        guest_board_disk_event(b, x);
         break;
     default:
         machine_set_running(b->machine, x & 1);

@@ -5,6 +5,7 @@
 #ifndef TESTS_FUZZ_SUPPORT_GUEST_BOARD_H
 #define TESTS_FUZZ_SUPPORT_GUEST_BOARD_H
 
+#include "emu/block/block.h"
 #include "emu/chardev/chardev.h"
 #include "emu/core/isa.h"
 #include "emu/core/machine.h"
@@ -14,7 +15,8 @@
 enum {
     GUEST_RAM = 2 << 20,
     GUEST_DMA = 4096,
-    GUEST_PCI_SLOTS = 3 /* the last is a device that has some of everything */
+    GUEST_PCI_SLOTS = 4, /* 2 is a device that has some of everything, 3 the IDE controller */
+    GUEST_DISK = 256 * 512,
 };
 
 typedef enum GuestChip {
@@ -23,6 +25,7 @@ typedef enum GuestChip {
     CHIP_I440FX,
     CHIP_PIIX3,
     CHIP_GADGET,
+    CHIP_IDE,
     CHIP_PIC_MASTER,
     CHIP_PIC_SLAVE,
     CHIP_IOAPIC,
@@ -56,6 +59,8 @@ typedef struct GuestBoard {
     Device *chips[CHIPS];
     VmportRegisters registers;
     uint8_t dma[GUEST_DMA];
+    Block *disk, *cd;  /* master of the primary cable, medium of the secondary one's */
+    bool cd_out;       /* it is not in the drive */
     size_t dma_supply; /* octets that the client has or takes; then it drops its request */
     size_t dma_step;   /* in one call */
     uint8_t dma_lines; /* DREQ, one bit a channel */
@@ -73,6 +78,9 @@ void guest_board_free(GuestBoard *board);
 
 /* Resets the machine if a line or the guest wants that. */
 void guest_board_obey(GuestBoard *board);
+
+/* Requests that are in flight end. Then something may happen to the disks: another medium, the button, an error. */
+void guest_board_disk_event(GuestBoard *board, unsigned event);
 
 /* Lets the time pass in one jump, as when the host was busy; or stopping at the next `steps` expiries first. */
 void guest_board_jump(GuestBoard *board, int64_t ns);
