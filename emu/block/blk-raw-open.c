@@ -122,7 +122,7 @@ static bool find_alignment(Raw *raw, const BlkRaw *options, GError **error)
 
 /* --- locks ------------------------------------------------------------------------------------------------------ */
 
-enum { IMAGE_DOES = 100, IMAGE_FORBIDS = 200, TO_READ = 0, TO_WRITE = 1, TO_RESIZE = 3 };
+enum { IMAGE_DOES = 100, IMAGE_FORBIDS = 200, IMAGE_END = 300, TO_READ = 0, TO_WRITE = 1, TO_RESIZE = 3 };
 
 static struct flock octet(short type, int at)
 {
@@ -144,25 +144,40 @@ static bool is_said(int fd, int at)
     return fcntl(fd, F_OFD_GETLK, &l) == 0 && l.l_type != F_UNLCK;
 }
 
-static bool lock(Raw *raw, const BlkRaw *options, GError **error)
+static void unlock(Raw *raw)
 {
-    bool writes = !options->read_only && !options->snapshot;
+    struct flock l = octet(F_UNLCK, IMAGE_DOES);
 
-    if (options->shared)
+    l.l_len = IMAGE_END - IMAGE_DOES;
+    fcntl(raw->fd, F_OFD_SETLK, &l);
+}
+
+static bool lock(Raw *raw, GError **error)
+{
+    if (raw->shared)
         return true;
     say(raw->fd, IMAGE_DOES + TO_READ);
     say(raw->fd, IMAGE_FORBIDS + TO_WRITE);
-    if (options->snapshot)
+    if (raw->snapshot)
         say(raw->fd, IMAGE_FORBIDS + TO_RESIZE);
-    if (writes)
+    if (raw->writes)
         say(raw->fd, IMAGE_DOES + TO_WRITE);
     bool taken = is_said(raw->fd, IMAGE_DOES + TO_WRITE) || is_said(raw->fd, IMAGE_FORBIDS + TO_READ) ||
-                 (options->snapshot && is_said(raw->fd, IMAGE_DOES + TO_RESIZE)) ||
-                 (writes && is_said(raw->fd, IMAGE_FORBIDS + TO_WRITE));
+                 (raw->snapshot && is_said(raw->fd, IMAGE_DOES + TO_RESIZE)) ||
+                 (raw->writes && is_said(raw->fd, IMAGE_FORBIDS + TO_WRITE));
     if (!taken)
         return true;
-    g_set_error(error, FERRY_ERROR, FERRY_ERROR_REFUSED, "disk %s: is in use by another program", options->path);
+    unlock(raw);
+    g_set_error(error, FERRY_ERROR, FERRY_ERROR_REFUSED, "disk %s: is in use by another program", raw->path);
     return false;
+}
+
+bool raw_set_active(Block *block, bool active, GError **error)
+{
+    if (active)
+        return lock((Raw *)block, error);
+    unlock((Raw *)block);
+    return true;
 }
 
 /* --- all of it -------------------------------------------------------------------------------------------------- */
@@ -229,7 +244,8 @@ static bool open_file(Raw *raw, const BlkRaw *options, GError **error)
     if (raw->fd < 0 || fcntl(raw->fd, F_SETFL, mode & ~O_NONBLOCK) != 0)
         return fail(options, errno, error);
     raw->direct = is_direct(options);
-    return find_length(raw, options, error) && find_alignment(raw, options, error) && lock(raw, options, error);
+    return find_length(raw, options, error) && find_alignment(raw, options, error) &&
+           (options->inactive || lock(raw, error));
 }
 
 static void settle(Raw *raw, const BlkRaw *options)
@@ -253,6 +269,11 @@ Block *blk_raw_open(const BlkRaw *options, GError **error)
         return NULL;
     }
     raw->fd = raw->overlay = -1;
+    raw->path = g_strdup(options->path);
+    raw->block.inactive = options->inactive;
+    raw->shared = options->shared;
+    raw->writes = !options->read_only && !options->snapshot;
+    raw->snapshot = options->snapshot;
     g_queue_init(&raw->writers);
     if (!open_file(raw, options, error) || (options->snapshot && !open_overlay(raw, options, error)) ||
         !start_engine(raw, options, error)) {

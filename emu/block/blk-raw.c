@@ -552,6 +552,7 @@ static void raw_close(Block *block)
     if (raw->fd >= 0)
         close(raw->fd);
     g_free(raw->written);
+    g_free(raw->path);
 }
 
 const BlockOps raw_ops = {
@@ -559,5 +560,6 @@ const BlockOps raw_ops = {
     .job_size = sizeof(RawJob),
     .start = raw_start,
     .poll = raw_poll,
+    .set_active = raw_set_active,
     .close = raw_close,
 };

@@ -28,6 +28,7 @@ typedef struct BlkRaw {
     bool discard;             /* discards free room in the file, as do zeros; otherwise they are ignored */
     BlkEngine engine;
     unsigned alignment; /* of direct transfers: a power of 2, 512 to 65536; 0: what the file asks for */
+    bool inactive;      /* others may write it until block_set_active */
     bool shared;        /* no lock: others may write it meanwhile */
 } BlkRaw;
 

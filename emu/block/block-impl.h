@@ -24,13 +24,14 @@ typedef struct BlockOps {
     void (*start)(BlockJob *job);
     void (*poll)(Block *block); /* jobs were started, or the event was signalled: looks what has ended; may be NULL */
     void (*release)(Block *block); /* it is drained: what is held back is not any more; may be NULL */
-    void (*close)(Block *block);   /* nothing is in flight. Called for what block_new made, however far it was opened */
+    bool (*set_active)(Block *block, bool active, GError **error); /* it is drained and flushed; may be NULL */
+    void (*close)(Block *block); /* nothing is in flight. Called for what block_new made, however far it was opened */
 } BlockOps;
 
 struct Block {
     const BlockOps *ops;
     uint64_t length;
-    bool read_only, can_discard;
+    bool read_only, can_discard, inactive;
     int event; /* an eventfd: has the disk looked after on its thread */
     GSource *source;
     GMutex lock;        /* of the next two */

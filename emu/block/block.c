@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "emu/block/block-impl.h"
+#include "visitors/error.h"
 
 #define SECTOR 512
 
@@ -215,6 +216,34 @@ Block *block_new(const BlockOps *ops, GMainContext *context)
     g_source_set_callback(block->source, (GSourceFunc)(void (*)(void))event_ready, block, NULL);
     g_source_attach(block->source, context);
     return block;
+}
+
+static void flushed(void *opaque, int error)
+{
+    *(int *)opaque = error;
+}
+
+bool block_set_active(Block *block, bool active, GError **error)
+{
+    int failure = 0;
+
+    if (active == !block->inactive)
+        return true;
+    block_submit(block, &(BlockRequest){.op = BLOCK_FLUSH, .done = flushed, .opaque = &failure});
+    block_drain(block);
+    if (failure) {
+        g_set_error(error, FERRY_ERROR, FERRY_ERROR_IO, "what was written cannot be flushed: %s", g_strerror(failure));
+        return false;
+    }
+    if (block->ops->set_active && !block->ops->set_active(block, active, error))
+        return false;
+    block->inactive = !active;
+    return true;
+}
+
+bool block_is_active(const Block *block)
+{
+    return !block->inactive;
 }
 
 void block_free(Block *block)

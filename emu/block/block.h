@@ -50,6 +50,14 @@ uint64_t block_length(const Block *block); /* octets, a multiple of 512 */
 bool block_read_only(const Block *block);
 bool block_can_discard(const Block *block);
 
+/*
+ * A disk that goes along with its machine to another program: when it is made inactive all that was written is on
+ * stable storage and the image is free for others; before the machine runs again here it is made active, which fails if
+ * others have it. On the context's thread.
+ */
+bool block_set_active(Block *block, bool active, GError **error);
+bool block_is_active(const Block *block);
+
 /* Drains it. */
 void block_free(Block *block);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(Block, block_free)

@@ -10,6 +10,8 @@
 
 typedef struct Raw {
     Block block;
+    char *path;
+    bool shared, writes, snapshot; /* of the locks: none; it writes, or another file in its place */
     Engine *engine;
     BlkEngine engine_kind;
     int fd;
@@ -28,6 +30,9 @@ typedef struct Raw {
     int sync_error;    /* of a flush: what it did not write may be lost, whatever a later one says (fsync(2), errors) */
     GQueue writers;    /* of RawJob: in their order, if there are granules */
 } Raw;
+
+/* blk-raw-open.c: takes the image's locks, or leaves them. */
+bool raw_set_active(Block *block, bool active, GError **error);
 
 extern const BlockOps raw_ops;
 

@@ -38,19 +38,30 @@ bool migrate_save(Pc *pc, Chan *chan, MigrateFormat format, GError **error)
     return ok && chan_out_finish(out, error);
 }
 
+/* What the machine uses must be free for others before they can have heard of the state, all of it. */
+static bool leave(Pc *pc, bool away, GError **error)
+{
+    const PcEvents *e = &pc->options.events;
+
+    return !e->moves || e->moves(e->opaque, away, error);
+}
+
 bool migrate_out(Pc *pc, Chan *out, MigrateFormat format, GError **error)
 {
+    g_autoptr(Chan) taken = out;
     bool ran = pc_is_running(pc);
 
     if (ran)
         pc_stop(pc);
     pc_set_run_state(pc, ran ? "running" : "paused");
-    bool ok = migrate_save(pc, out, format, error);
-    if (ok)
+    bool left = leave(pc, true, error);
+    if (left && migrate_save(pc, g_steal_pointer(&taken), format, error)) {
         pc_set_run_state(pc, "postmigrate");
-    else if (ran)
+        return true;
+    }
+    if ((!left || leave(pc, false, NULL)) && ran)
         pc_start(pc);
-    return ok;
+    return false;
 }
 
 /* --- in --------------------------------------------------------------------------------------------------------- */

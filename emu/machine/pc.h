@@ -21,6 +21,12 @@ typedef struct PcEvents {
     void (*powered_off)(void *opaque);                 /* the guest has switched it off; it stands */
     void (*reset)(void *opaque);                       /* it was reset */
     void (*failed)(void *opaque, const char *failure); /* KVM cannot go on; it stands */
+
+    /*
+     * It stands, and goes to another place (away), or stays after all. Without the lock. False: it cannot, and stays as
+     * it was. NULL: nobody needs to know.
+     */
+    bool (*moves)(void *opaque, bool away, GError **error);
     void *opaque;
 } PcEvents;
 

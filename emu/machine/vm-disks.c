@@ -46,6 +46,7 @@ static bool check_format(const char *path, bool probe, GError **error)
 static Block *open_raw(Vm *vm, BlkRaw raw, bool probe, GError **error)
 {
     raw.context = vm->context;
+    raw.inactive = vm->options->incoming;
     return check_format(raw.path, probe, error) ? blk_raw_open(&raw, error) : NULL;
 }
 
@@ -197,6 +198,22 @@ VmDisk *vm_take_disk(Vm *vm, const char *id, GError **error)
     }
     d->used = true;
     return d;
+}
+
+bool vm_set_disks_active(Vm *vm, bool active, GError **error)
+{
+    for (unsigned i = 0; i < vm->disks->len; i++) {
+        const VmDisk *d = vm->disks->pdata[i];
+        if (!d->block || block_set_active(d->block, active, error))
+            continue;
+        while (i-- > 0) {
+            d = vm->disks->pdata[i];
+            if (d->block)
+                block_set_active(d->block, !active, NULL);
+        }
+        return false;
+    }
+    return true;
 }
 
 char *vm_tell_block(const Vm *vm)

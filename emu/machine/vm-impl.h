@@ -63,7 +63,8 @@ bool vm_add_serial(Vm *vm, Chardev *line, GError **error);
 /* vm-disks.c */
 void vm_disk_free(void *disk);
 bool vm_make_disks(Vm *vm, GError **error);
-VmDisk *vm_take_disk(Vm *vm, const char *id, GError **error); /* it must not be in use yet */
+bool vm_set_disks_active(Vm *vm, bool active, GError **error); /* all or none */
+VmDisk *vm_take_disk(Vm *vm, const char *id, GError **error);  /* it must not be in use yet */
 
 /* vm-nets.c */
 void vm_net_free(void *net);

@@ -85,6 +85,11 @@ static void failed(void *opaque, const char *failure)
     dump(vm);
 }
 
+static bool moves(void *opaque, bool away, GError **error)
+{
+    return vm_set_disks_active(opaque, !away, error);
+}
+
 bool vm_stop(Vm *vm, GError **error)
 {
     (void)error;
@@ -114,6 +119,8 @@ bool vm_continue(Vm *vm, GError **error)
     case VM_POSTMIGRATE:
         break;
     }
+    if (!vm_set_disks_active(vm, true, error))
+        return false;
     pc_start(vm->pc);
     vm_set_state(vm, VM_RUNNING);
     return true;
@@ -137,8 +144,13 @@ bool vm_migrate(Vm *vm, const char *uri, MigrateFormat format, GError **error)
         return false;
     }
     Chan *out = transport_open(uri, error);
-    if (!out || !migrate_out(vm->pc, out, format, error))
+    if (!out)
         return false;
+    if (!migrate_out(vm->pc, out, format, error)) {
+        if (vm->state == VM_RUNNING && !pc_is_running(vm->pc))
+            vm_set_state(vm, VM_PAUSED); /* others have its disks */
+        return false;
+    }
     vm_set_state(vm, VM_POSTMIGRATE);
     return true;
 }
@@ -184,8 +196,8 @@ static gboolean arrive(void *opaque)
     }
     bool runs = vm->goes_on && g_str_equal(pc_run_state(vm->pc), "running");
     vm_set_state(vm, VM_PAUSED);
-    if (runs)
-        vm_continue(vm, NULL);
+    if (runs && !vm_continue(vm, &error))
+        vm_say(vm, "it cannot go on here: %s", error->message);
     return G_SOURCE_REMOVE;
 }
 
@@ -249,13 +261,14 @@ static bool make_pc(Vm *vm, GError **error)
 {
     const Options *o = vm->options;
     g_autofree char *bios = find_bios(o->bios ? o->bios : "bios-256k.bin", error);
-    PcOptions pc = {.ram = o->memory.size,
-                    .cpus = o->smp.cpus,
-                    .bios = bios,
-                    .kernel = {.path = o->kernel, .initrd = o->initrd, .command_line = o->append},
-                    .kvm = o->accel == OPTIONS_ACCEL_KVM,
-                    .rtc_offset = rtc_offset(&o->rtc),
-                    .events = {.powered_off = powered_off, .reset = was_reset, .failed = failed, .opaque = vm}};
+    PcOptions pc = {
+        .ram = o->memory.size,
+        .cpus = o->smp.cpus,
+        .bios = bios,
+        .kernel = {.path = o->kernel, .initrd = o->initrd, .command_line = o->append},
+        .kvm = o->accel == OPTIONS_ACCEL_KVM,
+        .rtc_offset = rtc_offset(&o->rtc),
+        .events = {.powered_off = powered_off, .reset = was_reset, .failed = failed, .moves = moves, .opaque = vm}};
 
     if (!bios)
         return false;

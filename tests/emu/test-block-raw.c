@@ -220,6 +220,27 @@ Test(block_raw, a_file_has_one_writer_or_many_readers)
     block_free(disk_open(&writer));
 }
 
+Test(block_raw, a_disk_that_is_inactive_is_free_for_others_until_it_is_active)
+{
+    g_auto(Folder) f = folder_new(SECTOR);
+    BlkRaw writer = {.path = f.image}, waiting = {.path = f.image, .inactive = true};
+    g_autoptr(GError) error = NULL;
+
+    g_autoptr(Block) source = disk_open(&writer);
+    g_autoptr(Block) destination = disk_open(&waiting);
+    cr_assert(block_is_active(source) && !block_is_active(destination));
+    cr_assert_not(block_set_active(destination, true, &error));
+    cr_assert_not_null(strstr(error->message, "in use by another program"), "%s", error->message);
+    cr_assert_not(block_is_active(destination));
+    cr_assert(block_set_active(source, false, NULL));
+    cr_assert(block_set_active(destination, true, NULL));
+    refused(&writer, FERRY_ERROR_REFUSED, "in use");
+    cr_assert_not(block_set_active(source, true, NULL));
+    cr_assert(block_set_active(destination, false, NULL));
+    cr_assert(block_set_active(source, true, NULL), "it comes back");
+    refused(&writer, FERRY_ERROR_REFUSED, "in use");
+}
+
 static bool is_locked(const char *path, int octet)
 {
     struct flock l = {.l_type = F_WRLCK, .l_whence = SEEK_SET, .l_start = octet, .l_len = 1};
