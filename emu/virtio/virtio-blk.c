@@ -332,10 +332,10 @@ static void forget_requests(VirtioBlk *d)
         request_unlink(d->in_flight);
 }
 
+/* Those that nobody looks at any more, too: they have the guest's memory. */
 static void drain(VirtioBlk *d)
 {
-    if (d->in_flight)
-        block_drain(d->block);
+    block_drain(d->block);
     forget_requests(d);
 }
 
@@ -349,7 +349,7 @@ static void runs(Virtio *v, bool runs)
 {
     VirtioBlk *d = (VirtioBlk *)v;
 
-    if (!runs && d->in_flight)
+    if (!runs)
         block_drain(d->block);
 }
 

@@ -337,6 +337,25 @@ Test(virtio_blk, what_ends_after_a_reset_is_not_seen)
     cr_assert_eq(b.count, 0);
 }
 
+Test(virtio_blk, what_a_reset_forgot_has_ended_when_the_machine_stops_and_when_the_device_goes)
+{
+    for (unsigned stops = 0; stops < 2; stops++) {
+        Block b = {0};
+        Rig *rig = blk_rig(&b);
+        rig_start(rig, true, 0);
+        machine_set_running(rig->board->machine, true);
+        offer(rig, 0, 0, 512, RIG_WRITE);
+        rig_status(rig, 0);
+        cr_assert_eq(b.count, 1);
+        if (stops) {
+            machine_set_running(rig->board->machine, false);
+            cr_assert_eq(b.count, 0, "the guest's memory changes though it stands");
+        }
+        done_with(rig, &b);
+        cr_assert_eq(b.count, 0);
+    }
+}
+
 Test(virtio_blk, it_is_the_one_that_qemu_records)
 {
     Block b = {0};
