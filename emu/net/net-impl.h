@@ -42,7 +42,8 @@ void *net_fail(const NetHome *home, const char *what, int cause, GError **error)
 typedef void NetReady(NetPort *p, GIOCondition condition);
 
 GSource *net_watch(NetPort *p, int fd, GIOCondition condition, NetReady *ready);
-void net_unwatch(GSource **watch); /* and makes it NULL */
+GSource *net_watch_time(NetPort *p, unsigned ms, NetReady *ready); /* each so many ms */
+void net_unwatch(GSource **watch);                                 /* and makes it NULL */
 
 /* --- descriptors that have frames ------------------------------------------------------------------------------- */
 

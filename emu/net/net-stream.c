@@ -13,13 +13,13 @@
 
 #include "emu/net/net-impl.h"
 
-enum { LENGTH = 4, ROUNDS = 16, BUFFER = LENGTH + NET_FRAME_MAX };
+enum { LENGTH = 4, ROUNDS = 16, BUFFER = LENGTH + NET_FRAME_MAX, LATER_MS = 1000 };
 
 typedef struct Stream {
     NetPort port;
     char *address;
-    int fd, listener; /* -1: none */
-    GSource *knock, *input, *output;
+    int fd, listener;                        /* -1: none */
+    GSource *knock, *again, *input, *output; /* again: a server without descriptors tries it later */
     uint8_t in[BUFFER], out[BUFFER];
     size_t in_len, out_len, out_gone;
     bool parsing; /* the card may ask for more from within */
@@ -173,14 +173,29 @@ static bool stream_send(NetBackend *backend, const struct iovec *iov, int count)
 
 /* --- beginnings ------------------------------------------------------------------------------------------------- */
 
+static void listen_now(NetPort *p, GIOCondition condition)
+{
+    Stream *s = (Stream *)p;
+
+    (void)condition;
+    net_unwatch(&s->again);
+    listen_again(s);
+}
+
 static void knocked(NetPort *p, GIOCondition condition)
 {
     Stream *s = (Stream *)p;
     int fd = accept4(s->listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
 
     (void)condition;
-    if (fd < 0)
+    if (fd < 0) {
+        /* Who is there stays there, and would wake us at once again. */
+        if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) {
+            net_unwatch(&s->knock);
+            s->again = net_watch_time(p, LATER_MS, listen_now);
+        }
         return;
+    }
     net_unwatch(&s->knock);
     use(s, fd);
 }
@@ -226,6 +241,7 @@ static void stream_free(NetBackend *backend)
     s->listener = -1;
     drop(s);
     net_unwatch(&s->knock);
+    net_unwatch(&s->again);
     net_port_done(&s->port);
     g_free(s->address);
     g_free(s);

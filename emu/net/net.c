@@ -105,12 +105,10 @@ typedef struct Watch {
     NetReady *ready;
 } Watch;
 
-static gboolean fd_ready(gint fd, GIOCondition condition, gpointer opaque)
+static gboolean run_watch(Watch *w, GIOCondition condition)
 {
-    Watch *w = opaque;
     Machine *machine = w->machine;
 
-    (void)fd;
     if (machine)
         machine_lock(machine);
     if (!g_source_is_destroyed(g_main_current_source()))
@@ -120,15 +118,35 @@ static gboolean fd_ready(gint fd, GIOCondition condition, gpointer opaque)
     return G_SOURCE_CONTINUE;
 }
 
-GSource *net_watch(NetPort *p, int fd, GIOCondition condition, NetReady *ready)
+static gboolean fd_ready(gint fd, GIOCondition condition, gpointer opaque)
 {
-    GSource *source = g_unix_fd_source_new(fd, condition);
+    (void)fd;
+    return run_watch(opaque, condition);
+}
+
+static gboolean time_came(gpointer opaque)
+{
+    return run_watch(opaque, 0);
+}
+
+static GSource *start_watch(NetPort *p, GSource *source, GSourceFunc called, NetReady *ready)
+{
     Watch *w = g_new(Watch, 1);
 
     *w = (Watch){.p = p, .machine = p->machine, .ready = ready};
-    g_source_set_callback(source, G_SOURCE_FUNC(fd_ready), w, g_free);
+    g_source_set_callback(source, called, w, g_free);
     g_source_attach(source, p->context);
     return source;
+}
+
+GSource *net_watch(NetPort *p, int fd, GIOCondition condition, NetReady *ready)
+{
+    return start_watch(p, g_unix_fd_source_new(fd, condition), G_SOURCE_FUNC(fd_ready), ready);
+}
+
+GSource *net_watch_time(NetPort *p, unsigned ms, NetReady *ready)
+{
+    return start_watch(p, g_timeout_source_new(ms), time_came, ready);
 }
 
 void net_unwatch(GSource **watch)

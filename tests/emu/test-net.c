@@ -4,6 +4,7 @@
 #include <glib/gstdio.h>
 #include <net/if.h>
 #include <sys/ioctl.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -183,6 +184,29 @@ Test(net_stream, where_nobody_listens_frames_are_lost_without_an_error)
         card = (Card){.net = NULL};
     }
     close(fd);
+}
+
+Test(net_stream, a_server_without_descriptors_takes_its_peer_when_there_are_some)
+{
+    g_auto(Card) server;
+    struct rlimit limit, few;
+
+    listen_here(&server);
+    int peer = socket(AF_INET, SOCK_STREAM, 0), next = dup(0); /* all below are taken */
+    close(next);
+    g_auto(GStrv) parts = g_strsplit(net_socket_address(server.net), ":", 2);
+    struct sockaddr_in addr = {.sin_family = AF_INET, .sin_port = htons((uint16_t)atoi(parts[1]))};
+    addr.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    cr_assert_eq(connect(peer, (struct sockaddr *)&addr, sizeof addr), 0);
+    cr_assert_eq(write(peer, "\0\0\0\4late", 8), 8);
+    cr_assert_eq(getrlimit(RLIMIT_NOFILE, &limit), 0);
+    few = (struct rlimit){.rlim_cur = (rlim_t)next, .rlim_max = limit.rlim_max};
+    cr_assert_eq(setrlimit(RLIMIT_NOFILE, &few), 0);
+    settle();
+    cr_assert(g_queue_is_empty(&server.frames));
+    cr_assert_eq(setrlimit(RLIMIT_NOFILE, &limit), 0);
+    card_expects(&server, "late", 4);
+    close(peer);
 }
 
 /* --- datagrams -------------------------------------------------------------------------------------------------- */
