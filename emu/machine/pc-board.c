@@ -303,17 +303,16 @@ static void queue(Line *line, Device *dev)
 
 static void queue_cpus(Pc *pc, Line *line)
 {
-    CpuDevices cpus[PC_CPUS_MAX];
-
     for (unsigned i = 0; i < pc->options.cpus; i++) {
-        cpus[i] = cpu_devices_new(i, pc->vcpus[i]);
-        queue(line, cpus[i].common);
-        queue(line, cpus[i].cpu);
+        const CpuDevices cpu = cpu_devices_new(i, pc->vcpus[i]);
+        queue(line, cpu.common);
+        queue(line, cpu.cpu);
+        if (i == 0) {
+            pc->chips.boot_cpu = cpu.cpu;
+            queue(line, device_new(&kvmvapic_type));
+        }
+        queue(line, cpu.apic);
     }
-    pc->chips.boot_cpu = cpus[0].cpu;
-    queue(line, device_new(&kvmvapic_type));
-    for (unsigned i = 0; i < pc->options.cpus; i++)
-        queue(line, cpus[i].apic);
 }
 
 static void queue_serial(Pc *pc, Line *line)
