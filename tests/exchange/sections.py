@@ -35,10 +35,39 @@ def compare(bin_folder, one, other):
     return sorted(lines)
 
 
+def octets(bin_folder, path):
+    """(name, instance) -> what the section has, if the stream is QEMU's: type, id, name, instance, version, octets."""
+    run = subprocess.run([bin_folder / "vmstate-dump", "--format=json", path], capture_output=True, check=True)
+    dump, data = json.loads(run.stdout), path.read_bytes()
+    if dump["stream"]["format"] != "qemufile":
+        return {}
+    found = {}
+    for e in dump["elements"]:
+        if "section" in e:
+            begin = e["offset"] + 14 + len(e["section"])
+            found[e["section"], e["instance"]] = data[begin:begin + e["size"]]
+    return found
+
+
+def undescribed(bin_folder, one, other, lines):
+    """Sections that only one of the two programs describes: a line for each whose octets differ, and those to leave out."""
+    names = {line[2:].split(": ")[0] for line in lines if line.rstrip().endswith("octets)")}
+    a, b = octets(bin_folder, one), octets(bin_folder, other)
+    found = []
+    for name in names:
+        key = next((k for k in a if name == k[0] or name.startswith(f"{k[0]}.")), None)
+        if key and key in b and a[key] != b[key]:
+            places = [i for i, (x, y) in enumerate(zip(a[key], b[key])) if x != y]
+            found.append(f"~ {name}: {len(places)} of {len(a[key])} octets, at {' '.join(map(hex, places[:8]))}")
+    return found, tuple(names)
+
+
 def differing_fields(bin_folder, one, other):
     """Fields whose values differ; memory is compared, too."""
     run = subprocess.run([bin_folder / "vmstate-diff", "--ram", "--color=never", one, other], capture_output=True,
                          check=False)
     if run.returncode > 1:
         raise ValueError(f"vmstate-diff: {run.stderr.decode(errors='replace').strip()}")
-    return [line for line in run.stdout.decode(errors="replace").splitlines() if line[:1] in "~+-"]
+    lines = [line for line in run.stdout.decode(errors="replace").splitlines() if line[:2] in ("~ ", "+ ", "- ")]
+    found, names = undescribed(bin_folder, one, other, lines)
+    return found + [line for line in lines if not names or not line[2:].startswith(names)]
