@@ -35,6 +35,7 @@ SECOND = ("ipi", "second", "lapic1")
 CONFIGS = [
     Config("ide", IDE, "-smp 1", counters=ON_IDE),
     Config("ide-smp2", IDE, "-smp 2", counters=ON_IDE + SECOND),
+    Config("ide-window", IDE, "-smp 1", "window=100", counters=ON_IDE),
     Config("blk", BLK, f"-smp 1 {RNG}", counters=ON_BLK),
     Config("virtio", BLK, f"-smp 1 {RNG} {NET}", counters=ON_NET),
     Config("virtio-smp2", BLK, f"-smp 2 {RNG} {NET}", counters=ON_NET + SECOND),

@@ -15,8 +15,13 @@ class Transcript:
     def __init__(self):
         self.consoles = []  # of the machines in turn; the last one still runs
 
-    def add(self, console):
-        self.consoles.append(console)
+    def add(self, machine):
+        machine.console.name = machine.name
+        self.consoles.append(machine.console)
+
+    def whereabouts(self):
+        """In which machine each part was said."""
+        return "".join(f"[{c.name}]\n{c.text.decode(errors='replace')}\n" for c in self.consoles).replace("\r", "")
 
     def text(self):
         return b"".join(bytes(c.text) for c in self.consoles).decode(errors="replace").replace("\r", "")
@@ -36,7 +41,8 @@ class Transcript:
             if match:
                 found.append({"round": int(match[1]), **{k: int(v) for k, v in re.findall(r"(\w+)=(\d+)", match[2])}})
             elif "FAILED" in line or "exception" in line:
-                raise Wrong(line)
+                where = next((c.name for c in self.consoles if line.encode()[-20:] in c.text), "between two machines")
+                raise Wrong(f"{line} (in {where})")
             elif line.startswith("witness ends") or not line or BEGINS.match(line) or self._before(line):
                 continue
             else:

@@ -48,7 +48,7 @@ static struct {
     Disk disk;
     bool there, dma_there, ext;
     uint16_t master;
-    uint64_t interrupts_taken, rounds, pio, dma;
+    uint64_t interrupts_taken, rounds, pio, dma, window_ms;
 } ide = {.disk = {.name = "ide"}};
 
 static uint8_t buffer[BLOCK] __attribute__((aligned(4096)));
@@ -140,12 +140,17 @@ static void transfer_dma(bool write, uint64_t sector, unsigned count, uint8_t *d
     outb(ide.master + BM_COMMAND, write ? 0 : BM_TO_MEMORY);
     outb(ide.master + BM_STATUS, inb(ide.master + BM_STATUS) | BM_ERROR | BM_INTERRUPT);
     command(write ? WRITE_DMA : READ_DMA, write ? WRITE_DMA_EXT : READ_DMA_EXT, sector, count);
+    if (ide.window_ms) { /* a move in between is rare by itself */
+        uint64_t end = now_ns() + ide.window_ms * UINT64_C(1000000);
+        while (now_ns() < end)
+            pause();
+    }
     outb(ide.master + BM_COMMAND, (write ? 0 : BM_TO_MEMORY) | BM_START);
     wait_interrupt(write ? "ide.dma-write" : "ide.dma-read");
     uint8_t status = inb(ide.master + BM_STATUS);
     outb(ide.master + BM_COMMAND, 0);
     if ((status & (BM_ACTIVE | BM_ERROR | BM_INTERRUPT)) != BM_INTERRUPT)
-        fail("ide.bus-master", BM_INTERRUPT, status);
+        fail(write ? "ide.bus-master-write" : "ide.bus-master-read", BM_INTERRUPT, status | inb(CONTROL) << 8);
 }
 
 /* --- the disk ----------------------------------------------------------------------------------------------------- */
@@ -175,6 +180,7 @@ void ide_init(void)
 {
     PciDevice device;
 
+    ide.window_ms = option_number("window", 0);
     ide.there = option_has("parts", "ide") && pci_find(PIIX3_IDE, PIIX3_IDE, &device);
     if (ide.there) {
         pci_write(device.devfn, 0x40, pci_read(device.devfn, 0x40) | 0x8000); /* the channel's ports are decoded */
