@@ -14,6 +14,10 @@ def sections(bin_folder, path):
     return found, {block["block"]: block["length"] for block in dump["ram"]}
 
 
+def names(keys):
+    return ", ".join(f"{name}/{instance}" for name, instance in keys)
+
+
 def compare(bin_folder, one, other):
     """Lines that say what differs: sections, their order, versions, lengths, RAM blocks. In BER lengths are not equal."""
     (a, a_ram), (b, b_ram) = sections(bin_folder, one), sections(bin_folder, other)
@@ -21,14 +25,13 @@ def compare(bin_folder, one, other):
     for key in a.keys() | b.keys():
         name = f"{key[0]}/{key[1]}"
         if key not in a or key not in b:
-            lines.append(f"{name}: only in {one.name if key in a else other.name}")
+            lines.append(f"{name}: only in the {'first' if key in a else 'second'} save")
         elif a[key] != b[key]:
-            lines.append(f"{name}: version {a[key][0]}, {a[key][1]} octets in {one.name}, "
-                         f"version {b[key][0]}, {b[key][1]} octets in {other.name}")
+            lines.append(f"{name}: version {a[key][0]}, {a[key][1]} octets, then version {b[key][0]}, "
+                         f"{b[key][1]} octets")
     if not lines and list(a) != list(b):
         at = next(i for i, (x, y) in enumerate(zip(a, b)) if x != y)
-        lines.append(f"order: from section {at} on it is {list(a)[at:at + 4]} in {one.name}, {list(b)[at:at + 4]} in "
-                     f"{other.name}")
+        lines.append(f"order: from section {at} on it is {names(list(a)[at:at + 4])}, then {names(list(b)[at:at + 4])}")
     for block in a_ram.keys() | b_ram.keys():
         if a_ram.get(block) != b_ram.get(block):
             lines.append(f"RAM block {block}: {a_ram.get(block)} and {b_ram.get(block)}")
@@ -51,15 +54,15 @@ def octets(bin_folder, path):
 
 def undescribed(bin_folder, one, other, lines):
     """Sections that only one of the two programs describes: a line for each whose octets differ, and those to leave out."""
-    names = {line[2:].split(": ")[0] for line in lines if line.rstrip().endswith("octets)")}
+    partly = {line[2:].split(": ")[0] for line in lines if line.rstrip().endswith("octets)")}
     a, b = octets(bin_folder, one), octets(bin_folder, other)
     found = []
-    for name in names:
+    for name in partly:
         key = next((k for k in a if name == k[0] or name.startswith(f"{k[0]}.")), None)
         if key and key in b and a[key] != b[key]:
             places = [i for i, (x, y) in enumerate(zip(a[key], b[key])) if x != y]
             found.append(f"~ {name}: {len(places)} of {len(a[key])} octets, at {' '.join(map(hex, places[:8]))}")
-    return found, tuple(names)
+    return found, tuple(partly)
 
 
 def differing_fields(bin_folder, one, other):
@@ -69,5 +72,5 @@ def differing_fields(bin_folder, one, other):
     if run.returncode > 1:
         raise ValueError(f"vmstate-diff: {run.stderr.decode(errors='replace').strip()}")
     lines = [line for line in run.stdout.decode(errors="replace").splitlines() if line[:2] in ("~ ", "+ ", "- ")]
-    found, names = undescribed(bin_folder, one, other, lines)
-    return found + [line for line in lines if not names or not line[2:].startswith(names)]
+    found, partly = undescribed(bin_folder, one, other, lines)
+    return found + [line for line in lines if not partly or not line[2:].startswith(partly)]

@@ -4,7 +4,6 @@ import re
 
 LINE = re.compile(r"^witness round=(\d+)((?: \w+=\d+)*) ok$")
 BEGINS = re.compile(r"^witness begins( [\w-]+=[\w/-]*)*$")
-NEVER_BACK = {"longest_us"}  # these may stand still for ever; all others but sum do not fall, either
 
 
 class Wrong(Exception):
@@ -12,8 +11,12 @@ class Wrong(Exception):
 
 
 class Transcript:
+    """Reads on where it stopped: a machine is added when the one before has ended, or says nothing any more."""
+
     def __init__(self):
         self.consoles = []  # of the machines in turn; the last one still runs
+        self.found, self.begun, self.ended = [], None, False
+        self.turn, self.at, self.half = 0, 0, ""  # how far it was read: console, octet, and the line so far
 
     def add(self, machine):
         machine.console.name = machine.name
@@ -23,44 +26,39 @@ class Transcript:
         """In which machine each part was said."""
         return "".join(f"[{c.name}]\n{c.text.decode(errors='replace')}\n" for c in self.consoles).replace("\r", "")
 
-    def text(self):
-        return b"".join(bytes(c.text) for c in self.consoles).decode(errors="replace").replace("\r", "")
-
-    def begins(self):
-        """The complete line in which it says what there is."""
-        return next((line for line in self._complete() if line.startswith("witness begins")), None)
-
-    def _complete(self):
-        return self.text().split("\n")[:-1]
+    def _more(self):
+        """What has come since; a console is left for the next one when its socket has ended."""
+        while self.turn < len(self.consoles):
+            console = self.consoles[self.turn]
+            ended, text = console.ended, bytes(console.text[self.at:])
+            self.at += len(text)
+            yield console.name, text.decode(errors="replace").replace("\r", "")
+            if not ended or self.turn + 1 == len(self.consoles):
+                return
+            self.turn, self.at = self.turn + 1, 0
 
     def rounds(self):
         """All lines that are complete, as dictionaries. Raises Wrong for one that should not be there."""
-        found = []
-        for line in self._complete():
-            match = LINE.match(line)
-            if match:
-                found.append({"round": int(match[1]), **{k: int(v) for k, v in re.findall(r"(\w+)=(\d+)", match[2])}})
-            elif "FAILED" in line or "exception" in line:
-                where = next((c.name for c in self.consoles if line.encode()[-20:] in c.text), "between two machines")
-                raise Wrong(f"{line} (in {where})")
-            elif line.startswith("witness ends") or not line or BEGINS.match(line) or self._before(line):
-                continue
-            else:
-                raise Wrong(f"garbled: {line!r}")
-        self._monotone(found)
-        return found
+        for name, text in self._more():
+            *lines, self.half = (self.half + text).split("\n")
+            for line in lines:
+                self._line(line, name)
+        return self.found
 
-    def _before(self, line):
-        """Firmware may speak before the guest does."""
-        text = self.text()
-        return text.find(line) < text.find("witness begins")
-
-    @staticmethod
-    def _monotone(found):
-        for before, after in zip(found, found[1:]):
-            for name, value in before.items():
-                if name != "sum" and after.get(name, -1) < value:
-                    raise Wrong(f"{name} went back from {value} to {after.get(name)} in round {after['round']}")
+    def _line(self, line, name):
+        match = LINE.match(line)
+        if match:
+            new = {"round": int(match[1]), **{k: int(v) for k, v in re.findall(r"(\w+)=(\d+)", match[2])}}
+            for key, value in (self.found[-1] if self.found else {}).items():
+                if key != "sum" and new.get(key, -1) < value:
+                    raise Wrong(f"{key} went back from {value} to {new.get(key)} in round {new['round']} (in {name})")
+            self.found.append(new)
+        elif BEGINS.match(line) and not self.begun:
+            self.begun = line
+        elif line == "witness ends":
+            self.ended = True
+        elif line and (self.begun or "witness" in line):  # firmware may speak before the guest does
+            raise Wrong(f"{line} (in {name})")
 
     @staticmethod
     def all_grow(names, before, after):
