@@ -197,6 +197,8 @@ static void hpet_arm(unsigned n)
     write32(timer_register(n), config & ~TN_ENABLE); /* half of a new value could be in the past */
     write32(timer_register(n) + 8, target);
     write32(timer_register(n) + 12, target >> 32);
+    write32(HPET + HPET_STATUS, 1 << n); /* what was before is over */
+    t.hpet_seen = t.hpet_shots[1];
     write32(timer_register(n), config);
     t.hpet_armed[n] = hpet_counter() < target;
     t.hpet_rearmed += !t.hpet_armed[n];
@@ -262,7 +264,6 @@ static void hpet_round(void)
     if (shots != t.hpet_seen) {
         if (t.hpet_armed[1] && t.hpet_fired < t.hpet_target[1])
             fail("hpet.early", t.hpet_target[1], t.hpet_fired);
-        t.hpet_seen = shots;
         hpet_arm(1);
     } else if (!t.hpet_armed[1]) {
         hpet_arm(1);
