@@ -16,6 +16,19 @@ static void read_cpuid(const Pc *pc, SmbiosPc *smbios)
     }
 }
 
+/* Does CPUID leaf 0 say so? AMD's addresses of HyperTransport are not memory then. */
+static bool is_amd(const Pc *pc)
+{
+    static const char ebx[] = "Auth", edx[] = "enti", ecx[] = "cAMD";
+
+    for (unsigned i = 0; pc->kvm && i < pc->kvm->cpuid->nent; i++) {
+        const struct kvm_cpuid_entry2 *e = &pc->kvm->cpuid->entries[i];
+        if (e->function == 0)
+            return memcmp(&e->ebx, ebx, 4) == 0 && memcmp(&e->edx, edx, 4) == 0 && memcmp(&e->ecx, ecx, 4) == 0;
+    }
+    return false;
+}
+
 BootPc pc_boot_info(const Pc *pc)
 {
     BootPc boot = {.cpus = pc->options.cpus,
@@ -23,6 +36,7 @@ BootPc pc_boot_info(const Pc *pc)
                    .boot_order = pc->options.boot_order,
                    .boot_menu = pc->options.boot_menu,
                    .boot_fail_wait = -1,
+                   .hypertransport = is_amd(pc),
                    .hpet = true};
 
     boot_split_memory(pc->options.ram, &boot.below_4g, &boot.above_4g);

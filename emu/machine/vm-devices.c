@@ -365,6 +365,26 @@ static bool plug_nic(Vm *vm, const OptionsNet *o, unsigned number, GError **erro
     return false;
 }
 
+/* --- random octets ---------------------------------------------------------------------------------------------- */
+
+/* The host kernel's, which is what /dev/urandom and /dev/random are. */
+static bool plug_virtio_rng(Vm *vm, const OptionsDevice *o, Device *dev, GError **error)
+{
+    const char *id = virtio_rng_object(dev);
+    const OptionsObject *object = NULL;
+
+    for (unsigned i = 0; id && i < vm->options->objects->len && !object; i++) {
+        const OptionsObject *candidate = vm->options->objects->pdata[i];
+        object = candidate->id && g_str_equal(candidate->id, id) ? candidate : NULL;
+    }
+    if (id && (!object || (object->type != OPTIONS_OBJECT_RNG_RANDOM && object->type != OPTIONS_OBJECT_RNG_BUILTIN)))
+        return refuse(o, error, "rng", id, "there is no -object rng-random or rng-builtin of that id");
+    if (object && object->path && !g_str_equal(object->path, "/dev/urandom") &&
+        !g_str_equal(object->path, "/dev/random"))
+        return refuse(o, error, "rng", object->path, "the only source is the kernel's, urandom");
+    return plug_card(vm, o, dev, error);
+}
+
 /* --- lines ------------------------------------------------------------------------------------------------------ */
 
 static bool plug_line(Vm *vm, const OptionsDevice *o, Device *dev, GError **error)
@@ -403,6 +423,7 @@ static Plug *plug_of(const DeviceType *type)
         {&debugcon_plug_type, plug_line},
         {&virtio_blk_type, plug_virtio_blk},
         {&virtio_net_type, plug_virtio_net},
+        {&virtio_rng_type, plug_virtio_rng},
     };
 
     for (size_t i = 0; i < G_N_ELEMENTS(plugs); i++)

@@ -13,6 +13,7 @@
 extern const DeviceType virtio_rng_type;
 typedef void VirtioRngSource(void *opaque, void *data, size_t len);
 void virtio_rng_set_source(Device *dev, VirtioRngSource *source, void *opaque);
+const char *virtio_rng_object(const Device *dev); /* the option `rng`; NULL: none */
 
 /* virtio-blk.c: a disk; borrowed, and it outlives the device. `serial`: at most 20 octets; NULL: none. */
 extern const DeviceType virtio_blk_type;

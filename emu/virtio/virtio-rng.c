@@ -21,6 +21,7 @@ typedef struct VirtioRng {
     Virtio v;
     VirtioRngSource *source;
     void *source_opaque;
+    char *rng; /* option */
     VirtioRngState s;
 } VirtioRng;
 
@@ -151,10 +152,26 @@ static void unrealize(Device *dev)
     virtio_stop((Virtio *)dev);
 }
 
+const char *virtio_rng_object(const Device *dev)
+{
+    return ((const VirtioRng *)dev)->rng;
+}
+
+static const VMStateField option_fields[] = {VMS_TEXT(VirtioRng, rng), VMS_END};
+
+static const VMStateDescription options = {
+    .name = "virtio-rng-pci",
+    .version = 1,
+    .minimum = 1,
+    .size = sizeof(VirtioRng),
+    .fields = option_fields,
+};
+
 const DeviceType virtio_rng_type = {
     .name = "virtio-rng-pci",
     .about = "random octets for the guest",
     .size = sizeof(VirtioRng),
+    .options = &options,
     .state = &virtio_rng_state,
     .state_offset = offsetof(VirtioRng, s),
     .realize = realize,

@@ -33,6 +33,17 @@ def wait_for(what, condition):
     raise AssertionError("waited in vain for " + what)
 
 
+def connected(path):
+    line = socket.socket(socket.AF_UNIX)
+    line.settimeout(PATIENCE)
+    try:
+        line.connect(path)
+    except ConnectionRefusedError:  # it is about to listen
+        line.close()
+        return None
+    return line
+
+
 class Machine:
     """A ferry with a monitor on a socket and a serial port in a file."""
 
@@ -50,9 +61,7 @@ class Machine:
         self.line = None
         if wait:
             wait_for("the monitor", lambda: os.path.exists(self.monitor) or self.process.poll() is not None)
-            self.line = socket.socket(socket.AF_UNIX)
-            self.line.settimeout(PATIENCE)
-            self.line.connect(self.monitor)
+            self.line = wait_for("the monitor", lambda: connected(self.monitor))
             self.answer()
 
     def answer(self):
@@ -211,7 +220,7 @@ def moves(folder, option, *more):
     third = Machine(folder, "-incoming", "unix:" + place, *more)
     assert third.status().startswith("VM status: paused (inmigrate)") or more
     wait_for("the socket", lambda: os.path.exists(place))
-    assert second.do("migrate %s unix:%s" % (option, place)) == ""
+    wait_for("its listener", lambda: second.do("migrate %s unix:%s" % (option, place)) == "")
     third.wait_out(r"round=\d+ .* ok")
     wait_for("it to run", lambda: third.status() == "VM status: running")
     for machine in (second, third):
@@ -315,8 +324,7 @@ def _(folder):
                    check=True, timeout=PATIENCE)
     with open(pid) as file:
         number = int(file.read())
-    line = socket.socket(socket.AF_UNIX)
-    line.connect(folder + "/m")
+    line = connected(folder + "/m")
     line.sendall(b"quit\n")
     wait_for("its end", lambda: not os.path.exists("/proc/%d" % number) and not os.path.exists(pid))
     done = subprocess.run([FERRY, "-accel", "kvm", "-daemonize", "-hda", folder + "/none", "-display", "none"],
