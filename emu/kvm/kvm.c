@@ -16,6 +16,8 @@
 enum {
     LEAST_PHYSICAL_BITS = 36,
     CPUID_ENTRIES = 256,
+    LEAF_CACHES = 4,
+    CACHE_PARTS = 8,
     MSR_ENTRIES = 1024,
     XSAVE_SIZE = 4096, /* of struct kvm_xsave, where KVM does not know more */
     /* Intel wants four pages below 4 GiB that the guest does not see: under the firmware, like everybody's. */
@@ -168,9 +170,87 @@ void kvm_free(Kvm *kvm)
         close(kvm->fd);
     g_array_unref(kvm->slots);
     g_free(kvm->cpuid);
+    cpu_model_free(kvm->model);
     g_free(kvm->msrs);
     g_free(kvm->failure);
     g_free(kvm);
+}
+
+/* --- processors ------------------------------------------------------------------------------------------------- */
+
+enum { LEAF_FEATURES = 1, LEAF_TOPOLOGY = 0xb, APIC_ID_SHIFT = 24 };
+
+/* Of the tables, every leaf and every part of one, as the instruction has it. */
+static struct kvm_cpuid2 *read_instruction(const Kvm *kvm)
+{
+    struct kvm_cpuid2 *own = g_malloc0(sizeof *own + (CPUID_ENTRIES + CACHE_PARTS) * sizeof own->entries[0]);
+
+    for (unsigned i = 0; i < kvm->cpuid->nent; i++) {
+        struct kvm_cpuid_entry2 e = kvm->cpuid->entries[i];
+        if (e.function >> 16 != 0 && e.function >> 16 != 0x8000)
+            continue; /* a hypervisor's */
+        __cpuid_count(e.function, e.index, e.eax, e.ebx, e.ecx, e.edx);
+        if (e.function != LEAF_CACHES)
+            own->entries[own->nent++] = e;
+    }
+    for (unsigned i = 0; i < CACHE_PARTS && __get_cpuid_max(0, NULL) >= LEAF_CACHES; i++) {
+        struct kvm_cpuid_entry2 e = {.function = LEAF_CACHES, .index = i, .flags = KVM_CPUID_FLAG_SIGNIFCANT_INDEX};
+        __cpuid_count(e.function, e.index, e.eax, e.ebx, e.ecx, e.edx);
+        own->entries[own->nent++] = e;
+    }
+    return own;
+}
+
+/* How fast the TSC is, as a processor of it says. */
+static uint32_t tsc_khz(const Kvm *kvm)
+{
+    int khz = ioctl(kvm->vm, KVM_GET_TSC_KHZ, 0);
+
+    return (uint32_t)MAX(khz, 0);
+}
+
+bool kvm_set_cpu_model(Kvm *kvm, const char *name, const CpuSetting *settings, size_t count,
+                       const CpuTopology *topology, GError **error)
+{
+    g_autofree struct kvm_cpuid2 *own = read_instruction(kvm);
+    CpuHost host = {
+        .supported = kvm->cpuid,
+        .own = own,
+        .tsc_deadline = kvm_capability(kvm, KVM_CAP_TSC_DEADLINE_TIMER),
+        .tsc_khz = tsc_khz(kvm),
+    };
+
+    if (!cpu_topology_check(topology, error))
+        return false;
+    CpuModel *model = cpu_model_new(name, settings, count, &host, error);
+    if (!model)
+        return false;
+    cpu_model_free(kvm->model);
+    kvm->model = model;
+    kvm->topology = *topology;
+    kvm->physical_bits = cpu_model_physical_bits(model);
+    return true;
+}
+
+/* What KVM supports, with the processor's own APIC id in it. */
+static struct kvm_cpuid2 *supported_leaves(const Kvm *kvm, unsigned index)
+{
+    size_t size = sizeof *kvm->cpuid + kvm->cpuid->nent * sizeof kvm->cpuid->entries[0];
+    struct kvm_cpuid2 *cpuid = g_memdup2(kvm->cpuid, size);
+
+    for (unsigned i = 0; i < cpuid->nent; i++) {
+        struct kvm_cpuid_entry2 *e = &cpuid->entries[i];
+        if (e->function == LEAF_FEATURES)
+            e->ebx = (e->ebx & ~(0xffU << APIC_ID_SHIFT)) | index << APIC_ID_SHIFT;
+        if (e->function == LEAF_TOPOLOGY)
+            e->edx = index;
+    }
+    return cpuid;
+}
+
+struct kvm_cpuid2 *kvm_cpu_leaves(const Kvm *kvm, unsigned index)
+{
+    return kvm->model ? cpu_model_leaves(kvm->model, &kvm->topology, index) : supported_leaves(kvm, index);
 }
 
 /* Two entries for each line at most, and none for the cascade. */

@@ -9,6 +9,7 @@
 #include <linux/kvm.h>
 
 #include "emu/core/machine.h"
+#include "emu/kvm/cpu-model.h"
 
 /* Where the parts of the XSAVE area are that the standard format puts behind the first 576 octets; 0: there is none. */
 typedef struct KvmXsave {
@@ -20,9 +21,11 @@ typedef struct Kvm Kvm;
 
 struct Kvm {
     int fd, vm;
-    size_t run_size;           /* of a processor's kvm_run */
-    bool irqchip;              /* PIC, IOAPIC and LAPIC are in the kernel */
-    struct kvm_cpuid2 *cpuid;  /* what it supports; owned */
+    size_t run_size;          /* of a processor's kvm_run */
+    bool irqchip;             /* PIC, IOAPIC and LAPIC are in the kernel */
+    struct kvm_cpuid2 *cpuid; /* what it supports; owned */
+    CpuModel *model;          /* what its processors are; NULL: all that it supports; owned */
+    CpuTopology topology;
     unsigned physical_bits;    /* of an address */
     struct kvm_msr_list *msrs; /* those that can be read and written; owned */
     KvmXsave xsave;
@@ -36,6 +39,16 @@ struct Kvm {
 Kvm *kvm_new(GError **error);
 void kvm_free(Kvm *kvm);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(Kvm, kvm_free)
+
+/*
+ * What its processors are, and how they are grouped: as settings (cpu-model.h) say. Before any processor. If it fails
+ * they are what they were before.
+ */
+bool kvm_set_cpu_model(Kvm *kvm, const char *name, const CpuSetting *settings, size_t count,
+                       const CpuTopology *topology, GError **error);
+
+/* What processor number `index` says of itself. New. */
+struct kvm_cpuid2 *kvm_cpu_leaves(const Kvm *kvm, unsigned index);
 
 /* PIC, IOAPIC and LAPICs, and the PIT, in the kernel. Before any processor. */
 bool kvm_create_irqchip(Kvm *kvm, GError **error);

@@ -323,6 +323,7 @@ bool vcpu_rehearse(const Vcpu *v, const CpuState *cpu, const ApicState *apic, GE
 
     if (!kvm || (v->kvm->irqchip && !kvm_create_irqchip(kvm, error)))
         return false;
+    kvm->physical_bits = v->kvm->physical_bits; /* the model's */
     int vcpu = kvm_create_vcpu(kvm, v->index, v->cpuid, error);
     if (vcpu < 0)
         return false;
@@ -344,24 +345,6 @@ static void catch_kicks(void)
     struct sigaction action = {.sa_handler = ignore};
 
     sigaction(VCPU_KICK, &action, NULL);
-}
-
-enum { LEAF_FEATURES = 1, LEAF_TOPOLOGY = 0xb, APIC_ID_SHIFT = 24 };
-
-/* What the host has, with the processor's own APIC id in it. */
-static struct kvm_cpuid2 *own_cpuid(const Kvm *kvm, unsigned index)
-{
-    size_t size = sizeof *kvm->cpuid + kvm->cpuid->nent * sizeof kvm->cpuid->entries[0];
-    struct kvm_cpuid2 *cpuid = g_memdup2(kvm->cpuid, size);
-
-    for (unsigned i = 0; i < cpuid->nent; i++) {
-        struct kvm_cpuid_entry2 *e = &cpuid->entries[i];
-        if (e->function == LEAF_FEATURES)
-            e->ebx = (e->ebx & ~(0xffU << APIC_ID_SHIFT)) | index << APIC_ID_SHIFT;
-        if (e->function == LEAF_TOPOLOGY)
-            e->edx = index;
-    }
-    return cpuid;
 }
 
 static bool map_run(Vcpu *v, GError **error)
@@ -396,7 +379,7 @@ Vcpu *vcpu_new(Kvm *kvm, Machine *machine, unsigned index, const VcpuEvents *eve
     v->machine = machine;
     v->index = index;
     v->events = *events;
-    v->cpuid = own_cpuid(kvm, index);
+    v->cpuid = kvm_cpu_leaves(kvm, index);
     pthread_mutex_init(&v->mutex, NULL);
     pthread_cond_init(&v->changed, NULL);
     catch_kicks();

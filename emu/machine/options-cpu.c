@@ -1,6 +1,7 @@
 /* options-cpu.c: -cpu and -smp. */
 #include <string.h>
 
+#include "emu/kvm/cpu-model.h"
 #include "emu/machine/options-impl.h"
 
 enum { CPUS_MAX = 255 };
@@ -130,11 +131,13 @@ bool options_cpu(OptionsCpu *cpu, const char *text, GError **error)
     return true;
 }
 
-static const char *const models[] = {"base", "host", "kvm64", "max", "qemu64", NULL};
-
 char *options_cpus_help(void)
 {
-    g_autofree char *all = g_strjoinv("\n  ", (char **)models);
+    GString *text = g_string_new("Processors (-cpu MODEL,+FEATURE,-FEATURE,KEY=VALUE):\n");
 
-    return g_strdup_printf("Processors (-cpu):\n  %s\n", all);
+    for (const char *const *name = cpu_model_names(); *name; name++)
+        g_string_append_printf(text, "  %-8s %s\n", *name, cpu_model_about(*name));
+    g_autofree char *features = cpu_model_features();
+    g_string_append_printf(text, "Features and keys:\n%s", features);
+    return g_string_free(text, FALSE);
 }

@@ -252,3 +252,12 @@ Test(options, what_is_wrong_with_starting_is_said)
            "-drive", "cache=nome");
     REFUSE("-drive.cache: the key is given twice", "-drive", "cache=none,cache=unsafe");
 }
+
+Test(options, help_on_processors_names_models_and_features)
+{
+    g_autoptr(Options) o = PARSE("-cpu", "help");
+
+    cr_assert(strstr(o->help, "\n  qemu64   QEMU's own processor with 64 bits\n"));
+    cr_assert(strstr(o->help, " sse4.2 "));
+    cr_assert_null(strstr(o->help, " svm "), "what cannot be on is not told");
+}
