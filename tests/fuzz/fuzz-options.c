@@ -2,11 +2,13 @@
  * fuzz-options.c: command lines. Each line of an input is a word.
  *
  * A line that is accepted means something: the numbers are within bounds and fit together, no two things have one name
- * or one place, and every device takes the options that were read. One that is refused says which word is to blame.
+ * or one place, every device takes the options that were read, and a processor has leaves. One that is refused says
+ * which word is to blame.
  */
 #include <string.h>
 
 #include "emu/dev/dev.h"
+#include "emu/kvm/cpu-model.h"
 #include "emu/machine/options.h"
 #include "tests/fuzz/support/fuzz.h"
 #include "vmstate/state.h"
@@ -74,6 +76,64 @@ static void apply(const OptionsDevice *d)
     device_free(dev);
 }
 
+/* --- processors ------------------------------------------------------------------------------------------------- */
+
+enum { HOST_LEAVES = 16, SETTINGS_MAX = 64 };
+
+/* A host of which every other feature is there. */
+static struct kvm_cpuid2 *host_leaves(uint32_t bits)
+{
+    static const uint32_t functions[][2] = {{0, 0},          {1, 0},          {4, 0},          {6, 0},
+                                            {7, 0},          {7, 1},          {0xd, 0},        {0xd, 1},
+                                            {0xd, 2},        {0x40000001, 0}, {0x80000000, 0}, {0x80000001, 0},
+                                            {0x80000007, 0}, {0x80000008, 0}, {0x8000001d, 0}};
+    struct kvm_cpuid2 *table = g_malloc0(sizeof *table + HOST_LEAVES * sizeof table->entries[0]);
+
+    for (; table->nent < G_N_ELEMENTS(functions); table->nent++)
+        table->entries[table->nent] = (struct kvm_cpuid_entry2){.function = functions[table->nent][0],
+                                                                .index = functions[table->nent][1],
+                                                                .flags = KVM_CPUID_FLAG_SIGNIFCANT_INDEX,
+                                                                .eax = bits,
+                                                                .ebx = ~bits,
+                                                                .ecx = bits,
+                                                                .edx = ~bits};
+    return table;
+}
+
+static void judge_leaves(const struct kvm_cpuid2 *table)
+{
+    fuzz_check(table->nent <= 256, "a processor has %u leaves", table->nent);
+    for (uint32_t i = 0; i < table->nent; i++)
+        for (uint32_t j = 0; j < i; j++)
+            fuzz_check(table->entries[i].function != table->entries[j].function ||
+                           table->entries[i].index != table->entries[j].index,
+                       "leaf %x.%x is there twice", table->entries[i].function, table->entries[i].index);
+}
+
+/* A processor of the model that was asked for, if it is one. */
+static void judge_cpu(const Options *o)
+{
+    g_autofree struct kvm_cpuid2 *supported = host_leaves(0xaaaaaaaa), *own = host_leaves(0x55555555);
+    const CpuHost host = {.supported = supported, .own = own, .tsc_khz = 1000};
+    const CpuTopology topology = {o->smp.sockets, o->smp.dies, o->smp.cores, o->smp.threads};
+    CpuSetting settings[SETTINGS_MAX];
+    size_t count = MIN(o->cpu.features->len, SETTINGS_MAX);
+    g_autoptr(GError) error = NULL;
+
+    for (size_t i = 0; i < count; i++) {
+        const OptionsFeature *f = g_ptr_array_index(o->cpu.features, i);
+        settings[i] = (CpuSetting){f->name, f->value};
+    }
+    g_autoptr(CpuModel) m = cpu_model_new(o->cpu.model ? o->cpu.model : "qemu64", settings, count, &host, &error);
+    fuzz_check(m || (error && g_str_has_prefix(error->message, "-cpu")), "%s", fuzz_message(error));
+    if (!m || !cpu_topology_check(&topology, NULL))
+        return;
+    g_autofree char *warnings = cpu_model_warnings(m, &topology);
+    fuzz_touch(warnings, strlen(warnings));
+    g_autofree struct kvm_cpuid2 *table = cpu_model_leaves(m, &topology, o->smp.cpus - 1);
+    judge_leaves(table);
+}
+
 /* --- what was accepted ------------------------------------------------------------------------------------------ */
 
 static void judge_smp(const OptionsSmp *s)
@@ -134,6 +194,7 @@ static void judge(const Options *o)
         return;
     }
     judge_smp(&o->smp);
+    judge_cpu(o);
     fuzz_check(o->memory.size && o->memory.size % 8192 == 0 && o->memory.maxmem >= o->memory.size, "memory is odd");
     fuzz_check(!o->machine.type || g_str_has_prefix(o->machine.type, "pc"), "no machine is %s", o->machine.type);
     fuzz_check(o->accel <= OPTIONS_ACCEL_NONE && o->display == 0, "a number has no name");
