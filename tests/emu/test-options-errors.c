@@ -29,8 +29,6 @@ static void assert_gadget(const Options *o)
     cr_assert_eq(g->size, 1 << 20);
     cr_assert(!g->fast && g->has_index);
     cr_assert_eq(g->index, -1);
-    g_free(g->drive);
-    g->drive = NULL;
     device_free(&g->dev);
 }
 
@@ -89,7 +87,6 @@ Test(options, a_device_that_refuses_its_options_is_as_it_was)
     cr_assert(options_device_apply(device(o, 0), &g->dev, NULL));
     cr_assert_str_eq(g->drive, "new");
     cr_assert_eq(g->vectors, 7);
-    g_free(g->drive);
     device_free(&g->dev);
 }
 

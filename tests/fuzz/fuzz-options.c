@@ -11,7 +11,6 @@
 #include "emu/kvm/cpu-model.h"
 #include "emu/machine/options.h"
 #include "tests/fuzz/support/fuzz.h"
-#include "vmstate/state.h"
 
 enum { WORDS_MAX = 64 };
 
@@ -71,8 +70,6 @@ static void apply(const OptionsDevice *d)
     Device *dev = device_new(d->type);
 
     fuzz_check(options_device_apply(d, dev, &error), "%s: %s", d->text, fuzz_message(error));
-    if (d->type->options)
-        vms_state_done(d->type->options, dev);
     device_free(dev);
 }
 
