@@ -4,29 +4,24 @@
 #include "emu/boot/smbios.h"
 #include "emu/machine/pc-impl.h"
 
-/* CPUID leaf 1 of the processors, as far as there are any: family and model, features. */
-static void read_cpuid(const Pc *pc, SmbiosPc *smbios)
+/* A leaf of the first processor, as far as there is one: zeros. */
+static struct kvm_cpuid_entry2 read_leaf(const Pc *pc, uint32_t function)
 {
-    for (unsigned i = 0; pc->kvm && i < pc->kvm->cpuid->nent; i++) {
-        const struct kvm_cpuid_entry2 *e = &pc->kvm->cpuid->entries[i];
-        if (e->function != 1)
-            continue;
-        smbios->cpuid_version = e->eax;
-        smbios->cpuid_features = e->edx;
-    }
+    g_autofree struct kvm_cpuid2 *leaves = pc->kvm ? kvm_cpu_leaves(pc->kvm, 0) : NULL;
+
+    for (unsigned i = 0; leaves && i < leaves->nent; i++)
+        if (leaves->entries[i].function == function)
+            return leaves->entries[i];
+    return (struct kvm_cpuid_entry2){.function = function};
 }
 
-/* Does CPUID leaf 0 say so? AMD's addresses of HyperTransport are not memory then. */
+/* AMD's addresses of HyperTransport are not memory. */
 static bool is_amd(const Pc *pc)
 {
-    static const char ebx[] = "Auth", edx[] = "enti", ecx[] = "cAMD";
+    struct kvm_cpuid_entry2 vendor = read_leaf(pc, 0);
 
-    for (unsigned i = 0; pc->kvm && i < pc->kvm->cpuid->nent; i++) {
-        const struct kvm_cpuid_entry2 *e = &pc->kvm->cpuid->entries[i];
-        if (e->function == 0)
-            return memcmp(&e->ebx, ebx, 4) == 0 && memcmp(&e->edx, edx, 4) == 0 && memcmp(&e->ecx, ecx, 4) == 0;
-    }
-    return false;
+    return memcmp(&vendor.ebx, "Auth", 4) == 0 && memcmp(&vendor.edx, "enti", 4) == 0 &&
+           memcmp(&vendor.ecx, "cAMD", 4) == 0;
 }
 
 BootPc pc_boot_info(const Pc *pc)
@@ -61,10 +56,15 @@ bool pc_fill_firmware(Pc *pc, GError **error)
         paths = g_bytes_new(pc->options.boot_paths, strlen(pc->options.boot_paths) + 1);
         boot.boot_paths = paths;
     }
-    SmbiosPc smbios = {.pc = boot, .cores = 1, .threads = 1};
+    const CpuTopology *topology = &pc->options.cpu.topology;
+    SmbiosPc smbios = {.pc = boot,
+                       .cores = topology->sockets ? topology->dies * topology->cores : 1,
+                       .threads = topology->sockets ? topology->threads : 1};
     smbios.system.product = "Standard PC (i440FX + PIIX, 1996)";
     smbios.system.version = pc_identity()->type;
-    read_cpuid(pc, &smbios);
+    struct kvm_cpuid_entry2 version = read_leaf(pc, 1);
+    smbios.cpuid_version = version.eax;
+    smbios.cpuid_features = version.edx;
     if (!boot_fill_fw_cfg(&boot, c->fw_cfg, error) || !boot_fill_cmos(&boot, c->rtc, error) ||
         !smbios_install(&smbios, c->fw_cfg, error))
         return false;

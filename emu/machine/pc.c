@@ -178,6 +178,26 @@ static void processor_fails(void *opaque, Vcpu *vcpu, const VcpuFailure *failure
     fail(opaque, failure->text);
 }
 
+static CpuTopology topology_of(const Pc *pc)
+{
+    return pc->options.cpu.topology.sockets ? pc->options.cpu.topology : (CpuTopology){pc->options.cpus, 1, 1, 1};
+}
+
+static bool set_model(Pc *pc, GError **error)
+{
+    const PcCpu *c = &pc->options.cpu;
+    CpuTopology topology = topology_of(pc);
+
+    return !c->model || kvm_set_cpu_model(pc->kvm, c->model, c->settings, c->setting_count, &topology, error);
+}
+
+char *pc_cpu_warnings(const Pc *pc)
+{
+    CpuTopology topology = topology_of(pc);
+
+    return pc->kvm && pc->kvm->model ? cpu_model_warnings(pc->kvm->model, &topology) : g_strdup("");
+}
+
 static bool make_processors(Pc *pc, GError **error)
 {
     const VcpuEvents events = {.shutdown = processor_shuts_down, .failed = processor_fails, .opaque = pc};
@@ -185,7 +205,8 @@ static bool make_processors(Pc *pc, GError **error)
     if (!pc->options.kvm)
         return true;
     pc->kvm = kvm_new(error);
-    if (!pc->kvm || !kvm_create_irqchip(pc->kvm, error) || !kvm_attach(pc->kvm, pc->machine, error))
+    if (!pc->kvm || !set_model(pc, error) || !kvm_create_irqchip(pc->kvm, error) ||
+        !kvm_attach(pc->kvm, pc->machine, error))
         return false;
     for (unsigned i = 0; i < pc->options.cpus; i++) {
         pc->vcpus[i] = vcpu_new(pc->kvm, pc->machine, i, &events, error);

@@ -10,6 +10,7 @@
 #include "emu/chardev/chardev.h"
 #include "emu/core/loop.h"
 #include "emu/dev/ide.h"
+#include "emu/kvm/cpu-model.h"
 #include "emu/machine/state.h"
 
 enum { PC_CPUS_MAX = 8, PC_SERIAL_PORTS = 4, PC_SLOT_ANY = -1 };
@@ -37,9 +38,18 @@ typedef struct PcKernel {
     const char *command_line; /* NULL: empty */
 } PcKernel;
 
+/* What its processors are, as cpu-model.h has it. */
+typedef struct PcCpu {
+    const char *model;          /* NULL: all that KVM supports */
+    const CpuSetting *settings; /* borrowed until pc_begin returns */
+    size_t setting_count;
+    CpuTopology topology; /* zeros: a socket for each */
+} PcCpu;
+
 typedef struct PcOptions {
-    uint64_t ram;     /* octets, a multiple of a page */
-    unsigned cpus;    /* 1 to PC_CPUS_MAX */
+    uint64_t ram;  /* octets, a multiple of a page */
+    unsigned cpus; /* 1 to PC_CPUS_MAX */
+    PcCpu cpu;
     uint8_t uuid[16]; /* highest octet first */
     const char *bios; /* path of the firmware: a multiple of 64 KiB, at most 16 MiB; NULL: none */
     PcKernel kernel;
@@ -91,6 +101,9 @@ bool pc_is_running(const Pc *pc);
 /* The button on the front, and the one beside it. From any thread. */
 void pc_press_power(Pc *pc);
 void pc_press_reset(Pc *pc);
+
+/* What the processors lack that was asked for, a line each; empty: nothing. New string. */
+char *pc_cpu_warnings(const Pc *pc);
 
 /* The processors' registers, for people; they stand for a moment. New string. */
 char *pc_tell_registers(Pc *pc);

@@ -257,13 +257,40 @@ static char *find_bios(const char *name, GError **error)
     return NULL;
 }
 
+static CpuSetting *cpu_settings(const OptionsCpu *cpu)
+{
+    CpuSetting *settings = g_new0(CpuSetting, cpu->features->len + 1);
+
+    for (unsigned i = 0; i < cpu->features->len; i++) {
+        const OptionsFeature *f = cpu->features->pdata[i];
+        settings[i] = (CpuSetting){f->name, f->value};
+    }
+    return settings;
+}
+
+/* Of what was not asked for nobody needs to know that it is not there. */
+static void tell_cpu_warnings(const Vm *vm)
+{
+    g_autofree char *warnings = pc_cpu_warnings(vm->pc);
+    g_auto(GStrv) lines = g_strsplit(warnings, "\n", -1);
+
+    for (size_t i = 0; vm->options->cpu.model && lines[i]; i++)
+        if (*lines[i])
+            vm_say(vm, "-cpu: %s", lines[i]);
+}
+
 static bool make_pc(Vm *vm, GError **error)
 {
     const Options *o = vm->options;
+    g_autofree CpuSetting *settings = cpu_settings(&o->cpu);
     g_autofree char *bios = find_bios(o->bios ? o->bios : "bios-256k.bin", error);
     PcOptions pc = {
         .ram = o->memory.size,
         .cpus = o->smp.cpus,
+        .cpu = {.model = o->cpu.model ? o->cpu.model : "qemu64",
+                .settings = settings,
+                .setting_count = o->cpu.features->len,
+                .topology = {o->smp.sockets, o->smp.dies, o->smp.cores, o->smp.threads}},
         .bios = bios,
         .kernel = {.path = o->kernel, .initrd = o->initrd, .command_line = o->append},
         .kvm = o->accel == OPTIONS_ACCEL_KVM,
@@ -274,6 +301,8 @@ static bool make_pc(Vm *vm, GError **error)
         return false;
     memcpy(pc.uuid, o->uuid, sizeof pc.uuid);
     vm->pc = pc_begin(&pc, vm->context, error);
+    if (vm->pc)
+        tell_cpu_warnings(vm);
     return vm->pc && vm_make_lines(vm, error) && vm_make_disks(vm, error) && vm_make_nets(vm, error) &&
            vm_make_devices(vm, error) && pc_complete(vm->pc, error);
 }
