@@ -8,7 +8,7 @@
 #   make tsan            the programs of tests/stress under ThreadSanitizer
 #   make lint            layers, mutable globals, format, static analysis, man pages
 #   make format          clang-format everything
-#   make fuzz            every fuzzer for FUZZ_SECONDS (60) each, starting from its corpus
+#   make fuzz            every fuzzer for FUZZ_SECONDS (60) each, starting from its corpus; FUZZ_SEED=1: repeatably
 #   make mutate          flip bits in recorded streams and count what is noticed
 #   make bench           benchmarks: medians, and ratios to a peer in the same run
 #   make interop         record streams from the installed QEMU and take them there and back
@@ -185,6 +185,7 @@ tsan:
 FUZZERS := $(FUZZ_SRC:%.c=build/fuzz/%)
 FUZZ_SUPPORT := $(call obj,$(wildcard tests/fuzz/support/*.c))
 FUZZ_SECONDS ?= 60
+FUZZ_SEED ?=
 ifeq ($(CONFIG),fuzz)
 $(FUZZERS): $(B)/%: $(B)/%.o $(FUZZ_SUPPORT) $(LIB)
 	$(call say,LD,$@)
@@ -195,7 +196,7 @@ endif
 .PHONY: fuzz
 fuzz: all
 	@$(MAKE) --no-print-directory CC=clang CONFIG=fuzz fuzzers
-	@tests/fuzz/run-fuzzers $(FUZZ_SECONDS) $(FUZZERS)
+	@FUZZ_SEED=$(FUZZ_SEED) tests/fuzz/run-fuzzers $(FUZZ_SECONDS) $(FUZZERS)
 
 MUTATE := $(MUTATE_SRC:%.c=$(B)/%)
 $(MUTATE): $(B)/%: $(B)/%.o $(SUPPORT) $(LIB)
