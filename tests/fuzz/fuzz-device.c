@@ -409,7 +409,7 @@ static void finish(Guest *g)
     guest_board_free(g->board);
 }
 
-/* The guest goes on elsewhere, and the one that stays is compared with it. */
+/* The guest goes on elsewhere, and the one that stays is compared with it. What is due comes first when both run. */
 static void move(Guest *stays, Guest *goes)
 {
     if (goes->board)
@@ -418,6 +418,8 @@ static void move(Guest *stays, Guest *goes)
         *goes = *stays;
     stays->board = goes->board;
     goes->board = guest_board_copy(stays->board);
+    guest_board_jump(stays->board, 0);
+    guest_board_jump(goes->board, 0);
     stays->moves = goes->moves = false;
 }
 
