@@ -243,11 +243,13 @@ static bool pull(void *opaque, GError **error)
 static int64_t edges_until(const Pit *p, int64_t next_ns)
 {
     const PitChannel *c = &p->s.channels[0];
-    int64_t put_off_ns = next_ns - SHORTEST_NS, tick = pit_channel_tick(c, put_off_ns),
-            next_tick = pit_channel_tick(c, next_ns);
+    int64_t put_off_ns, tick, next_tick;
 
     if (next_ns <= 0 || p->s.irq_disabled || must_stand(p, 0))
         return p->now_ns;
+    put_off_ns = next_ns - SHORTEST_NS;
+    tick = pit_channel_tick(c, put_off_ns);
+    next_tick = pit_channel_tick(c, next_ns);
     bool rises = pit_channel_out(c, next_tick) && !pit_channel_out(c, pit_channel_tick(c, next_ns - 1));
     if (put_off_ns <= p->now_ns && pit_channel_is_periodic(c) && pit_channel_out(c, tick) &&
         pit_channel_next_change(c, tick) < next_tick && !rises)

@@ -90,7 +90,7 @@ Test(chardev, what_waits_in_memory_is_copied)
     cr_assert_eq(chardev_write(g->c, "fg", 2), 1);
     cr_assert_eq(chardev_memory_read(g->c, data, 8), 4);
     cr_assert_arr_eq(data, "cdef", 4);
-    front_assert_got(g, "");
+    cr_assert_eq(g->got->len, 0);
     g->room = 9;
     chardev_accept_input(g->c);
     front_assert_got(g, "n");
