@@ -135,7 +135,7 @@ uint16_t pit_channel_counter(const PitChannel *c, int64_t tick)
 int64_t pit_channel_count_next(PitChannel *c, int64_t tick, int32_t count)
 {
     PitChannel next = *c;
-    int64_t phase = tick < 0 ? tick : tick % c->count, left, to, loads_ns;
+    int64_t phase = tick < 0 ? tick : tick % c->count, left, to;
 
     next.count = count;
     if (c->mode == 2) {
@@ -148,10 +148,18 @@ int64_t pit_channel_count_next(PitChannel *c, int64_t tick, int32_t count)
         left = MIN(c->count - phase, count / 2);
         to = count - left;
     }
-    loads_ns = pit_channel_time(c, tick + left);
     pit_channel_retime(&next, tick, to);
     *c = next;
-    return loads_ns;
+    return pit_channel_time(c, to + left);
+}
+
+int64_t pit_channel_end(const PitChannel *c, int64_t ns)
+{
+    int64_t tick = pit_channel_tick(c, ns), phase = tick < 0 ? tick : tick % c->count;
+
+    if (c->mode == 2 && tick < 0)
+        return pit_channel_time(c, 0);
+    return pit_channel_time(c, tick - phase + (c->mode == 3 && phase < high_half(c) ? high_half(c) : c->count));
 }
 
 /* --- state ------------------------------------------------------------------------------------------------------ */

@@ -28,6 +28,9 @@ enum {
     READ_BACK_CHANNEL_0 = 1 << 1,
 
     SHORTEST_NS = 10 * NS_PER_US,
+
+    /* Of a status that is not latched, with PIT_STATUS_NULL: there is a count, which waits for the end of a period. */
+    STATUS_LATER = 1 << 0,
 };
 
 #define NOT_YET INT64_MAX
@@ -67,6 +70,14 @@ static int64_t ticks(const Pit *p, unsigned n)
 static bool waits_for_count(const Pit *p, unsigned n)
 {
     return p->progress[n].loads_ns == NOT_YET;
+}
+
+/* While a channel stands, so does what it waits for. */
+static bool has_null_count(const Pit *p, unsigned n)
+{
+    const Progress *progress = &p->progress[n];
+
+    return (progress->stands_ns == TIMER_NEVER ? p->now_ns : progress->stands_ns) < progress->loads_ns;
 }
 
 static bool must_stand(const Pit *p, unsigned n)
@@ -228,10 +239,15 @@ static bool pull(void *opaque, GError **error)
         Progress *progress = &p->progress[n];
         if (progress->stands_ns != TIMER_NEVER) {
             pit_channel_delay(c, p->now_ns - progress->stands_ns);
+            if (!waits_for_count(p, n))
+                progress->loads_ns += p->now_ns - progress->stands_ns;
             progress->stands_ns = p->now_ns;
         }
-        if (!c->status_latched)
-            c->status = (uint8_t)((c->status & ~PIT_STATUS_NULL) | (waits_for_count(p, n) ? PIT_STATUS_NULL : 0));
+        if (c->status_latched)
+            continue;
+        c->status &= (uint8_t)~PIT_STATUS_NULL;
+        if (has_null_count(p, n))
+            c->status = PIT_STATUS_NULL | (waits_for_count(p, n) ? 0 : STATUS_LATER);
     }
     return true;
 }
@@ -269,6 +285,8 @@ static void push(void *opaque)
         const PitChannel *each = &p->s.channels[n];
         bool null = !each->status_latched && (each->status & PIT_STATUS_NULL);
         p->progress[n] = (Progress){.stands_ns = TIMER_NEVER, .loads_ns = null ? NOT_YET : p->now_ns};
+        if (null && (each->status & STATUS_LATER))
+            p->progress[n].loads_ns = MIN(pit_channel_end(each, p->now_ns), p->now_ns + NS_PER_SECOND);
         settle(p, n);
     }
     p->seen_ns = edges_until(p, next_ns);
@@ -317,7 +335,7 @@ static void latch_status(Pit *p, unsigned n)
     c->status = (uint8_t)(c->rw_mode << CONTROL_RW_SHIFT | c->mode << CONTROL_MODE_SHIFT | c->bcd);
     if (pin_out(p, n))
         c->status |= PIT_STATUS_OUT;
-    if (p->now_ns < p->progress[n].loads_ns)
+    if (has_null_count(p, n))
         c->status |= PIT_STATUS_NULL;
 }
 

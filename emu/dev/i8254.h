@@ -25,7 +25,7 @@ typedef struct PitChannel {
     uint16_t latched_count;
     uint8_t count_latched; /* which octets of it are to be read: PIT_NONE to PIT_WORD */
     uint8_t status_latched;
-    uint8_t status; /* not latched: PIT_STATUS_NULL of the channel, and rests */
+    uint8_t status; /* not latched: PIT_STATUS_NULL of the channel, of what sort that is, and rests */
     uint8_t read_state, write_state;
     uint8_t write_latch; /* the low octet, in state PIT_WORD_HIGH */
     uint8_t rw_mode, mode, bcd, gate;
@@ -68,6 +68,9 @@ void pit_channel_delay(PitChannel *c, int64_t ns);
 
 /* In modes 2 and 3: a count that is used from the end of the period, or the half of it, on. Returns when that is. */
 int64_t pit_channel_count_next(PitChannel *c, int64_t tick, int32_t count);
+
+/* When that is of a count that was noted before. */
+int64_t pit_channel_end(const PitChannel *c, int64_t ns);
 
 static inline bool pit_channel_is_periodic(const PitChannel *c)
 {

@@ -281,6 +281,25 @@ Test(i8254, an_edge_that_was_due_comes_after_the_load)
     cr_assert_eq(board->rises[IRQ], before + 1);
 }
 
+Test(i8254, a_count_that_waits_for_the_end_of_a_period_waits_after_a_move)
+{
+    for (unsigned mode = 2; mode <= 3; mode++) {
+        g_autoptr(Board) board = board_new();
+        Device *dev = add_gated_pit(board);
+        program(board, 2, (uint8_t)MODE(mode), 10000);
+        to_tick(board, 0, 1000);
+        write_word(board, 2, 20000);
+        const int64_t end = mode == 2 ? 10000 : 5000; /* of the period, or the half of it */
+        save_and_load(board, dev);
+        to_tick(board, 0, end - 10);
+        save_and_load(board, dev);
+        cr_assert_eq(status_2(board), STATUS_OUT | STATUS_NULL | WORD | MODE(mode));
+        to_tick(board, 0, end + 1);
+        cr_assert_eq(status_2(board) & ~STATUS_OUT, WORD | MODE(mode));
+        cr_assert_eq(latched(board, 2), mode == 2 ? 19999 : 19998);
+    }
+}
+
 /* Periods below and above the one below which some edges do not go out; and a move at any time of one. */
 Test(i8254, the_edges_are_those_that_would_have_been_without_a_move)
 {
