@@ -9,6 +9,7 @@
  * pass. As in QEMU: one specified rate for both drives; SPECIFY's non-DMA bit is the DMA gate of the output register;
  * reading the main status ends a reset by that register; reset keeps what CONFIGURE set, locked or not; an interrupt
  * ends when the last octet of a result is read.
+ * Lost in a move, as there is one field for both: the drive in the output register, if it is not the last command's.
  */
 #include "emu/dev/dev.h"
 #include "emu/dev/fdc-impl.h"
@@ -73,7 +74,7 @@ static void push(void *opaque)
     FdcController *s = &f->s.state;
 
     s->drive = s->dor_vmstate & (DRIVES - 1);
-    s->dor = s->dor_vmstate & (uint8_t) ~(DRIVES - 1);
+    s->dor = s->dor_vmstate;
     if (!s->has_phase)
         s->phase = phase_by_status(s->msr);
     timer_arm(&f->result, s->result_timer);

@@ -315,6 +315,21 @@ Test(fdc, a_command_on_its_way_travels)
     byte_out_done(&octets);
 }
 
+Test(fdc, the_drive_in_the_output_register_travels)
+{
+    g_autoptr(Board) board = board_new(), other = board_new();
+    Device *from = add_fdc(board, true), *to = add_fdc(other, true);
+    ByteOut octets = {0};
+
+    board_out8(board, DOR, 0x0d);
+    board_save(board, from, &octets);
+    cr_assert(board_load(other, to, octets.data, octets.len, 2, NULL));
+    byte_out_done(&octets);
+    cr_assert_eq(board_in8(other, DOR), 0x0d);
+    command(other, 0x04, 0x00, -1); /* SENSE DRIVE STATUS of the other drive */
+    cr_assert_eq(board_in8(other, DOR), 0x0d);
+}
+
 /* Where the fields are on the wire. */
 enum { WIRE_MSR = 5, WIRE_DATA_POS = 521, WIRE_DATA_LEN = 525, WIRE_FLOPPIES = 538 };
 

@@ -8,7 +8,9 @@
 #include "emu/block/blk-memory.h"
 #include "emu/dev/acpi_build.h"
 #include "emu/dev/dev.h"
+#include "emu/dev/fdc-impl.h"
 #include "emu/dev/fw_cfg.h"
+#include "emu/dev/i8254.h"
 #include "emu/dev/i8257-impl.h"
 #include "emu/dev/i8259.h"
 #include "emu/dev/ide.h"
@@ -521,10 +523,19 @@ void guest_board_save_and_load(GuestBoard *b, GuestChip chip, GuestFormat format
 
 /*
  * What QEMU's sections have no place for. DMA: requests by software; when a channel that starts over is to be served
- * again.
+ * again. PIT: whether a count has yet to come, if a status is latched. FDC: the drive of the output register, if it is
+ * not that of the last command.
  */
 static bool loses_something(const GuestBoard *b)
 {
+    const PitState *pit = guest_board_section(b, CHIP_PIT)->state;
+    const FdcController *fdc = &((const Fdc *)b->chips[CHIP_FDC])->s.state;
+
+    for (unsigned n = 0; n < PIT_CHANNELS; n++)
+        if (pit->channels[n].status_latched)
+            return true;
+    if ((fdc->dor & 1) != fdc->drive)
+        return true;
     for (GuestChip chip = CHIP_DMA_FIRST; chip <= CHIP_DMA_SECOND; chip++) {
         const I8257 *dma = (const I8257 *)b->chips[chip];
         if (dma->software || (timer_armed(&dma->again) && timer_expiry(&dma->again) > b->virtual_ns))
