@@ -436,10 +436,59 @@ static int only(void)
     fuzz_broken("FUZZ_FOCUS=%s: there is no such", name);
 }
 
+/* As many octets as step takes. */
+static size_t instruction_length(const uint8_t *at, size_t left)
+{
+    unsigned how = at[0] >> 4, size = 1U << how % 4, value = how & 4 ? size : 0;
+
+    switch ((Instruction)(at[0] & 15)) {
+    case OUT_FOCUS:
+        return 2 + size;
+    case STORE:
+        return 3 + size;
+    case LOAD:
+    case TIME:
+    case EVENT:
+        return 3;
+    case MUTATE:
+        return 3 + (left > 2 ? 3U * (at[2] % 32) : 0);
+    case LOAD_STATE:
+        return 5 + (left > 4 ? at[3] | (size_t)at[4] << 8 : 0);
+    case RESET:
+        return 1;
+    case ANY_PORT:
+        return 3 + value;
+    case ANY_MEMORY:
+        return 6 + value;
+    case CONFIG:
+        return 3 + MIN(value, 4);
+    case POKE:
+        return 6 + (left > 5 ? at[5] : 0);
+    case BACKDOOR:
+        return 6 + MIN(value, 4);
+    default: /* IN_FOCUS, SAVE, KEEP */
+        return 2;
+    }
+}
+
+/* Behind the first instructions of a program. Chance seldom puts one where it does not make another program. */
+static size_t insert_move(uint8_t *data, size_t len, size_t most, unsigned instructions)
+{
+    size_t at = 1;
+
+    for (; instructions && at < len; instructions--)
+        at += instruction_length(data + at, len - at);
+    if (at > len || len + 2 > most)
+        return len;
+    memmove(data + at + 2, data + at, len - at);
+    data[at] = SAVE | 3 << 4;
+    data[at + 1] = 0;
+    return len + 2;
+}
+
 size_t LLVMFuzzerCustomMutator(uint8_t *data, size_t len, size_t most, unsigned seed)
 {
-    (void)seed;
-    len = LLVMFuzzerMutate(data, len, most);
+    len = seed % 16 ? LLVMFuzzerMutate(data, len, most) : insert_move(data, len, most, seed / 16 % 64);
     if (len && only() >= 0)
         data[0] = (uint8_t)only();
     return len;
