@@ -185,7 +185,7 @@ static bool load_kernel(Pc *pc, CpuState *cpu, GError **error)
     const PcKernel *k = &pc->options.kernel;
     const AcpiPc acpi = pc_acpi_info(pc);
     E820Entry map[E820_ENTRIES];
-    AcpiTables tables = {NULL};
+    AcpiTables tables = {.tables = NULL};
     g_auto(Modules) modules = {.count = 0};
     g_autoptr(GBytes) kernel = read_file(k->path, error);
 
