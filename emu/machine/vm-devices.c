@@ -231,6 +231,7 @@ static bool plug_virtio_blk(Vm *vm, const OptionsDevice *o, Device *dev, GError 
     if (!disk || !disk->block)
         return refuse(o, error, "drive", id ? id : "", "it needs a disk (-drive if=none, -blockdev)");
     virtio_blk_set_block(dev, disk->block, virtio_blk_serial(dev));
+    virtio_blk_set_queues(dev, pc_options(vm->pc)->cpus);
     if (!plug_card(vm, o, dev, error))
         return false;
     unsigned devfn = ((PciDevice *)dev)->devfn;
@@ -264,6 +265,7 @@ static bool plug_drive(Vm *vm, const OptionsDrive *o, const char *id, GError **e
     }
     Device *dev = device_new(&virtio_blk_type);
     virtio_blk_set_block(dev, disk->block, NULL);
+    virtio_blk_set_queues(dev, pc_options(vm->pc)->cpus);
     if (plug_card(vm, &nobody, dev, error))
         return true;
     device_free(dev);

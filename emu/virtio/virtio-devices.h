@@ -19,6 +19,9 @@ const char *virtio_rng_object(const Device *dev); /* the option `rng`; NULL: non
 extern const DeviceType virtio_blk_type;
 void virtio_blk_set_block(Device *dev, Block *block, const char *serial);
 
+/* How many queues it has, unless its options say so: at most 8, 1 if nothing is said. Before it is realized. */
+void virtio_blk_set_queues(Device *dev, unsigned count);
+
 /* What its options say: the disk's name and serial, NULL if nothing; its place in the boot order, -1: none. */
 const char *virtio_blk_drive(const Device *dev);
 const char *virtio_blk_serial(const Device *dev);

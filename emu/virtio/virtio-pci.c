@@ -74,7 +74,6 @@ enum {
     CAP_SIZE = 16,
     CAP_SIZE_MORE = 20,
     WINDOW_AT = 0x84,
-    MSIX_AT = 0x98,
     MSIX_PENDING_AT = 0x800,
     BAR_LEGACY = 0,
     BAR_MSIX = 1,
@@ -546,7 +545,7 @@ bool virtio_pci_start(Virtio *v, RamArea *rom, GError **error)
     pci_config_init(&v->pci, PCI_SUBSYSTEM + 1, (uint8_t)(v->kind->subsystem >> 8), 0);
     add_structures(v);
     v->msix = (Msix){.dev = &v->pci, .vectors = v->kind->vectors, .table = s->msix_table, .pending = s->msix_pending};
-    if (!msix_start(&v->msix, &(MsixPlace){BAR_MSIX, 0, MSIX_PENDING_AT, MSIX_AT})) {
+    if (!msix_start(&v->msix, &(MsixPlace){BAR_MSIX, 0, MSIX_PENDING_AT, VIRTIO_MSIX_AT})) {
         g_set_error(error, FERRY_ERROR, FERRY_ERROR_UNSUPPORTED, "%s: no room for MSI-X", v->kind->section);
         pci_device_stop(&v->pci);
         return false;

@@ -12,6 +12,31 @@
 
 #include "emu/virtio/virtio-impl.h"
 
+/* --- vectors ---------------------------------------------------------------------------------------------------- */
+
+/* As the MSI-X capability has it (PCI 3.0, section 6.8.2.3). */
+static unsigned vectors_of(const VirtioState *s)
+{
+    return (pci_get16(s->pci.config, VIRTIO_MSIX_AT + 2) & (MSIX_VECTORS_MAX - 1)) + 1U;
+}
+
+#define HAS_MORE_THAN(n)                                                                                               \
+    bool virtio_has_more_than_##n(const void *state, int version)                                                      \
+    {                                                                                                                  \
+        (void)version;                                                                                                 \
+        return vectors_of(state) > (n);                                                                                \
+    }
+
+HAS_MORE_THAN(2)
+HAS_MORE_THAN(3)
+HAS_MORE_THAN(4)
+HAS_MORE_THAN(5)
+HAS_MORE_THAN(6)
+HAS_MORE_THAN(7)
+HAS_MORE_THAN(8)
+
+/* --- queues ----------------------------------------------------------------------------------------------------- */
+
 static const VMStateField queue_fields[] = {
     VMS_FIELD(VirtioQueueState, num),
     VMS_FIELD(VirtioQueueState, desc),
@@ -231,9 +256,9 @@ static bool refuse(GError **error, const VirtioKind *kind, const char *format, .
     return false;
 }
 
-static bool vector_is_sound(uint16_t vector, const VirtioKind *kind)
+static bool vector_is_sound(const VirtioState *s, uint16_t vector)
 {
-    return vector < kind->vectors || vector == MSIX_NO_VECTOR;
+    return vector < vectors_of(s) || vector == MSIX_NO_VECTOR;
 }
 
 static bool check_queue(const VirtioState *s, unsigned n, const VirtioKind *kind, GError **error)
@@ -246,9 +271,9 @@ static bool check_queue(const VirtioState *s, unsigned n, const VirtioKind *kind
     if (!q->desc && q->last_avail)
         return refuse(error, kind, "queues[%u].last_avail: the stream has %u, of a queue that has no ring", n,
                       q->last_avail);
-    if (!vector_is_sound(q->vector, kind))
+    if (!vector_is_sound(s, q->vector))
         return refuse(error, kind, "queues[%u].vector: the stream has %u, the destination has %u vectors", n, q->vector,
-                      kind->vectors);
+                      vectors_of(s));
     return true;
 }
 
@@ -258,15 +283,16 @@ bool virtio_check(const VirtioState *s, const VirtioKind *kind, GError **error)
 
     if (!pci_check(&s->pci, kind->section, error))
         return false;
-    if (!vector_is_sound(s->config_vector, kind))
+    if (!vector_is_sound(s, s->config_vector))
         return refuse(error, kind, "config_vector: the stream has %u, the destination has %u vectors", s->config_vector,
-                      kind->vectors);
+                      vectors_of(s));
     if (s->queue_select >= VIRTIO_QUEUES_MAX)
         return refuse(error, kind, "queue_select: the stream has %u, the destination takes 0 to %d", s->queue_select,
                       VIRTIO_QUEUES_MAX - 1);
-    if (s->queue_count != kind->queues)
-        return refuse(error, kind, "queue_count: the stream has %u, the destination %u", s->queue_count, kind->queues);
-    for (unsigned n = 0; n < kind->queues; n++)
+    if (s->queue_count != s->queues_here)
+        return refuse(error, kind, "queue_count: the stream has %u, the destination %u", s->queue_count,
+                      s->queues_here);
+    for (unsigned n = 0; n < s->queues_here; n++)
         if (!check_queue(s, n, kind, error))
             return false;
     if (features & ~s->offered)

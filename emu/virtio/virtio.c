@@ -220,6 +220,7 @@ bool virtio_start(Virtio *v, RamArea *rom, GError **error)
 {
     if (!virtio_pci_start(v, rom, error))
         return false;
+    virtio_state(v)->queues_here = v->kind->queues;
     for (unsigned n = 0; n < v->kind->queues; n++)
         v->vq[n] = (Virtqueue){.owner = v, .index = n};
     machine_add_runner(v->pci.dev.machine, runs, v);

@@ -16,10 +16,11 @@
 
 enum {
     VIRTIO_QUEUES_MAX = 1024, /* for which a stream has room */
-    VIRTIO_QUEUES = 3,        /* of one device here */
-    VIRTIO_VECTORS = 4,
-    VIRTIO_CONFIG = 64,      /* octets of a device's configuration */
-    VIRTIO_CONFIG_MAX = 256, /* the most that a stream may have of it */
+    VIRTIO_QUEUES = 8,        /* of one device here, at most; */
+    VIRTIO_VECTORS = 9,       /* and vectors */
+    VIRTIO_MSIX_AT = 0x98,    /* in configuration space, as with QEMU 7.2 */
+    VIRTIO_CONFIG = 64,       /* octets of a device's configuration */
+    VIRTIO_CONFIG_MAX = 256,  /* the most that a stream may have of it */
 };
 
 /* Status (1.2, section 2.1). */
@@ -71,7 +72,7 @@ typedef struct VirtioRegisters {
 typedef struct VirtioState {
     PciState pci;
     uint8_t msix_table[MSIX_TABLE_SIZE(VIRTIO_VECTORS)];
-    uint8_t msix_pending[1];
+    uint8_t msix_pending[MSIX_PBA_SIZE(VIRTIO_VECTORS)];
     uint16_t config_vector;
     uint8_t status, isr;
     uint16_t queue_select;
@@ -94,7 +95,8 @@ typedef struct VirtioState {
     bool has_started, started;
     bool has_disabled, disabled;
 
-    uint64_t offered; /* features; set by the device before virtio_start, and does not change */
+    uint64_t offered;     /* features; set by the device before virtio_start, and does not change */
+    uint32_t queues_here; /* set by virtio_start */
 } VirtioState;
 
 /* --- a device --------------------------------------------------------------------------------------------------- */
@@ -120,7 +122,7 @@ typedef struct VirtioKind {
 
 struct Virtio {
     PciDevice pci;
-    const VirtioKind *kind;
+    const VirtioKind *kind; /* of the type; or the device's own, where numbers of queues are an option */
     Msix msix;
     uint8_t generation; /* of the configuration */
     const char *why_broken;
@@ -180,6 +182,8 @@ void virtio_reset_device(Virtio *v);
 
 bool virtio_pull(void *opaque, GError **error);
 void virtio_push(void *opaque);
+
+/* Numbers of queues and vectors are those of the device, not of the kind. */
 bool virtio_check(const VirtioState *s, const VirtioKind *kind, GError **error);
 
 /* --- descriptions ----------------------------------------------------------------------------------------------- */
@@ -187,19 +191,47 @@ bool virtio_check(const VirtioState *s, const VirtioKind *kind, GError **error);
 extern const VMStateDescription virtio_queue_state;
 extern const VMStateSubsection virtio_subsections[];
 
+/* Has it, or the one that is being loaded, more than n vectors? */
+bool virtio_has_more_than_2(const void *state, int version);
+bool virtio_has_more_than_3(const void *state, int version);
+bool virtio_has_more_than_4(const void *state, int version);
+bool virtio_has_more_than_5(const void *state, int version);
+bool virtio_has_more_than_6(const void *state, int version);
+bool virtio_has_more_than_7(const void *state, int version);
+bool virtio_has_more_than_8(const void *state, int version);
+
 /* The fields of a device with n vectors, up to those of its own. */
-#define VIRTIO_FIELDS(n)                                                                                               \
+#define VIRTIO_FIELDS(n) VIRTIO_FIELDS_TABLE(n), VIRTIO_FIELDS_PENDING, VIRTIO_FIELDS_REST
+
+/* In parts, for one with more vectors when it is told so. */
+#define VIRTIO_FIELDS_TABLE(n)                                                                                         \
     VMS_SUB(VirtioState, pci, &pci_device_state),                                                                      \
-        {.name = "msix_table",                                                                                         \
-         .kind = VMS_BUFFER,                                                                                           \
-         .offset = offsetof(VirtioState, msix_table),                                                                  \
-         .size = MSIX_TABLE_SIZE(n),                                                                                   \
-         .count = 1},                                                                                                  \
-        VMS_BYTES(VirtioState, msix_pending), VMS_FIELD(VirtioState, config_vector), VMS_FIELD(VirtioState, status),   \
-        VMS_FIELD(VirtioState, isr), VMS_FIELD(VirtioState, queue_select), VMS_FIELD(VirtioState, features_low),       \
+    {                                                                                                                  \
+        .name = "msix_table", .kind = VMS_BUFFER, .offset = offsetof(VirtioState, msix_table),                         \
+        .size = MSIX_TABLE_SIZE(n), .count = 1                                                                         \
+    }
+#define VIRTIO_FIELDS_PENDING                                                                                          \
+    {                                                                                                                  \
+        .name = "msix_pending", .kind = VMS_BUFFER, .offset = offsetof(VirtioState, msix_pending), .size = 1,          \
+        .count = 1                                                                                                     \
+    }
+#define VIRTIO_FIELDS_REST                                                                                             \
+    VMS_FIELD(VirtioState, config_vector), VMS_FIELD(VirtioState, status), VMS_FIELD(VirtioState, isr),                \
+        VMS_FIELD(VirtioState, queue_select), VMS_FIELD(VirtioState, features_low),                                    \
         VMS_FIELD(VirtioState, config_len), VMS_COUNTED(VirtioState, config, config_len),                              \
         VMS_FIELD(VirtioState, queue_count),                                                                           \
         VMS_SUB_ARRAY(VirtioState, queues, &virtio_queue_state, VMS_COUNTED_BY(VirtioState, queue_count))
+
+/*
+ * Octets of the table, and of the pending bits, that are there with more than n vectors only. How many there are is
+ * looked up in configuration space, which comes first: so a source that has another number is told from nonsense.
+ */
+#define VIRTIO_FIELD_IF_MORE(name_, member, at, octets, n)                                                             \
+    {                                                                                                                  \
+        .name = (name_), .kind = VMS_BUFFER, .offset = offsetof(VirtioState, member) + (at), .size = (octets),         \
+        .count = 1, .present = virtio_has_more_than_##n                                                                \
+    }
+#define VIRTIO_FIELD_VECTOR(n) VIRTIO_FIELD_IF_MORE("msix_vector_" #n, msix_table, MSIX_TABLE_SIZE(n), MSIX_ENTRY, n)
 
 /* The only field of a device's section, which QEMU's description has as one that nobody described. */
 #define VIRTIO_SECTION(Struct, desc_)                                                                                  \
