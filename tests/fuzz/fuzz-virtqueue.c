@@ -1,9 +1,9 @@
 /*
  * fuzz-virtqueue.c: a driver that means no good: descriptors, rings, registers, configuration, at any time.
  *
- * The first octet of an input is the device (and 0x80: save it at the end), the rest a program (see the enum). Nothing
- * may be read or written but the guest's memory; no ring keeps the device busy without end; what is saved must load and
- * be the same then; what is refused must change nothing.
+ * The first octet of an input is the device (and 0x40: a disk has two queues, 0x80: save it at the end), the rest a
+ * program (see the enum). Nothing may be read or written but the guest's memory; no ring keeps the device busy without
+ * end; what is saved must load and be the same then; what is refused must change nothing.
  */
 #include <errno.h>
 #include <string.h>
@@ -364,7 +364,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 
     if (!len)
         return 0;
-    d.board = virtio_board_new(data[0] % VB_KINDS);
+    d.board = virtio_board_new(data[0] % VB_KINDS, data[0] & 0x40 ? 2 : 1);
     byte_in_init(&d.in, data + 1, len - 1);
     for (unsigned n = 0; n < STEPS_MAX && byte_in_left(&d.in) && d.board->octets < OCTETS_MAX; n++) {
         step(&d);

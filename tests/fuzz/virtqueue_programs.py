@@ -2,6 +2,7 @@
 import struct
 
 RNG, BLK, NET, NET_HEADER = range(4)
+MORE_QUEUES = 0x40
 NEXT, WRITE, INDIRECT = 1, 2, 4
 START, DESC, OFFER, INDEX, KICK, COMMON, BAR, CONFIG, POKE, TIME, FRAME, BACKEND, SAVE, MUTATE, RUN, RESET = range(16)
 TABLE = 3  # a table of descriptors that is no queue's
@@ -28,16 +29,16 @@ def poke(addr, octets):
     return op(POKE) + struct.pack("<I", addr)[:3] + bytes([len(octets)]) + octets
 
 
-def request(kind, sector, length, extra=b""):
+def request(kind, sector, length, extra=b"", queue=0):
     """A disk's request of three descriptors."""
     head = struct.pack("<IIQ", kind, 0, sector) + extra
-    data = desc(0, 1, NEXT | (0 if kind & 1 else WRITE), BUFFER + 0x100, length, 2) if length else b""
+    data = desc(queue, 1, NEXT | (0 if kind & 1 else WRITE), BUFFER + 0x100, length, 2) if length else b""
     return (
         poke(BUFFER, head)
-        + desc(0, 0, NEXT, BUFFER, len(head), 1 if length else 2)
+        + desc(queue, 0, NEXT, BUFFER, len(head), 1 if length else 2)
         + data
-        + desc(0, 2, WRITE, BUFFER + 0x8000, 1)
-        + offer(0, 0)
+        + desc(queue, 2, WRITE, BUFFER + 0x8000, 1)
+        + offer(queue, 0)
     )
 
 
@@ -71,6 +72,13 @@ def blk(modern):
     yield start(modern) + request(0, 63, 1024) + request(13, 0, 0, struct.pack("<QII", 4, 8, 1)) + op(BACKEND, 0, 1)
 
 
+def queues(modern):
+    one = request(0, 1, 1024, queue=1)
+    yield start(modern) + request(1, 2, 512) + one + op(SAVE) + one
+    yield start(modern, True) + op(BACKEND, 0, 1) + one + request(0, 3, 512) + op(BACKEND, 2, 1) + op(SAVE, 1) + one
+    yield start(1) + op(BACKEND, 0, 1) + one + op(COMMON, 5, 0x16, 1, 0) + op(COMMON, 5, 0x3A, 1, 0) + op(BACKEND, 2, 0) + one
+
+
 def net(modern):
     header = 12 if modern else 10
     rx = b"".join(desc(0, n, WRITE, BUFFER + 0x1000 * n, 1526) + offer(0, n) for n in range(3))
@@ -96,7 +104,7 @@ def net(modern):
 
 
 def programs():
-    for kind, make in ((RNG, rng), (BLK, blk), (NET, net), (NET_HEADER, net)):
+    for kind, make in ((RNG, rng), (BLK, blk), (BLK | MORE_QUEUES, queues), (NET, net), (NET_HEADER, net)):
         for modern in (0, 1):
             for n, program in enumerate(make(modern)):
                 yield f"{make.__name__}{kind}-{modern}-{n}", bytes([kind]) + program

@@ -90,7 +90,7 @@ static RamArea *add_memory(VirtioBoard *b, const char *name, uint64_t base, uint
     return area;
 }
 
-static Device *new_device(VirtioBoard *b)
+static Device *new_device(VirtioBoard *b, unsigned queues)
 {
     static const uint8_t mac[6] = {0x52, 0x54, 0, 1, 2, 3};
     const BlkMemory disk = {.context = b->context, .length = DISK, .discard = true};
@@ -103,6 +103,7 @@ static Device *new_device(VirtioBoard *b)
     } else if (b->kind == VB_BLK) {
         b->block = blk_memory_new(&disk, NULL);
         virtio_blk_set_block(dev, b->block, "serial");
+        virtio_blk_set_queues(dev, queues);
     } else {
         b->net.b = (NetBackend){
             .ops = b->kind == VB_NET ? &plain_ops : &header_ops, .kind = "fuzz", .has_ufo = b->kind == VB_NET_HEADER};
@@ -112,7 +113,7 @@ static Device *new_device(VirtioBoard *b)
     return dev;
 }
 
-VirtioBoard *virtio_board_new(VbKind kind)
+VirtioBoard *virtio_board_new(VbKind kind, unsigned queues)
 {
     VirtioBoard *b = g_new0(VirtioBoard, 1);
     Device *host = device_new(&pci_host_type), *bus = device_new(&pci_bus_type);
@@ -130,7 +131,7 @@ VirtioBoard *virtio_board_new(VbKind kind)
     add(b, bus);
     b->bus = (PciBus *)bus;
     b->bus->send = message;
-    Device *dev = new_device(b);
+    Device *dev = new_device(b, queues);
     ((PciDevice *)dev)->bus = b->bus;
     ((PciDevice *)dev)->devfn = PCI_DEVFN(2, 0);
     add(b, dev);

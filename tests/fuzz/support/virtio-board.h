@@ -45,7 +45,8 @@ typedef struct VirtioBoard {
     uint64_t octets; /* that were made for the guest */
 } VirtioBoard;
 
-VirtioBoard *virtio_board_new(VbKind kind);
+/* queues: of a disk. */
+VirtioBoard *virtio_board_new(VbKind kind, unsigned queues);
 void virtio_board_free(VirtioBoard *board); /* looks whether the guest has changed what it does not have */
 
 /* Lets the time pass, and the backends do what they can. */
