@@ -2,7 +2,7 @@
 #
 #   make                 everything, into build/bin/
 #   make setup           install the Debian packages needed (quick when they are there)
-#   make demo            dump, convert, compare and check a recorded QEMU stream
+#   make demo            dump, convert, compare and check a recorded QEMU stream; run a PC, save it, and go on elsewhere
 #   make check           all tests; ends with a line "N passed, N failed, N skipped"
 #   make asan            the tests under AddressSanitizer and UndefinedBehaviorSanitizer
 #   make tsan            the programs of tests/stress under ThreadSanitizer
@@ -252,8 +252,11 @@ coverage:
 # --- for people ---------------------------------------------------------------------------------------------------
 
 .PHONY: demo install clean help
-demo: all
+demo: all guest
 	@tools/demo.sh $(BIN)
+	@if [ -w /dev/kvm ]; then tools/demo-pc.sh $(BIN) $(B)/guest/witness.elf; else \
+	    echo; echo 'There is no /dev/kvm here that can be used: what follows runs in a throw-away host that has one.'; \
+	    tests/testbed/testbed --with tools --with $(B)/guest --timeout 600 -- tools/demo-pc.sh $(BIN) $(B)/guest/witness.elf; fi
 
 install: all
 	@mkdir -p $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/share/man/man1

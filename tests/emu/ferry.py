@@ -159,7 +159,7 @@ def _(folder):
 
 @case("a kernel is started without firmware, and finds the machine that the firmware leaves")
 def _(folder):
-    machine = Machine(folder, "-kernel", WITNESS)
+    machine = Machine(folder, "-kernel", WITNESS, "-append", "iopl=3")
     machine.wait_out(r"witness begins .*kbd=there fw_cfg=there.* hpet=there pmtimer=there")
     machine.wait_out(r"round=30 .* ok")
     assert "FAILED" not in machine.out(), machine.out()
@@ -168,7 +168,7 @@ def _(folder):
 
 @case("the monitor stops the machine and lets it go on")
 def _(folder):
-    machine = Machine(folder, "-kernel", WITNESS)
+    machine = Machine(folder, "-kernel", WITNESS, "-append", "iopl=3")
     machine.wait_out(r"round=10 .* ok")
     assert machine.status() == "VM status: running"
     machine.do("stop")
@@ -205,7 +205,7 @@ def _(folder):
 
 def moves(folder, option, *more):
     """A guest that checks itself, from one machine to another one through a file, and on to a third by a socket."""
-    first = Machine(folder, "-kernel", WITNESS)
+    first = Machine(folder, "-kernel", WITNESS, "-append", "iopl=3")
     first.wait_out(r"round=10 .* ok")
     path = os.path.join(folder, "state")
     assert first.do('migrate %s "exec:cat >%s"' % (option, path)) == ""
@@ -246,7 +246,7 @@ def _(folder):
 
 @case("a state that does not arrive leaves the guest running, and says why")
 def _(folder):
-    machine = Machine(folder, "-kernel", WITNESS)
+    machine = Machine(folder, "-kernel", WITNESS, "-append", "iopl=3")
     machine.wait_out(r"round=10 .* ok")
     said = machine.do('migrate "exec:head -c 1000 >/dev/null; exit 7"')
     assert said.startswith("Error: exec:head -c 1000"), said
@@ -260,7 +260,7 @@ def _(folder):
 
 
 def state_of(folder):
-    machine = Machine(folder, "-kernel", WITNESS)
+    machine = Machine(folder, "-kernel", WITNESS, "-append", "iopl=3")
     machine.wait_out(r"round=10 .* ok")
     path = os.path.join(folder, "state")
     assert machine.do("migrate file:" + path) == ""

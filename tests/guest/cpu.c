@@ -46,7 +46,13 @@ typedef struct Gate {
 
 extern uint64_t gdt[];
 extern char interrupt_entries[], boot_stack[], second_stack[];
-void enter_user(void *where, void *stack) __attribute__((noreturn));
+void enter_user(void *where, void *stack, uint64_t flags) __attribute__((noreturn));
+
+/* Interrupts; with the option iopl=3 also all ports, without the task's bitmap. */
+static uint64_t user_flags(void)
+{
+    return 0x202 | option_number("iopl", 0) << 12;
+}
 void interrupt(Frame *f);
 
 volatile uint64_t interrupts[256];
@@ -265,16 +271,17 @@ static void load_tables(unsigned cpu, char *stack)
 void boot_main(void)
 {
     serial_init();
+    options_init();
     init_idt();
     load_tables(0, boot_stack);
     init_pics();
     init_lapic(true);
-    enter_user(user_main, user_stacks[0] + sizeof(user_stacks[0]) - 8);
+    enter_user(user_main, user_stacks[0] + sizeof(user_stacks[0]) - 8, user_flags());
 }
 
 void second_main(void)
 {
     load_tables(1, second_stack);
     init_lapic(false);
-    enter_user(user_second, user_stacks[1] + sizeof(user_stacks[1]) - 8);
+    enter_user(user_second, user_stacks[1] + sizeof(user_stacks[1]) - 8, user_flags());
 }

@@ -10,7 +10,6 @@ static Work work;
 
 static void begin(void)
 {
-    options_init();
     put_text("\nwitness begins");
     chips_init();
     clocks_init();

@@ -120,12 +120,12 @@ ap64:
     movq $second_stack + STACK, %rsp
     call second_main
 
-/* --- to ring 3: RDI is where, RSI its stack */
+/* --- to ring 3: RDI is where, RSI its stack, RDX its flags */
     .globl enter_user
 enter_user:
     pushq $USER_DATA
     pushq %rsi
-    pushq $0x202
+    pushq %rdx
     pushq $USER_CODE
     pushq %rdi
     iretq
