@@ -319,3 +319,35 @@ bool smbios_install(const SmbiosPc *smbios, Device *fw_cfg, GError **error)
            fw_cfg_add_file(fw_cfg, &(FwCfgFile){.name = SMBIOS_ANCHOR_FILE, .octets = anchor}, error) &&
            fw_cfg_add_file(fw_cfg, &(FwCfgFile){.name = SMBIOS_TABLES_FILE, .octets = tables}, error);
 }
+
+enum { ANCHOR_CHECKSUM = 4, ANCHOR_DMI = 0x10, DMI_CHECKSUM = 0x15, DMI_ADDRESS = 0x18, ANCHOR_SIZE = 0x20 };
+
+static uint8_t complement(const uint8_t *octets, size_t len)
+{
+    uint8_t sum = 0;
+
+    for (size_t i = 0; i < len; i++)
+        sum += octets[i];
+    return (uint8_t)-sum;
+}
+
+bool smbios_place(const SmbiosPc *smbios, uint8_t *memory, uint32_t address, size_t size, GError **error)
+{
+    g_autoptr(GBytes) tables = NULL, anchor = NULL;
+
+    if (!smbios_make(smbios, &tables, &anchor, error))
+        return false;
+    gsize tables_len, anchor_len;
+    const void *structures = g_bytes_get_data(tables, &tables_len), *entry = g_bytes_get_data(anchor, &anchor_len);
+    if (ANCHOR_SIZE + tables_len > size) {
+        g_set_error(error, FERRY_ERROR, FERRY_ERROR_LIMIT, "SMBIOS: 0x%zx octets have no room in 0x%zx",
+                    ANCHOR_SIZE + (size_t)tables_len, size);
+        return false;
+    }
+    memcpy(memory, entry, anchor_len);
+    memcpy(memory + ANCHOR_SIZE, structures, tables_len);
+    store_le(memory + DMI_ADDRESS, address + ANCHOR_SIZE, 4);
+    memory[DMI_CHECKSUM] = complement(memory + ANCHOR_DMI, anchor_len - ANCHOR_DMI);
+    memory[ANCHOR_CHECKSUM] = complement(memory, anchor_len);
+    return true;
+}

@@ -39,4 +39,11 @@ bool smbios_make(const SmbiosPc *smbios, GBytes **tables, GBytes **anchor, GErro
 /* Adds the two files. */
 bool smbios_install(const SmbiosPc *smbios, Device *fw_cfg, GError **error);
 
+/*
+ * Does for a kernel without firmware what the firmware would do: puts the entry point at `address`, which is `memory`
+ * of the guest and has `size` octets, and the structures behind it. Kernels look between 0xf0000 and 0xfffff, at
+ * multiples of 16.
+ */
+bool smbios_place(const SmbiosPc *smbios, uint8_t *memory, uint32_t address, size_t size, GError **error);
+
 #endif

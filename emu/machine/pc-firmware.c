@@ -1,7 +1,6 @@
 /* pc-firmware.c: what the firmware of the PC is told about it. */
 #include <string.h>
 
-#include "emu/boot/smbios.h"
 #include "emu/machine/pc-impl.h"
 
 /* A leaf of the first processor, as far as there is one: zeros. */
@@ -45,6 +44,21 @@ AcpiPc pc_acpi_info(const Pc *pc)
         .pc = pc_boot_info(pc), .pm_base = ACPI_PM_BASE, .com1 = pc->options.serial[0], .com2 = pc->options.serial[1]};
 }
 
+SmbiosPc pc_smbios_info(const Pc *pc)
+{
+    const CpuTopology *topology = &pc->options.cpu.topology;
+    struct kvm_cpuid_entry2 version = read_leaf(pc, 1);
+    SmbiosPc smbios = {.pc = pc_boot_info(pc),
+                       .cores = topology->sockets ? topology->dies * topology->cores : 1,
+                       .threads = topology->sockets ? topology->threads : 1,
+                       .cpuid_version = version.eax,
+                       .cpuid_features = version.edx};
+
+    smbios.system.product = SMBIOS_PRODUCT;
+    smbios.system.version = pc_identity()->type;
+    return smbios;
+}
+
 bool pc_fill_firmware(Pc *pc, GError **error)
 {
     PcChips *c = &pc->chips;
@@ -56,15 +70,8 @@ bool pc_fill_firmware(Pc *pc, GError **error)
         paths = g_bytes_new(pc->options.boot_paths, strlen(pc->options.boot_paths) + 1);
         boot.boot_paths = paths;
     }
-    const CpuTopology *topology = &pc->options.cpu.topology;
-    SmbiosPc smbios = {.pc = boot,
-                       .cores = topology->sockets ? topology->dies * topology->cores : 1,
-                       .threads = topology->sockets ? topology->threads : 1};
-    smbios.system.product = "Standard PC (i440FX + PIIX, 1996)";
-    smbios.system.version = pc_identity()->type;
-    struct kvm_cpuid_entry2 version = read_leaf(pc, 1);
-    smbios.cpuid_version = version.eax;
-    smbios.cpuid_features = version.edx;
+    const SmbiosPc smbios = pc_smbios_info(pc);
+
     if (!boot_fill_fw_cfg(&boot, c->fw_cfg, error) || !boot_fill_cmos(&boot, c->rtc, error) ||
         !smbios_install(&smbios, c->fw_cfg, error))
         return false;

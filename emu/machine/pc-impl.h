@@ -3,6 +3,7 @@
 #define EMU_MACHINE_PC_IMPL_H
 
 #include "emu/boot/acpi.h"
+#include "emu/boot/smbios.h"
 #include "emu/core/isa.h"
 #include "emu/core/vm-clock.h"
 #include "emu/kvm/vcpu.h"
@@ -61,6 +62,7 @@ bool pc_boot_kernel(Pc *pc, GError **error);
 /* What the firmware, ACPI tables and kernels are told. */
 BootPc pc_boot_info(const Pc *pc);
 AcpiPc pc_acpi_info(const Pc *pc);
+SmbiosPc pc_smbios_info(const Pc *pc);
 
 /* pc-firmware.c: fw_cfg, CMOS memory, ACPI and SMBIOS tables. Behind the board. */
 bool pc_fill_firmware(Pc *pc, GError **error);

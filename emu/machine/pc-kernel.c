@@ -2,8 +2,8 @@
  * pc-kernel.c: a kernel started without firmware, and before it what the firmware would have done: the chips' ports
  * and interrupts, addresses for PCI devices, ACPI tables.
  *
- * The places are those that SeaBIOS gives them on this board, so a guest finds the same machine either way. SMBIOS
- * tables are not there: they would have to be where the firmware is.
+ * The places are those that SeaBIOS gives them on this board, so a guest finds the same machine either way. Where the
+ * firmware is, there is memory with the SMBIOS tables.
  */
 #include <string.h>
 
@@ -29,8 +29,24 @@ enum {
     SMBUS_BY_IRQ = 0x09, /* enabled, IRQ 9 */
     IDE_TIMING = 0x40,   /* of function 1, a word for each cable */
     IDE_DECODE = 0x8000,
-    MTRR_ENABLED_WRITE_BACK = 0xc06,
+    PAM_FIRMWARE = 0x59, /* of the 82441FX: what is at 0xf0000 */
+    PAM_FIRMWARE_READ = 0x10,
+    FIRMWARE = 0xf0000,
+    FIRMWARE_SIZE = 0x10000,
+    MTRR_ENABLED_WRITE_BACK = 0xc06, /* both kinds; Intel SDM volume 3, chapter 12.11 */
+    MTRR_VALID = 0x800,
+    MTRR_FIXED_640K = 2, /* the first two are of 64 KiB and 16 KiB, and end there */
+    MTRR_FIXED_ROMS = 3, /* the next is the VGA adapter's: not cached */
+    MTRR_FIXED = 11,
+    KEYBOARD_DATA = 0x60,
+    KEYBOARD_COMMAND = 0x64,
+    KEYBOARD_WRITE_MODE = 0x60,
+    KEYBOARD_MODE = 0x61, /* interrupts, translated codes, no mouse */
 };
+
+/* All octets of a fixed MTRR. */
+static const uint64_t write_back = UINT64_C(0x0606060606060606), write_protected = UINT64_C(0x0505050505050505);
+static const uint64_t mtrr_mask_end = (UINT64_C(1) << 52) - 1;
 
 static const uint8_t pirq_lines[PCI_PINS] = {10, 10, 11, 11};
 
@@ -121,6 +137,8 @@ static void set_up_chips(Pc *pc)
     config_put(pc, pm, PM_ENABLE, 1, 1);
     config_put(pc, pm, SMBUS_BASE, SMBUS_PORTS | 1, 4);
     config_put(pc, pm, SMBUS_CONFIG, SMBUS_BY_IRQ, 1);
+    space_write(pc->machine->ports, KEYBOARD_COMMAND, KEYBOARD_WRITE_MODE, 1);
+    space_write(pc->machine->ports, KEYBOARD_DATA, KEYBOARD_MODE, 1);
 }
 
 /* --- files ------------------------------------------------------------------------------------------------------ */
@@ -179,6 +197,31 @@ static bool place_kernel(BootKernel *boot, CpuState *cpu, const char *path, GErr
     return false;
 }
 
+/* The firmware's place shows memory from now on, which cannot be written. */
+static bool place_smbios(Pc *pc, GError **error)
+{
+    const SmbiosPc smbios = pc_smbios_info(pc);
+
+    if (!smbios_place(&smbios, (uint8_t *)pc->ram->host + FIRMWARE, FIRMWARE, FIRMWARE_SIZE, error))
+        return false;
+    config_put(pc, 0, PAM_FIRMWARE, PAM_FIRMWARE_READ, 1);
+    return true;
+}
+
+/* Memory is cached, ROMs are not written, and what is between the memory and 4 GiB are devices. */
+static void set_up_mtrrs(CpuState *cpu, uint64_t below_4g)
+{
+    const uint64_t four_gib = UINT64_C(1) << 32, half = UINT64_C(1) << 31;
+    uint64_t size = half;
+
+    while (four_gib - size < below_4g)
+        size /= 2;
+    for (unsigned i = 0; i < MTRR_FIXED; i++)
+        cpu->mtrr_fixed[i] = i < MTRR_FIXED_640K ? write_back : i < MTRR_FIXED_ROMS ? 0 : write_protected;
+    cpu->mtrr_var[0] = (CpuMtrr){.base = four_gib - size, .mask = (mtrr_mask_end & ~(size - 1)) | MTRR_VALID};
+    cpu->mtrr_deftype = MTRR_ENABLED_WRITE_BACK;
+}
+
 /* Everything but the registers' way into the processor. */
 static bool load_kernel(Pc *pc, CpuState *cpu, GError **error)
 {
@@ -206,25 +249,35 @@ static bool load_kernel(Pc *pc, CpuState *cpu, GError **error)
     acpi_tables_done(&tables);
     if (!boot.rsdp)
         return false;
-    cpu->mtrr_deftype = MTRR_ENABLED_WRITE_BACK;
     if (place_kernel(&boot, cpu, k->path, error))
-        return true;
+        return place_smbios(pc, error);
     g_prefix_error(error, "%s: ", k->path);
     return false;
 }
 
-bool pc_boot_kernel(Pc *pc, GError **error)
+/* The others wait for the first, and have the same MTRRs. */
+static bool set_up_processor(Pc *pc, unsigned index, GError **error)
 {
+    const AcpiPc acpi = pc_acpi_info(pc);
     CpuState cpu;
     ApicState apic;
 
+    if (!vcpu_get(pc->vcpus[index], &cpu, &apic, error) || (index == 0 && !load_kernel(pc, &cpu, error)))
+        return false;
+    set_up_mtrrs(&cpu, acpi.pc.below_4g);
+    return vcpu_set(pc->vcpus[index], &cpu, &apic, error);
+}
+
+bool pc_boot_kernel(Pc *pc, GError **error)
+{
     if (!pc->options.kernel.path)
         return true;
-    if (pc->kvm && !vcpu_get(pc->vcpus[0], &cpu, &apic, error))
-        return false;
-    if (!load_kernel(pc, pc->kvm ? &cpu : device_state(pc->chips.boot_cpu), error))
-        return false;
     set_up_chips(pc);
     set_up_pci(pc);
-    return !pc->kvm || vcpu_set(pc->vcpus[0], &cpu, &apic, error);
+    if (!pc->kvm)
+        return load_kernel(pc, device_state(pc->chips.boot_cpu), error);
+    for (unsigned i = 0; i < pc->options.cpus; i++)
+        if (!set_up_processor(pc, i, error))
+            return false;
+    return true;
 }
