@@ -236,7 +236,7 @@ exchange: all guest
 
 .PHONY: testbed
 testbed: all
-	@tests/support/run-tests $(B) $(BIN) tests/testbed/run-tests.sh
+	@tests/support/run-tests $(B) $(BIN) tests/testbed/run-tests.sh tests/testbed/linux-tests.sh
 
 .PHONY: lint format coverage
 lint: $(LIB)
