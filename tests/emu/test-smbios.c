@@ -244,3 +244,43 @@ Test(smbios, what_cannot_be_told_is_refused)
     cr_assert(!smbios_make(&s, &tables, &anchor, &error));
     cr_assert(g_str_has_suffix(error->message, " octets are more than 0xffff"), "%s", error->message);
 }
+
+static uint8_t sum(const uint8_t *octets, size_t len)
+{
+    uint8_t all = 0;
+
+    for (size_t i = 0; i < len; i++)
+        all += octets[i];
+    return all;
+}
+
+/* SMBIOS 2.8, 5.2.1. */
+Test(smbios, a_kernel_without_firmware_finds_an_entry_point_that_sums_up_and_leads_to_the_structures)
+{
+    const SmbiosPc s = plain(32 << 20, 1);
+    uint8_t memory[0x1000] = {0};
+    g_autoptr(GBytes) tables = NULL, anchor = NULL;
+    gsize len;
+
+    cr_assert(smbios_place(&s, memory, 0xf0000, sizeof memory, NULL));
+    cr_expect_arr_eq(memory, "_SM_", 4);
+    cr_expect_arr_eq(memory + 0x10, "_DMI_", 5);
+    cr_expect_eq(memory[5], 0x1f);
+    cr_expect_eq(sum(memory, memory[5]), 0);
+    cr_expect_eq(sum(memory + 0x10, 15), 0);
+    cr_assert(smbios_make(&s, &tables, &anchor, NULL));
+    const void *structures = g_bytes_get_data(tables, &len);
+    uint32_t address = memory[0x18] | memory[0x19] << 8 | memory[0x1a] << 16 | (uint32_t)memory[0x1b] << 24;
+    cr_expect_eq(memory[0x16] | memory[0x17] << 8, (int)len);
+    cr_expect_arr_eq(memory + (address - 0xf0000), structures, len);
+}
+
+Test(smbios, tables_without_room_are_refused)
+{
+    const SmbiosPc s = plain(32 << 20, 1);
+    uint8_t memory[0x40];
+    g_autoptr(GError) error = NULL;
+
+    cr_expect_not(smbios_place(&s, memory, 0xf0000, sizeof memory, &error));
+    cr_expect(g_error_matches(error, FERRY_ERROR, FERRY_ERROR_LIMIT));
+}

@@ -8,6 +8,7 @@ import hashlib
 import os
 import re
 import socket
+import statistics
 import subprocess
 import sys
 import time
@@ -31,7 +32,9 @@ class Guest:
                    "-smp", str(smp), "-display", "none", "-serial", f"unix:{self.name}.serial,server=on,wait=on",
                    "-monitor", f"unix:{self.name}.monitor,server=on,wait=off"]
         if disk:
-            for name, device in (("v", "virtio-blk-pci,addr=4"), ("i", "ide-hd,bus=ide.0,unit=0")):
+            # QEMU's would have a queue for each processor
+            queues = ",num-queues=1" if "qemu" in emulator else ""
+            for name, device in (("v", f"virtio-blk-pci,addr=4{queues}"), ("i", "ide-hd,bus=ide.0,unit=0")):
                 command += ["-drive", f"file=/srv/{name}.img,format=raw,if=none,id={name}",
                             "-device", f"{device},drive={name}"]
             command += NETWORK
@@ -149,10 +152,13 @@ def keep(guest, folder):
             file.write(base64.b64decode(guest.run(f"base64 /sys/firmware/acpi/tables/{name}")))
 
 
+REGISTERS = r"\] (Hardware name|Code|RIP|RSP|R[A-Z0-9]{2}|FS|CS|CR[0-9]|CPUID\[.*\]):"
+
+
 def warnings(folder):
     """The kernel's messages of level warning and above, without their figures."""
     with open(f"{folder}/dmesg", encoding="utf-8") as file:
-        lines = [line for line in file if re.match("<(0|1|2|3|4|8|12)>", line)]
+        lines = [line for line in file if re.match("<(0|1|2|3|4|8|12)>", line) and not re.search(REGISTERS, line)]
     return [re.sub("[0-9a-f]{16}|0x[0-9a-f]+|[0-9]+", "N", re.sub(r"<\d+>\[ *[0-9.]+\] ", "", line)) for line in lines]
 
 
@@ -197,8 +203,8 @@ def do_reboot(emulator):
     guest.expect("Linux version ")
     guest.start()
     check(True, "it starts again after a reset from outside")
-    guest.serial.sendall(b"cat /dev/input/by-path/none 2>/dev/null; (dd if=/dev/input/event0 bs=24 count=1 of=/tmp/e "
-                         b"2>/dev/null; poweroff -f) & echo wai\"\"ting\n")
+    button = guest.run("cd /sys/class/input; for e in event*; do grep -q Power $e/device/name && echo $e; done; cd /").split()
+    guest.serial.sendall(f"(head -c 24 /dev/input/{button[-1]} >/tmp/e && poweroff -f) & echo wai\"\"ting\n".encode())
     guest.expect("waiting")
     time.sleep(1)
     guest.command("system_powerdown")
@@ -269,6 +275,22 @@ def drain(guest, there, last):
             raise RuntimeError(f"tick {number} came after {last}")
         last = number
     return last
+
+
+def do_time(rounds, *emulators):
+    """Seconds from an emulator's start to the shell's prompt, in turns; the ratio is the first's to the second's."""
+    taken = {emulator: [] for emulator in emulators}
+    for _ in range(int(rounds)):
+        for emulator in emulators:
+            guest = Guest(emulator, append=SHELL + " quiet", disk=False)
+            guest.expect(PROMPT)
+            taken[emulator].append(time.monotonic() - guest.begin)
+            guest.process.kill()
+            guest.process.wait()
+    medians = [statistics.median(times) for times in taken.values()]
+    for (emulator, times), median in zip(taken.items(), medians):
+        print(f"{os.path.basename(emulator)}: median {median:.2f} s of", " ".join(f"{t:.2f}" for t in times))
+    print(f"ratio {medians[0] / medians[-1]:.2f}")
 
 
 def main():

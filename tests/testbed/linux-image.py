@@ -12,7 +12,7 @@ sys.dont_write_bytecode = True
 from image import FOLDER, GUEST_MODULES, HERE, SCRATCH, Parts, busybox, call, find, kernel  # noqa: E402
 from image import make_initramfs, module_files  # noqa: E402
 
-MODULES = GUEST_MODULES + "ata_piix sd_mod sr_mod isofs button".split()
+MODULES = GUEST_MODULES + "ata_piix sd_mod sr_mod isofs button evdev".split()
 BLOCKS = 8192  # of 1 KiB
 
 
