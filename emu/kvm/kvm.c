@@ -168,7 +168,7 @@ void kvm_free(Kvm *kvm)
         close(kvm->vm);
     if (kvm->fd >= 0)
         close(kvm->fd);
-    g_array_unref(kvm->slots);
+    kvm_free_slots(kvm);
     g_free(kvm->cpuid);
     cpu_model_free(kvm->model);
     g_free(kvm->msrs);

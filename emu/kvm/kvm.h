@@ -58,6 +58,9 @@ bool kvm_create_irqchip(Kvm *kvm, GError **error);
 bool kvm_attach(Kvm *kvm, Machine *machine, GError **error);
 void kvm_detach(Kvm *kvm);
 
+/* Memory at the same places as another's, empty, and its own: there are MSRs with addresses that must be of memory. */
+bool kvm_imitate_memory(Kvm *kvm, const Kvm *like, GError **error);
+
 /*
  * The lines of KVM's interrupt controllers: 0 to 15 are inputs of the PICs and of the I/O APIC (where 0 is at pin 2),
  * 16 to 23 of the I/O APIC only; so is 2, whose input of the PIC is the slave's.

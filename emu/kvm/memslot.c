@@ -9,6 +9,7 @@
 
 #include <errno.h>
 #include <sys/ioctl.h>
+#include <sys/mman.h>
 
 #include "visitors/error.h"
 
@@ -117,4 +118,31 @@ void kvm_detach(Kvm *kvm)
     if (kvm->machine)
         space_set_listener(kvm->machine->memory, NULL, NULL);
     kvm->machine = NULL;
+}
+
+bool kvm_imitate_memory(Kvm *kvm, const Kvm *like, GError **error)
+{
+    for (guint i = 0; i < like->slots->len && !kvm->failure; i++) {
+        KvmSlot s = *slot(like, i);
+        if (!s.size || s.read_only)
+            continue;
+        s.host = mmap(NULL, s.size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+        s.own = true;
+        if (s.host == MAP_FAILED)
+            kvm_keep_failure(kvm, "room for memory that is never used");
+        else
+            set_slot(kvm, free_slot(kvm), &s);
+    }
+    if (!kvm->failure)
+        return true;
+    g_set_error_literal(error, FERRY_ERROR, FERRY_ERROR_IO, kvm->failure);
+    return false;
+}
+
+void kvm_free_slots(Kvm *kvm)
+{
+    for (guint i = 0; i < kvm->slots->len; i++)
+        if (slot(kvm, i)->own)
+            munmap(slot(kvm, i)->host, slot(kvm, i)->size);
+    g_array_unref(kvm->slots);
 }

@@ -8,6 +8,10 @@ typedef struct KvmSlot {
     uint64_t base, size; /* size 0: the slot is free */
     uint8_t *host;
     bool read_only;
+    bool own; /* the memory is only there for this slot */
 } KvmSlot;
+
+/* For a virtual machine that has ended. */
+void kvm_free_slots(Kvm *kvm);
 
 #endif

@@ -321,7 +321,7 @@ bool vcpu_rehearse(const Vcpu *v, const CpuState *cpu, const ApicState *apic, GE
 {
     g_autoptr(Kvm) kvm = kvm_new(error);
 
-    if (!kvm || (v->kvm->irqchip && !kvm_create_irqchip(kvm, error)))
+    if (!kvm || (v->kvm->irqchip && !kvm_create_irqchip(kvm, error)) || !kvm_imitate_memory(kvm, v->kvm, error))
         return false;
     kvm->physical_bits = v->kvm->physical_bits; /* the model's */
     int vcpu = kvm_create_vcpu(kvm, v->index, v->cpuid, error);

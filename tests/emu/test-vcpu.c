@@ -373,6 +373,25 @@ Test(vcpu, what_kvm_refuses_is_named_and_changes_nothing)
     rig_free(rig);
 }
 
+/* Linux, Documentation/virt/kvm/x86/msr.rst: bit 0 is "enabled", the rest is the address. */
+Test(vcpu, a_guest_that_shares_memory_with_kvm_is_taken_if_the_memory_is_there)
+{
+    Rig *rig = rig_new(true, 1);
+    g_autoptr(GError) error = NULL;
+    ApicState apic;
+    CpuState cpu;
+
+    apic_state_reset(&apic, 0, true);
+    ready(&cpu);
+    cpu.pv_eoi_en_msr = 0x8041;
+    cpu.async_pf_en_msr = 0x8081;
+    cr_expect(vcpu_rehearse(rig->vcpus[0], &cpu, &apic, &error), "%s", error ? error->message : "");
+    cr_expect(vcpu_set(rig->vcpus[0], &cpu, &apic, &error), "%s", error ? error->message : "");
+    cpu.pv_eoi_en_msr = 0x40000041;
+    cr_expect_not(vcpu_rehearse(rig->vcpus[0], &cpu, &apic, &error));
+    rig_free(rig);
+}
+
 Test(vcpu, a_triple_fault_is_told_and_the_processor_stands)
 {
     Rig *rig = rig_new(true, 1);

@@ -27,7 +27,7 @@ class Guest:
 
     def __init__(self, emulator, *options, smp=1, append=SHELL, disk=True, boot=True, cpu="host"):
         Guest.count += 1
-        self.name = f"/tmp/guest{Guest.count}"
+        self.name = f"/srv/guest{Guest.count}"
         command = [emulator, "-nodefaults", "-M", "pc-i440fx-7.2", "-accel", "kvm", "-cpu", cpu, "-m", "256",
                    "-smp", str(smp), "-display", "none", "-serial", f"unix:{self.name}.serial,server=on,wait=on",
                    "-monitor", f"unix:{self.name}.monitor,server=on,wait=off"]
@@ -103,7 +103,7 @@ def check(condition, text):
     print(f"ok: {text}", flush=True)
 
 
-# --- what is looked at in a guest -----------------------------------------------------------------------------------------
+# --- what is looked at in a guest -------------------------------------------------------------------------------------
 
 def check_devices(guest, smp):
     check(guest.run("nproc").strip() == str(smp), f"{smp} processors")
@@ -131,13 +131,13 @@ def check_disk(guest, disk):
 
 
 def check_network(guest):
-    guest.run("echo '#!/bin/sh' >/tmp/lease")
-    guest.run("echo '[ \"$1\" != bound ] || ip addr add $ip/$mask dev $interface' >>/tmp/lease; chmod +x /tmp/lease")
-    guest.run("ip link set eth0 up; udhcpc -i eth0 -n -q -s /tmp/lease 2>&1")
+    guest.run("echo '#!/bin/sh' >/lease")
+    guest.run("echo '[ \"$1\" != bound ] || ip addr add $ip/$mask dev $interface' >>/lease; chmod +x /lease")
+    guest.run("ip link set eth0 up; udhcpc -i eth0 -n -q -s /lease 2>&1")
     check("inet 10.0.2.15/" in guest.run("ip addr show eth0"), "DHCP gives an address")
     check(" 0% packet loss" in guest.run("ping -c 3 10.0.2.2"), "the gateway answers")
-    guest.run("tftp -g -r numbers -l /tmp/numbers 10.0.2.2")
-    check(guest.run("md5sum </tmp/numbers").split()[0] == NUMBERS, "TFTP fetches a file")
+    guest.run("tftp -g -r numbers -l /fetched 10.0.2.2")
+    check(guest.run("md5sum </fetched").split()[0] == NUMBERS, "TFTP fetches a file")
 
 
 def keep(guest, folder):
@@ -162,7 +162,7 @@ def warnings(folder):
     return [re.sub("[0-9a-f]{16}|0x[0-9a-f]+|[0-9]+", "N", re.sub(r"<\d+>\[ *[0-9.]+\] ", "", line)) for line in lines]
 
 
-# --- commands -------------------------------------------------------------------------------------------------------------
+# --- commands ---------------------------------------------------------------------------------------------------------
 
 def do_checks(emulator, smp, folder):
     """All that is looked at, then off."""
@@ -190,11 +190,12 @@ def do_compare(emulator, smp, folder):
 
 
 def do_reboot(emulator):
-    """By the keyboard controller, ACPI and a triple fault; each time the same kernel starts again. Then the power button,
-    of which the guest's driver tells."""
+    """By the keyboard controller, ACPI and a triple fault; each time the same kernel starts again. Then the power
+    button, of which the guest's driver tells."""
     guest = Guest(emulator, append=SHELL + " reboot=k")
     guest.start()
-    for how in ("reboot -f", "echo a >/sys/kernel/reboot/type; reboot -f", "echo t >/sys/kernel/reboot/type; reboot -f"):
+    for how in ("", "echo a >/sys/kernel/reboot/type; ", "echo t >/sys/kernel/reboot/type; "):
+        how += "reboot -f"
         guest.serial.sendall(f"{how}\n".encode())
         guest.expect("Linux version ")
         guest.start()
@@ -203,8 +204,9 @@ def do_reboot(emulator):
     guest.expect("Linux version ")
     guest.start()
     check(True, "it starts again after a reset from outside")
-    button = guest.run("cd /sys/class/input; for e in event*; do grep -q Power $e/device/name && echo $e; done; cd /").split()
-    guest.serial.sendall(f"(head -c 24 /dev/input/{button[-1]} >/tmp/e && poweroff -f) & echo wai\"\"ting\n".encode())
+    button = guest.run("cd /sys/class/input; for e in event*; do grep -q Power $e/device/name && echo $e; done; "
+                       "cd /").split()
+    guest.serial.sendall(f"(head -c 24 /dev/input/{button[-1]} >/event && poweroff -f) & echo wai\"\"ting\n".encode())
     guest.expect("waiting")
     time.sleep(1)
     guest.command("system_powerdown")
@@ -229,14 +231,15 @@ def do_move(*emulators):
     """A guest that counts goes from one to the next while its disks and its network are in use."""
     guest = Guest(emulators[0], smp=2)
     guest.start()
-    guest.run("mkdir -p /mnt; mount -t ext4 /dev/vda /mnt; ip link set eth0 up; ip addr add 10.0.2.15/24 dev eth0; true")
+    guest.run("mkdir -p /mnt; mount -t ext4 /dev/vda /mnt")
+    guest.run("ip link set eth0 up; ip addr add 10.0.2.15/24 dev eth0")
     guest.run(COUNT + " true")
     last = ticks(guest, 0, 5)
     for emulator in emulators[1:]:
-        there = Guest(emulator, "-incoming", f"unix:/tmp/move{Guest.count}", smp=2)
-        while not os.path.exists(f"/tmp/move{Guest.count - 1}"):
+        there = Guest(emulator, "-incoming", f"unix:/srv/move{Guest.count}", smp=2)
+        while not os.path.exists(f"/srv/move{Guest.count - 1}"):
             time.sleep(0.1)
-        guest.command(f"migrate unix:/tmp/move{Guest.count - 1}")
+        guest.command(f"migrate unix:/srv/move{Guest.count - 1}")
         # what the source's port still had to send comes before anything from there
         guest.serial.settimeout(2)
         last = drain(guest, there, last)

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""linux-image.py INITRD DISK: what an unmodified Linux is started with in the test bed: Debian's busybox and the modules
-for a PC's disks and network as an initial file system, and busybox in a file system of its own on a disk."""
+"""linux-image.py INITRD DISK: what an unmodified Linux is started with in the test bed: Debian's busybox and modules for
+a PC's disks and network as an initial file system, and busybox in a file system of its own on a disk."""
 
 import shutil
 import sys
@@ -24,8 +24,8 @@ def make_root(path):
             root.joinpath(folder).mkdir(parents=True)
         shutil.copy(busybox(), root / "bin/busybox")
         root.joinpath("numbers").write_text("".join(f"{n}\n" for n in range(100000)))
-        call([find("mke2fs", "e2fsprogs"), "-q", "-F", "-t", "ext4", "-b", "1024", "-E", "root_owner=0:0", "-d", str(root),
-              str(path), str(BLOCKS)])
+        call([find("mke2fs", "e2fsprogs"), "-q", "-F", "-t", "ext4", "-b", "1024", "-E", "root_owner=0:0", "-d",
+              str(root), str(path), str(BLOCKS)])
 
 
 def main():
