@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""linux-image.py INITRD DISK: what an unmodified Linux is started with in the test bed: Debian's busybox and modules for
-a PC's disks and network as an initial file system, and busybox in a file system of its own on a disk."""
+"""linux-image.py INITRD DISK: what an unmodified Linux is started with in the test bed: Debian's busybox and modules
+for a PC's disks and network as an initial file system, and busybox in a file system of its own on a disk."""
 
 import shutil
 import sys
