@@ -152,14 +152,14 @@ def keep(guest, folder):
 
 
 REGISTERS = r"\] (Hardware name|Code|RIP|RSP|R[A-Z0-9]{2}|FS|CS|CR[0-9]|CPUID\[.*\]):"
-
 TIMES = "clocksource|tsc|TSC|hrtimer|watchdog|took|Lost .* RTC interrupts|sched|rcu"  # the bed's, where time is uneven
 
 
 def warnings(folder):
     """The kernel's messages of level warning and above, without their figures."""
+    left_out = f"{REGISTERS}|{TIMES}"
     with open(f"{folder}/dmesg", encoding="utf-8") as file:
-        lines = [line for line in file if re.match("<(0|1|2|3|4|8|12)>", line) and not re.search(f"{REGISTERS}|{TIMES}", line)]
+        lines = [line for line in file if re.match("<(0|1|2|3|4|8|12)>", line) and not re.search(left_out, line)]
     return [re.sub("[0-9a-f]{16}|0x[0-9a-f]+|[0-9]+", "N", re.sub(r"<\d+>\[ *[0-9.]+\] ", "", line)) for line in lines]
 
 
