@@ -32,9 +32,7 @@ class Guest:
                    "-smp", str(smp), "-display", "none", "-serial", f"unix:{self.name}.serial,server=on,wait=on",
                    "-monitor", f"unix:{self.name}.monitor,server=on,wait=off"]
         if disk:
-            # QEMU's would have a queue for each processor
-            queues = ",num-queues=1" if "qemu" in emulator else ""
-            for name, device in (("v", f"virtio-blk-pci,addr=4{queues}"), ("i", "ide-hd,bus=ide.0,unit=0")):
+            for name, device in (("v", "virtio-blk-pci,addr=4"), ("i", "ide-hd,bus=ide.0,unit=0")):
                 command += ["-drive", f"file=/srv/{name}.img,format=raw,if=none,id={name}",
                             "-device", f"{device},drive={name}"]
             command += NETWORK
