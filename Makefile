@@ -209,8 +209,9 @@ BENCH := $(BENCH_SRC:%.c=$(B)/%)
 $(BENCH): $(B)/%: $(B)/%.o $(SUPPORT) $(LIB)
 	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(PKG_LIBS)
 .PHONY: bench
-bench: all $(BENCH)
+bench: all guest $(BENCH)
 	@tests/bench/run-bench $(BIN) $(B) $(BENCH_ARGS)
+	@tests/bench/pc $(BIN) $(B)/guest/witness.elf
 
 .PHONY: interop
 interop: all
