@@ -1,6 +1,8 @@
 /* migrate.c: a PC's state to another place. */
 #include "emu/machine/migrate.h"
 
+#include <string.h>
+
 #include "emu/machine/pc-impl.h"
 #include "vmstate/berstream-load.h"
 #include "vmstate/berstream-save.h"
@@ -93,7 +95,12 @@ static bool read_stream(MachineLoad *load, ChanIn *in, GError **error)
 
 bool migrate_in(Pc *pc, Chan *chan, GError **error)
 {
-    g_autoptr(MachineLoad) load = machine_load_new(pc->machine, pc_identity());
+    static const uint8_t none[sizeof pc->options.uuid];
+    MachineIdentity identity = *pc_identity();
+
+    if (memcmp(pc->options.uuid, none, sizeof none) != 0)
+        identity.uuid = pc->options.uuid;
+    g_autoptr(MachineLoad) load = machine_load_new(pc->machine, &identity);
     g_autoptr(ChanIn) in = chan_in_new(chan, 0);
 
     if (!read_stream(load, in, error) || !rehearse(pc, load, error))

@@ -67,6 +67,33 @@ static bool take_header(StreamSink *sink, const StreamHeader *header, GError **e
     return !header->machine || check_type(l, header->machine, error);
 }
 
+enum { UUID_OCTETS = 16 };
+
+static char *uuid_text(const uint8_t *u)
+{
+    GString *text = g_string_new(NULL);
+
+    for (int i = 0; i < UUID_OCTETS; i++)
+        g_string_append_printf(text, "%s%02x", i == 4 || i == 6 || i == 8 || i == 10 ? "-" : "", u[i]);
+    return g_string_free(text, FALSE);
+}
+
+/* Which machine it is, if the stream says it (QEMU's capability validate-uuid). */
+static bool check_uuid(const MachineLoad *l, const StreamSection *s, GError **error)
+{
+    const uint8_t *theirs = NULL;
+
+    for (const VMStateSubsection *sub = s->desc->subsections; sub && sub->desc; sub++)
+        for (const VMStateField *f = sub->desc->fields; f->name; f++)
+            if (strcmp(f->name, "uuid") == 0 && f->size * f->count == UUID_OCTETS &&
+                vms_subsection_needed(sub, s->state))
+                theirs = (const uint8_t *)s->state + f->offset;
+    if (!theirs || !l->identity->uuid || memcmp(theirs, l->identity->uuid, UUID_OCTETS) == 0)
+        return true;
+    g_autofree char *stream = uuid_text(theirs), *here = uuid_text(l->identity->uuid);
+    return mismatch(error, "the stream is of the machine with UUID %s, this one has %s", stream, here);
+}
+
 static bool take_configuration(MachineLoad *l, const StreamSection *s, GError **error)
 {
     Integer len;
@@ -82,7 +109,7 @@ static bool take_configuration(MachineLoad *l, const StreamSection *s, GError **
             return mismatch(error, "the configuration section has no machine type");
         name[i] = (char)octet.bits;
     }
-    return check_type(l, name, error);
+    return check_type(l, name, error) && check_uuid(l, s, error);
 }
 
 /* --- memory ----------------------------------------------------------------------------------------------------- */

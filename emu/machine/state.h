@@ -14,6 +14,7 @@ typedef struct MachineIdentity {
     const char *type;   /* "pc-i440fx-7.2" */
     const char *writer; /* the program, and its version, for formats that tell */
     const char *writer_version;
+    const uint8_t *uuid; /* 16 octets, highest first: a stream that has another one is refused; NULL: any will do */
 } MachineIdentity;
 
 /*

@@ -48,12 +48,12 @@ def connected(path):
 class Machine:
     """A ferry with a monitor on a socket and a serial port in a file."""
 
-    def __init__(self, folder, *options, wait=True, defaults=False):
+    def __init__(self, folder, *options, wait=True, defaults=False, serial=None):
         self.folder = tempfile.mkdtemp(dir=folder)
         self.serial = os.path.join(self.folder, "serial")
         self.monitor = os.path.join(self.folder, "monitor")
         command = [FERRY] + ([] if defaults else ["-nodefaults"]) + [
-            "-accel", "kvm", "-m", "32", "-display", "none", "-serial", "file:" + self.serial,
+            "-accel", "kvm", "-m", "32", "-display", "none", "-serial", serial or "file:" + self.serial,
             "-monitor", "unix:" + self.monitor + ",server=on,wait=off"] + list(options)
         self.log = open(os.path.join(self.folder, "log"), "w+b")
         environment = dict(os.environ, TMPDIR=self.folder)
@@ -302,6 +302,59 @@ def state_of(folder):
     machine.end()
     with open(path, "rb") as file:
         return path, bytearray(file.read())
+
+
+UUID = "00112233-4455-6677-8899-aabbccddeeff"
+DISK = ["-drive", "file=DISK,format=raw,if=none,id=h"]
+
+# Recordings of QEMU, whether under KVM, and the options that make the same machine.
+RECORDINGS = [
+    ("a-kvm-min", True, ["-m", "32"]), ("a2-kvm-min-ownbios", True, ["-m", "32", "-bios", "BIOS"]),
+    ("d-kvm-smp2", True, ["-m", "32", "-smp", "2"]), ("e-tcg-min", False, ["-m", "32"]),
+    ("g01-return-path", True, ["-m", "16", "-bios", "BIOS"]),
+    ("g11-validate-uuid", True, ["-m", "16", "-bios", "BIOS", "-uuid", UUID]),
+    ("i1-savevm", True, ["-m", "16", "-bios", "BIOS"] + DISK + ["-device", "virtio-blk-pci,drive=h"]),
+    ("m1-virtio-blk-queues", False, ["-m", "8", "-smp", "2", "-bios", "BIOS"] + DISK +
+     ["-device", "virtio-blk-pci,drive=h"]),
+    ("l1-ide-pio", False, ["-m", "8", "-bios", "BIOS"] + DISK + ["-device", "ide-hd,drive=h,bus=ide.0,unit=0", "-device",
+                                                                 "ide-cd,bus=ide.1,unit=0"]),
+]
+
+# What time, or another program, changes; and what QEMU's schema shows as octets, ours as fields.
+MAY_DIFFER = re.compile(r"[-+~] (\S+/virtio-\S+|apic\S*\.(timer_expiry|next_time|initial_count_load_time)|configuration|"
+                        r"cpu\S*\.env\.tsc|globalstate|hpet\.timer|hpet\.hpet|kvmclock|mc146818rtc|timer)\b")
+
+
+@case("states that QEMU recorded load, and nothing but time has changed when they are saved again", kvm=False)
+def _(folder):
+    kvm = os.access("/dev/kvm", os.R_OK | os.W_OK)
+    with open(folder + "/bios", "wb") as file:
+        file.write(bytes(65536))
+    disk = boot_sector(folder, HELLO)
+    for name, needs_kvm, options in RECORDINGS:
+        if needs_kvm and not kvm:
+            continue
+        again = os.path.join(folder, name)
+        options = [o.replace("BIOS", folder + "/bios").replace("DISK", disk) for o in options]
+        machine = Machine(folder, *options, "-accel", "kvm" if needs_kvm else "none", "-S", "-incoming",
+                          "exec:xz -dc traces/%s.mig.xz" % name, serial="null")
+        wait_for(name, lambda: "inmigrate" not in machine.status())
+        assert machine.do("migrate file:" + again) == ""
+        assert machine.said() == "", machine.said()
+        machine.end()
+        difference = subprocess.run([os.path.join(BIN, "vmstate-diff"), "traces/%s.mig.xz" % name, again],
+                                    capture_output=True, text=True, check=False).stdout
+        wrong = [line for line in difference.splitlines() if line[:1] in "-+~" and not MAY_DIFFER.match(line)]
+        assert not wrong, name + ": " + "\n".join(wrong[:10])
+
+
+@case("a state of another machine, by its UUID, is refused", kvm=False)
+def _(folder):
+    with open(folder + "/bios", "wb") as file:
+        file.write(bytes(65536))
+    said = fails("-nodefaults", "-accel", "none", "-m", "16", "-bios", folder + "/bios", "-display", "none", "-serial",
+                 "null", "-uuid", UUID.replace("ff", "fe"), "-incoming", "exec:xz -dc traces/g11-validate-uuid.mig.xz")
+    assert "UUID " + UUID in said and UUID.replace("ff", "fe") in said, said
 
 
 @case("a damaged state ends the program with one message that names the place")
