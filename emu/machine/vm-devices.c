@@ -274,27 +274,12 @@ static bool plug_drive(Vm *vm, const OptionsDrive *o, const char *id, GError **e
 
 /* --- network cards ---------------------------------------------------------------------------------------------- */
 
-/* Where Debian has the ROMs of network cards (package ipxe-qemu), and others. */
-static char *find_rom(const char *name)
-{
-    static const char *const folders[] = {"qemu", "../lib/ipxe/qemu"};
-
-    if (strchr(name, '/'))
-        return g_strdup(name);
-    for (const char *const *data = g_get_system_data_dirs(); *data; data++)
-        for (size_t i = 0; i < G_N_ELEMENTS(folders); i++) {
-            g_autofree char *path = g_build_filename(*data, folders[i], name, NULL);
-            if (g_file_test(path, G_FILE_TEST_EXISTS))
-                return g_steal_pointer(&path);
-        }
-    return NULL;
-}
-
 /* QEMU's own default; a machine that has none of it does without. */
 static bool load_rom(const OptionsDevice *o, Device *dev, GError **error)
 {
     const char *name = virtio_net_romfile(dev);
-    g_autofree char *path = find_rom(name ? name : "efi-virtio.rom"), *octets = NULL;
+    static const char *const folders[] = {"qemu", "../lib/ipxe/qemu", NULL}; /* Debian's package is ipxe-qemu */
+    g_autofree char *path = vm_find_file(name ? name : "efi-virtio.rom", folders), *octets = NULL;
     gsize len;
 
     if (name && !*name)

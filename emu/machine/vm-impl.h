@@ -54,6 +54,9 @@ struct Vm {
 void vm_set_state(Vm *vm, VmState state);
 void vm_say(const Vm *vm, const char *format, ...) G_GNUC_PRINTF(2, 3);
 
+/* vm.c: a file's path; a name without a folder is looked for in these of the system's data. New; NULL: not there. */
+char *vm_find_file(const char *name, const char *const *folders);
+
 /* vm-lines.c */
 void vm_mux_free(void *mux);
 void vm_close_lines(Vm *vm);

@@ -239,22 +239,28 @@ static int64_t rtc_offset(const OptionsRtc *rtc)
     return rtc->base == OPTIONS_RTC_DATE ? rtc->start_s - g_get_real_time() / G_USEC_PER_SEC : 0;
 }
 
-/* Where Debian has the firmware, and others. */
-static char *find_bios(const char *name, GError **error)
+char *vm_find_file(const char *name, const char *const *folders)
 {
-    static const char *const folders[] = {"seabios", "qemu"};
-
-    if (g_file_test(name, G_FILE_TEST_EXISTS) || strchr(name, '/'))
+    if (strchr(name, '/'))
         return g_strdup(name);
     for (const char *const *data = g_get_system_data_dirs(); *data; data++)
-        for (size_t i = 0; i < G_N_ELEMENTS(folders); i++) {
+        for (size_t i = 0; folders[i]; i++) {
             g_autofree char *path = g_build_filename(*data, folders[i], name, NULL);
             if (g_file_test(path, G_FILE_TEST_EXISTS))
                 return g_steal_pointer(&path);
         }
-    g_set_error(error, FERRY_ERROR, FERRY_ERROR_IO, "-bios: there is no firmware '%s'; Debian's package is 'seabios'",
-                name);
     return NULL;
+}
+
+static char *find_bios(const char *name, GError **error)
+{
+    static const char *const folders[] = {"seabios", "qemu", NULL};
+    char *path = g_file_test(name, G_FILE_TEST_EXISTS) ? g_strdup(name) : vm_find_file(name, folders);
+
+    if (!path)
+        g_set_error(error, FERRY_ERROR, FERRY_ERROR_IO,
+                    "-bios: there is no firmware '%s'; Debian's package is 'seabios'", name);
+    return path;
 }
 
 static CpuSetting *cpu_settings(const OptionsCpu *cpu)
