@@ -228,7 +228,7 @@ def _(folder):
     assert machine.do("info uuid") == "00112233-4455-6677-8899-aabbccddeeff\n"
     assert "d: " + disk + ", 1048576 octets, read-only" in machine.do("info block")
     assert "02.0: 1af4:1001 class 0100, virtio-blk-pci" in machine.do("info pci")
-    assert "serial0: file:" in machine.do("info chardev").replace(machine.serial, "file:", 1) or True
+    assert "serial0: %s\n" % machine.serial in machine.do("info chardev")
     assert "pc-i440fx-7.2" in machine.do("info version")
     assert "migrate" in machine.do("help")
     assert machine.do("info").count("\n") >= 8
@@ -238,7 +238,7 @@ def _(folder):
     machine.end()
 
 
-def moves(folder, option, *more):
+def moves(folder, option):
     """A guest that checks itself, from one machine to another one through a file, and on to a third by a socket."""
     first = Machine(folder, "-kernel", WITNESS, "-append", "iopl=3")
     first.wait_out(r"round=10 .* ok")
@@ -252,8 +252,8 @@ def moves(folder, option, *more):
     second = Machine(folder, "-incoming", "file:" + path)
     second.wait_out(r"round=\d+ .* hops=\d+ .* ok")
     place = os.path.join(folder, "socket")
-    third = Machine(folder, "-incoming", "unix:" + place, *more)
-    assert third.status().startswith("VM status: paused (inmigrate)") or more
+    third = Machine(folder, "-incoming", "unix:" + place)
+    assert third.status() == "VM status: paused (inmigrate)"
     wait_for("the socket", lambda: os.path.exists(place))
     wait_for("its listener", lambda: second.do("migrate %s unix:%s" % (option, place)) == "")
     third.wait_out(r"round=\d+ .* ok")
