@@ -40,6 +40,9 @@ void chardev_receive(Chardev *c, const uint8_t *data, size_t len);
 /* How many characters the front takes. */
 size_t chardev_room(Chardev *c);
 
+/* Gives the front as much of what is kept as it takes. It may take more while it receives, which `feeding` is for. */
+void chardev_feed(Chardev *c, GByteArray *kept, bool *feeding);
+
 /* An error of the host's, with what it is about. Returns NULL, for callers to return. */
 void *chardev_fail(const ChardevHome *home, const char *what, int cause, GError **error);
 

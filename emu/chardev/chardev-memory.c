@@ -55,23 +55,11 @@ static size_t memory_write(Chardev *c, const uint8_t *data, size_t len)
     return taken;
 }
 
-/* The front may take more while it receives; then it is the loop further up that gives it. */
 static void memory_accept_input(Chardev *c)
 {
     Memory *m = (Memory *)c;
 
-    if (m->feeding)
-        return;
-    m->feeding = true;
-    while (m->input->len > 0) {
-        size_t len = MIN(chardev_room(c), m->input->len);
-        if (len == 0)
-            break;
-        g_autofree uint8_t *data = g_memdup2(m->input->data, len);
-        g_byte_array_remove_range(m->input, 0, (guint)len);
-        chardev_receive(c, data, len);
-    }
-    m->feeding = false;
+    chardev_feed(c, m->input, &m->feeding);
 }
 
 static void memory_close(Chardev *c)

@@ -49,16 +49,7 @@ static void end_accept_input(Chardev *c)
 
     if (e->feeding)
         return;
-    e->feeding = true;
-    while (e->kept->len > 0) {
-        size_t len = MIN(chardev_room(c), e->kept->len);
-        if (len == 0)
-            break;
-        g_autofree uint8_t *data = g_memdup2(e->kept->data, len);
-        g_byte_array_remove_range(e->kept, 0, (guint)len);
-        chardev_receive(c, data, len);
-    }
-    e->feeding = false;
+    chardev_feed(c, e->kept, &e->feeding);
     if (e->mux->line)
         chardev_accept_input(e->mux->line);
 }

@@ -139,6 +139,22 @@ void chardev_receive(Chardev *c, const uint8_t *data, size_t len)
         c->front->receive(c->opaque, data, len);
 }
 
+void chardev_feed(Chardev *c, GByteArray *kept, bool *feeding)
+{
+    if (*feeding)
+        return; /* the loop further up gives it */
+    *feeding = true;
+    while (kept->len > 0) {
+        size_t len = MIN(chardev_room(c), kept->len);
+        if (len == 0)
+            break;
+        g_autofree uint8_t *data = g_memdup2(kept->data, len);
+        g_byte_array_remove_range(kept, 0, (guint)len);
+        chardev_receive(c, data, len);
+    }
+    *feeding = false;
+}
+
 void chardev_send_break(Chardev *c)
 {
     tell(c, CHARDEV_BREAK);
