@@ -75,11 +75,9 @@ static void info_name(Monitor *m)
 
 static void info_uuid(Monitor *m)
 {
-    const uint8_t *u = vm_options(m->vm)->uuid;
+    g_autofree char *text = machine_uuid_text(vm_options(m->vm)->uuid);
 
-    for (int i = 0; i < 16; i++)
-        tell(m, "%s%02x", i == 4 || i == 6 || i == 8 || i == 10 ? "-" : "", u[i]);
-    tell(m, "\n");
+    tell(m, "%s\n", text);
 }
 
 static void info_version(Monitor *m)

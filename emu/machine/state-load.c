@@ -69,12 +69,12 @@ static bool take_header(StreamSink *sink, const StreamHeader *header, GError **e
 
 enum { UUID_OCTETS = 16 };
 
-static char *uuid_text(const uint8_t *u)
+char *machine_uuid_text(const uint8_t uuid[16])
 {
     GString *text = g_string_new(NULL);
 
     for (int i = 0; i < UUID_OCTETS; i++)
-        g_string_append_printf(text, "%s%02x", i == 4 || i == 6 || i == 8 || i == 10 ? "-" : "", u[i]);
+        g_string_append_printf(text, "%s%02x", i == 4 || i == 6 || i == 8 || i == 10 ? "-" : "", uuid[i]);
     return g_string_free(text, FALSE);
 }
 
@@ -90,7 +90,7 @@ static bool check_uuid(const MachineLoad *l, const StreamSection *s, GError **er
                 theirs = (const uint8_t *)s->state + f->offset;
     if (!theirs || !l->identity->uuid || memcmp(theirs, l->identity->uuid, UUID_OCTETS) == 0)
         return true;
-    g_autofree char *stream = uuid_text(theirs), *here = uuid_text(l->identity->uuid);
+    g_autofree char *stream = machine_uuid_text(theirs), *here = machine_uuid_text(l->identity->uuid);
     return mismatch(error, "the stream is of the machine with UUID %s, this one has %s", stream, here);
 }
 
