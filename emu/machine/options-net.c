@@ -1,5 +1,6 @@
 /* options-net.c: -netdev and -nic. */
 #include "emu/machine/options-impl.h"
+#include "emu/net/net.h"
 
 static const char *const type_names[] = {"user", "tap", "socket", "vde", "none", NULL};
 static const VmsChoice type_choice = VMS_CHOICE_OF(type_names);
@@ -28,16 +29,12 @@ static const VmsChoice type_choice = VMS_CHOICE_OF(type_names);
 #define VDE                                                                                                            \
     VMS_TEXT(OptionsNet, sock), VMS_TEXT(OptionsNet, group), VMS_FIELD(OptionsNet, port), VMS_FIELD(OptionsNet, mode)
 
-static bool mac_is_sound(const char *mac)
-{
-    return g_regex_match_simple("^[0-9a-fA-F]{1,2}([:-][0-9a-fA-F]{1,2}){5}$", mac, G_REGEX_DOLLAR_ENDONLY, 0);
-}
-
 static bool check_mac(const void *state, GError **error)
 {
     const OptionsNet *n = state;
+    uint8_t mac[6];
 
-    if (!n->mac || mac_is_sound(n->mac))
+    if (!n->mac || net_read_mac(n->mac, mac))
         return true;
     return options_fail(error, "mac", "'%s' is no address like 52:54:00:12:34:56", n->mac);
 }

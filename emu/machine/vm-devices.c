@@ -296,15 +296,11 @@ static bool load_rom(const OptionsDevice *o, Device *dev, GError **error)
 static void choose_mac(Vm *vm, const char *text, uint8_t mac[6])
 {
     const uint8_t first[6] = {0x52, 0x54, 0x00, 0x12, 0x34, (uint8_t)(0x56 + vm->cards)};
-    const char *p = text;
 
+    if (text && net_read_mac(text, mac))
+        return;
     memcpy(mac, first, sizeof first);
-    vm->cards += !text;
-    for (int i = 0; text && i < 6; i++) {
-        char *end;
-        mac[i] = (uint8_t)strtoul(p, &end, 16);
-        p = end + 1;
-    }
+    vm->cards++;
 }
 
 static bool plug_net(Vm *vm, const OptionsDevice *o, Device *dev, NetBackend *net, const char *mac_text, GError **error)

@@ -244,3 +244,17 @@ void net_frames_free(NetBackend *backend)
     net_port_done(&f->port);
     g_free(f);
 }
+
+/* --- addresses -------------------------------------------------------------------------------------------------- */
+
+bool net_read_mac(const char *text, uint8_t mac[6])
+{
+    if (!g_regex_match_simple("^[0-9a-fA-F]{1,2}([:-][0-9a-fA-F]{1,2}){5}$", text, G_REGEX_DOLLAR_ENDONLY, 0))
+        return false;
+    for (int i = 0; i < 6; i++) {
+        char *end;
+        mac[i] = (uint8_t)g_ascii_strtoull(text, &end, 16);
+        text = end + 1;
+    }
+    return true;
+}

@@ -95,6 +95,9 @@ static inline void net_free(NetBackend *backend)
 }
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(NetBackend, net_free)
 
+/* Reads an Ethernet address like 52:54:00:12:34:56, also with dashes. False, and nothing read: it is none. */
+bool net_read_mac(const char *text, uint8_t mac[6]);
+
 /* --- for who makes them ----------------------------------------------------------------------------------------- */
 
 /* Where a backend lives. */

@@ -452,8 +452,9 @@ int32_t virtio_net_bootindex(const Device *dev)
 static bool check_options(const void *state, GError **error)
 {
     const char *mac = ((const VirtioNet *)state)->mac_text;
+    uint8_t octets[NET_MAC];
 
-    if (!mac || g_regex_match_simple("^[0-9a-fA-F]{1,2}([:-][0-9a-fA-F]{1,2}){5}$", mac, G_REGEX_DOLLAR_ENDONLY, 0))
+    if (!mac || net_read_mac(mac, octets))
         return true;
     g_set_error(error, FERRY_ERROR, FERRY_ERROR_REFUSED, "mac: '%s' is no address like 52:54:00:12:34:56", mac);
     return false;
