@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+#include "emu/core/bell.h"
+
 enum { PORTS = 65536 };
 
 typedef struct Runner {
@@ -39,6 +41,7 @@ void machine_free(Machine *m)
     while (m->devices->len)
         device_free(g_ptr_array_steal_index(m->devices, m->devices->len - 1));
     g_ptr_array_unref(m->devices);
+    bells_free(m->bells);
     g_array_unref(m->runners);
     section_list_free(m->sections);
     g_ptr_array_unref(m->names);

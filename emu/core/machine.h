@@ -22,7 +22,8 @@ struct Machine {
     GPtrArray *devices;    /* of Device, owned; freed in reverse order */
     GPtrArray *names;      /* of sections */
     bool running;
-    GArray *runners; /* who is told when it starts and stops */
+    GArray *runners;     /* who is told when it starts and stops */
+    struct Bells *bells; /* bell.h: who lets a guest ring without leaving it; owned; NULL: nobody */
 };
 
 /* Told with the lock. */

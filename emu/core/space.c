@@ -9,6 +9,11 @@ typedef struct Entry {
     SpaceId id;
 } Entry;
 
+typedef struct Listener {
+    SpaceListener *listener;
+    void *opaque;
+} Listener;
+
 struct Space {
     uint64_t last;   /* address */
     GArray *entries; /* of Entry: the lowest priority first, of equal ones the oldest */
@@ -16,8 +21,7 @@ struct Space {
     SpaceId last_id;
     unsigned updating;
     bool changed;
-    SpaceListener *listener;
-    void *opaque;
+    GArray *listeners; /* of Listener */
 };
 
 Space *space_new(uint64_t limit)
@@ -27,6 +31,7 @@ Space *space_new(uint64_t limit)
     space->last = limit - 1;
     space->entries = g_array_new(FALSE, FALSE, sizeof(Entry));
     space->flat = g_array_new(FALSE, FALSE, sizeof(SpaceRange));
+    space->listeners = g_array_new(FALSE, FALSE, sizeof(Listener));
     return space;
 }
 
@@ -36,6 +41,7 @@ void space_free(Space *space)
         return;
     g_array_unref(space->entries);
     g_array_unref(space->flat);
+    g_array_unref(space->listeners);
     g_free(space);
 }
 
@@ -130,6 +136,11 @@ static void flatten(Space *space)
     }
 }
 
+static void tell(const Space *space, const Listener *l)
+{
+    l->listener(l->opaque, (const SpaceRange *)(void *)space->flat->data, space->flat->len);
+}
+
 static void change(Space *space)
 {
     space->changed = true;
@@ -148,16 +159,29 @@ void space_update_end(Space *space)
         return;
     space->changed = false;
     flatten(space);
-    if (space->listener)
-        space->listener(space->opaque, (const SpaceRange *)(void *)space->flat->data, space->flat->len);
+    for (guint i = 0; i < space->listeners->len; i++)
+        tell(space, &g_array_index(space->listeners, Listener, i));
 }
 
-void space_set_listener(Space *space, SpaceListener *listener, void *opaque)
+void space_add_listener(Space *space, SpaceListener *listener, void *opaque)
 {
-    space->listener = listener;
-    space->opaque = opaque;
-    if (listener)
-        change(space);
+    Listener l = {listener, opaque};
+
+    g_array_append_val(space->listeners, l);
+    tell(space, &l);
+}
+
+void space_remove_listener(Space *space, void *opaque)
+{
+    for (guint i = space->listeners->len; i-- > 0;)
+        if (g_array_index(space->listeners, Listener, i).opaque == opaque)
+            g_array_remove_index(space->listeners, i);
+}
+
+const SpaceRange *space_flat(const Space *space, size_t *count)
+{
+    *count = space->flat->len;
+    return (const SpaceRange *)(void *)space->flat->data;
 }
 
 SpaceId space_map(Space *space, const SpaceMapping *mapping)

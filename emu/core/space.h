@@ -2,7 +2,7 @@
  * space.h: an address space, of memory or of ports: what is where, and an access by a guest.
  *
  * Mappings may lie over each other: at each address the one of the highest priority answers, of equal ones the latest.
- * What comes out is the flat view, ranges that do not overlap; a listener is told of it, so that KVM gets its memory
+ * What comes out is the flat view, ranges that do not overlap; listeners are told of it, so that KVM gets its memory
  * slots. Where nothing is, reads give all ones and writes go nowhere. All of it belongs to the machine's lock.
  */
 #ifndef EMU_CORE_SPACE_H
@@ -59,7 +59,9 @@ typedef void SpaceListener(void *opaque, const SpaceRange *ranges, size_t count)
 /* `limit`: how many addresses there are, a power of two; 0: 2^64. Beyond the last comes the first. */
 Space *space_new(uint64_t limit);
 void space_free(Space *space);
-void space_set_listener(Space *space, SpaceListener *listener, void *opaque);
+/* It is told at once. */
+void space_add_listener(Space *space, SpaceListener *listener, void *opaque);
+void space_remove_listener(Space *space, void *opaque);
 
 /* Copies the mapping. What lies beyond the space's limit is never seen. */
 SpaceId space_map(Space *space, const SpaceMapping *mapping);
@@ -68,6 +70,9 @@ void space_unmap(Space *space, SpaceId id);
 /* Several changes between these become one. They nest. */
 void space_update_start(Space *space);
 void space_update_end(Space *space);
+
+/* The flat view, as a listener gets it. Borrowed until the next change. */
+const SpaceRange *space_flat(const Space *space, size_t *count);
 
 /* The range at that address, or NULL. Borrowed until the next change. */
 const SpaceRange *space_find(Space *space, uint64_t addr);

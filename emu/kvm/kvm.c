@@ -97,6 +97,22 @@ void kvm_send_message(Kvm *kvm, uint64_t address, uint32_t data)
         kvm_keep_failure(kvm, "sending an interrupt message");
 }
 
+/* A write of any size is one of two octets where the kernel does not know that. */
+bool kvm_wire_bell(void *opaque, const BellPlace *place, uint64_t addr, int event, bool on)
+{
+    const Kvm *kvm = opaque;
+    unsigned size = place->size || kvm->any_length ? place->size : sizeof(uint16_t);
+    struct kvm_ioeventfd bell = {.datamatch = place->value,
+                                 .addr = addr,
+                                 .len = size,
+                                 .fd = event,
+                                 .flags = (place->only ? 1U << kvm_ioeventfd_flag_nr_datamatch : 0) |
+                                          (place->ports ? 1U << kvm_ioeventfd_flag_nr_pio : 0) |
+                                          (on ? 0 : 1U << kvm_ioeventfd_flag_nr_deassign)};
+
+    return ioctl(kvm->vm, KVM_IOEVENTFD, &bell) == 0;
+}
+
 void kvm_keep_failure(Kvm *kvm, const char *what)
 {
     if (!kvm->failure)
@@ -156,6 +172,7 @@ Kvm *kvm_new(GError **error)
     if (!create_vm(kvm, error) || !read_cpuid(kvm, error) || !read_msrs(kvm, error))
         return NULL;
     lay_out_xsave(kvm);
+    kvm->any_length = kvm_capability(kvm, KVM_CAP_IOEVENTFD_ANY_LENGTH);
     return g_steal_pointer(&kvm);
 }
 

@@ -8,6 +8,7 @@
 
 #include <linux/kvm.h>
 
+#include "emu/core/bell.h"
 #include "emu/core/machine.h"
 #include "emu/kvm/cpu-model.h"
 
@@ -22,6 +23,7 @@ typedef struct Kvm Kvm;
 struct Kvm {
     int fd, vm;
     size_t run_size;          /* of a processor's kvm_run */
+    bool any_length;          /* KVM_IOEVENTFD knows writes of any size */
     bool irqchip;             /* PIC, IOAPIC and LAPIC are in the kernel */
     struct kvm_cpuid2 *cpuid; /* what it supports; owned */
     CpuModel *model;          /* what its processors are; NULL: all that it supports; owned */
@@ -67,6 +69,12 @@ bool kvm_imitate_memory(Kvm *kvm, const Kvm *like, GError **error);
  */
 enum { KVM_IRQS = 24 };
 Irq kvm_irq(Kvm *kvm, unsigned n);
+
+/*
+ * Writes to an address that signal an eventfd and leave the guest no more (a BellWire). False: the kernel cannot, or
+ * has too many.
+ */
+bool kvm_wire_bell(void *kvm, const BellPlace *place, uint64_t addr, int event, bool on);
 
 /* An interrupt by a message. */
 void kvm_send_message(Kvm *kvm, uint64_t address, uint32_t data);

@@ -106,7 +106,7 @@ static void follow(void *opaque, const SpaceRange *ranges, size_t count)
 bool kvm_attach(Kvm *kvm, Machine *machine, GError **error)
 {
     kvm->machine = machine;
-    space_set_listener(machine->memory, follow, kvm);
+    space_add_listener(machine->memory, follow, kvm);
     if (!kvm->failure)
         return true;
     g_set_error_literal(error, FERRY_ERROR, FERRY_ERROR_IO, kvm->failure);
@@ -116,7 +116,7 @@ bool kvm_attach(Kvm *kvm, Machine *machine, GError **error)
 void kvm_detach(Kvm *kvm)
 {
     if (kvm->machine)
-        space_set_listener(kvm->machine->memory, NULL, NULL);
+        space_remove_listener(kvm->machine->memory, kvm);
     kvm->machine = NULL;
 }
 

@@ -198,7 +198,7 @@ char *pc_cpu_warnings(const Pc *pc)
     return pc->kvm && pc->kvm->model ? cpu_model_warnings(pc->kvm->model, &topology) : g_strdup("");
 }
 
-static bool make_processors(Pc *pc, GError **error)
+static bool make_processors(Pc *pc, GMainContext *context, GError **error)
 {
     const VcpuEvents events = {.shutdown = processor_shuts_down, .failed = processor_fails, .opaque = pc};
 
@@ -208,6 +208,8 @@ static bool make_processors(Pc *pc, GError **error)
     if (!pc->kvm || !set_model(pc, error) || !kvm_create_irqchip(pc->kvm, error) ||
         !kvm_attach(pc->kvm, pc->machine, error))
         return false;
+    if (kvm_capability(pc->kvm, KVM_CAP_IOEVENTFD))
+        bells_new(pc->machine, context, kvm_wire_bell, pc->kvm);
     for (unsigned i = 0; i < pc->options.cpus; i++) {
         pc->vcpus[i] = vcpu_new(pc->kvm, pc->machine, i, &events, error);
         if (!pc->vcpus[i])
@@ -278,7 +280,7 @@ Pc *pc_begin(const PcOptions *options, GMainContext *context, GError **error)
     pc->request_source = request_source_new(pc, context);
     pc->machine = machine_new(&(MachineClocks){vm_clock_virtual_time, vm_clock_host_time, &pc->time});
     pc->loop = loop_new(pc->machine, context);
-    if (!make_timer(pc, error) || !pc_build_memory(pc, error) || !make_processors(pc, error))
+    if (!make_timer(pc, error) || !pc_build_memory(pc, error) || !make_processors(pc, context, error))
         return NULL;
     return g_steal_pointer(&pc);
 }

@@ -20,6 +20,9 @@ static inline uint16_t virtio_vector(const Virtio *v, uint64_t value)
     return value < v->kind->vectors ? (uint16_t)value : MSIX_NO_VECTOR;
 }
 
+/* virtio-pci.c: where the guest writes to ring for a queue; returns how many places there are. */
+unsigned virtio_pci_doorbells(Virtio *v, unsigned queue, BellPlace places[BELL_PLACES]);
+
 /* virtio-pci.c: BARs, capabilities, and what a reset makes of the registers. */
 bool virtio_pci_start(Virtio *v, RamArea *rom, GError **error);
 void virtio_pci_reset(Virtio *v);

@@ -461,11 +461,9 @@ static bool check_options(const void *state, GError **error)
 }
 
 static const VMStateField option_fields[] = {
-    VMS_TEXT(VirtioNet, netdev),
-    VMS_TEXT(VirtioNet, mac_text, .name = "mac"),
-    VMS_TEXT(VirtioNet, romfile),
-    VMS_FIELD(VirtioNet, bootindex),
-    VMS_END,
+    VMS_TEXT(VirtioNet, netdev),  VMS_TEXT(VirtioNet, mac_text, .name = "mac"),
+    VMS_TEXT(VirtioNet, romfile), VMS_FIELD(VirtioNet, bootindex),
+    VIRTIO_OPTIONS(VirtioNet),    VMS_END,
 };
 
 static const VMStateDescription options = {
@@ -477,7 +475,7 @@ static const VMStateDescription options = {
     .check = check_options,
 };
 
-static const VirtioNet defaults = {.bootindex = -1};
+static const VirtioNet defaults = {.v.ioeventfd = true, .bootindex = -1};
 
 void virtio_net_set_rom(Device *dev, const void *octets, size_t len)
 {

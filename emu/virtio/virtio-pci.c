@@ -166,6 +166,7 @@ static void legacy_set_address(Virtio *v, uint32_t page)
         return;
     s->queues[queue].desc = (uint64_t)page << VIRTQUEUE_LEGACY_SHIFT;
     virtqueue_lay_out(&v->vq[queue]);
+    virtio_hang_bells(v);
 }
 
 static void legacy_set_status(Virtio *v, uint8_t status)
@@ -310,6 +311,7 @@ static void enable_queue(Virtio *v, uint64_t value)
     s->queues[n].desc = r->desc[0] | (uint64_t)r->desc[1] << 32;
     s->rings[n].avail = r->avail[0] | (uint64_t)r->avail[1] << 32;
     s->rings[n].used = r->used[0] | (uint64_t)r->used[1] << 32;
+    virtio_hang_bells(v);
 }
 
 /* Section 2.6.1. Vector and size are as in the beginning, too. */
@@ -564,6 +566,20 @@ bool virtio_pci_start(Virtio *v, RamArea *rom, GError **error)
         pci_add_bar(&v->pci, PCI_ROM, &(PciBar){.size = rom->size, .ram = rom});
     v->pci.config_written = config_written;
     return true;
+}
+
+unsigned virtio_pci_doorbells(Virtio *v, unsigned queue, BellPlace places[BELL_PLACES])
+{
+    places[0] = (BellPlace){
+        .ops = &modern_ops, .opaque = v, .offset = PART_NOTIFY * PART_SIZE + ((uint64_t)queue << NOTIFY_SHIFT)};
+    places[1] = (BellPlace){.ports = true,
+                            .ops = &legacy_ops,
+                            .opaque = v,
+                            .offset = LEGACY_QUEUE_NOTIFY,
+                            .size = 2,
+                            .only = true,
+                            .value = queue};
+    return 2;
 }
 
 void virtio_pci_reset(Virtio *v)

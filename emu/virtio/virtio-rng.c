@@ -157,7 +157,7 @@ const char *virtio_rng_object(const Device *dev)
     return ((const VirtioRng *)dev)->rng;
 }
 
-static const VMStateField option_fields[] = {VMS_TEXT(VirtioRng, rng), VMS_END};
+static const VMStateField option_fields[] = {VMS_TEXT(VirtioRng, rng), VIRTIO_OPTIONS(VirtioRng), VMS_END};
 
 static const VMStateDescription options = {
     .name = "virtio-rng-pci",
@@ -167,10 +167,13 @@ static const VMStateDescription options = {
     .fields = option_fields,
 };
 
+static const VirtioRng defaults = {.v.ioeventfd = true};
+
 const DeviceType virtio_rng_type = {
     .name = "virtio-rng-pci",
     .about = "random octets for the guest",
     .size = sizeof(VirtioRng),
+    .defaults = &defaults,
     .options = &options,
     .state = &virtio_rng_state,
     .state_offset = offsetof(VirtioRng, s),

@@ -105,6 +105,7 @@ void virtio_set_status(Virtio *v, uint8_t status)
     s->status = status | (s->broken ? s->status & VIRTIO_NEEDS_RESET : 0);
     if (v->kind->status_changed)
         v->kind->status_changed(v);
+    virtio_hang_bells(v);
 }
 
 void virtio_set_features(Virtio *v, uint64_t features)
@@ -166,6 +167,7 @@ void virtio_reset_queue(Virtio *v, unsigned queue)
     if (v->kind->queue_reset)
         v->kind->queue_reset(v, queue);
     reset_queue(v, queue);
+    virtio_hang_bells(v);
 }
 
 void virtio_reset(Virtio *v)
@@ -184,7 +186,50 @@ void virtio_reset(Virtio *v)
     v->why_broken = NULL;
     for (unsigned n = 0; n < VIRTIO_QUEUES_MAX; n++)
         reset_queue(v, n);
+    virtio_hang_bells(v);
     pci_set_irq(&v->pci, false);
+}
+
+/* --- doorbells ---------------------------------------------------------------------------------------------------- */
+
+static void rung(void *opaque, unsigned queue)
+{
+    virtio_kick(opaque, queue);
+}
+
+/* A driver that is not ready yet may write as well: that comes the long way. */
+static bool wants_bell(const Virtio *v, unsigned queue)
+{
+    const VirtioState *s = virtio_state(v);
+
+    return v->ioeventfd && v->pci.dev.machine->running && s->status & VIRTIO_DRIVER_OK && !s->disabled &&
+           s->queues[queue].desc;
+}
+
+void virtio_hang_bells(Virtio *v)
+{
+    BellPlace places[BELL_PLACES];
+
+    for (unsigned n = 0; n < v->kind->queues; n++) {
+        bool wanted = wants_bell(v, n);
+        if (wanted && !v->bells[n])
+            v->bells[n] = bell_new(v->pci.dev.machine, rung, v, n);
+        if (!v->bells[n] || wanted == bell_hangs(v->bells[n]))
+            continue;
+        if (wanted)
+            bell_hang(v->bells[n], places, virtio_pci_doorbells(v, n, places));
+        else
+            bell_take_down(v->bells[n]);
+    }
+}
+
+/* The machine stands: what was rung for and nobody has looked at yet is part of what the guest has done. */
+static void answer_bells(Virtio *v)
+{
+    virtio_hang_bells(v);
+    for (unsigned n = 0; n < v->kind->queues; n++)
+        if (v->bells[n] && bell_was_rung(v->bells[n]))
+            virtio_kick(v, n);
 }
 
 /* --- life ------------------------------------------------------------------------------------------------------- */
@@ -194,6 +239,7 @@ static void runs(void *opaque, bool runs)
 {
     Virtio *v = opaque;
 
+    answer_bells(v);
     if (v->kind->runs)
         v->kind->runs(v, runs);
     for (unsigned n = 0; runs && n < v->kind->queues; n++)
@@ -230,5 +276,7 @@ bool virtio_start(Virtio *v, RamArea *rom, GError **error)
 void virtio_stop(Virtio *v)
 {
     machine_remove_runner(v->pci.dev.machine, v);
+    for (unsigned n = 0; n < VIRTIO_QUEUES; n++)
+        bell_free(v->bells[n]);
     pci_device_stop(&v->pci);
 }

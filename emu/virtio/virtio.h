@@ -10,6 +10,7 @@
 #ifndef EMU_VIRTIO_VIRTIO_H
 #define EMU_VIRTIO_VIRTIO_H
 
+#include "emu/core/bell.h"
 #include "emu/pci/msix.h"
 #include "emu/pci/pci.h"
 #include "emu/virtio/virtqueue.h"
@@ -127,6 +128,8 @@ struct Virtio {
     uint8_t generation; /* of the configuration */
     const char *why_broken;
     Virtqueue vq[VIRTIO_QUEUES];
+    bool ioeventfd; /* option: the guest's doorbells ring in the kernel, where that can */
+    Bell *bells[VIRTIO_QUEUES];
 };
 
 static inline VirtioState *virtio_state(const Virtio *v)
@@ -163,6 +166,9 @@ void virtio_set_queue_size(Virtio *v, unsigned queue, unsigned size);
 void virtio_reset(Virtio *v); /* the device, not what PCI is of it */
 void virtio_reset_queue(Virtio *v, unsigned queue);
 
+/* Hangs doorbells in the kernel for queues that are in use, and takes down others: to be called after any change. */
+void virtio_hang_bells(Virtio *v);
+
 /* The guest has written to a queue's doorbell. */
 void virtio_kick(Virtio *v, unsigned queue);
 
@@ -185,6 +191,9 @@ void virtio_push(void *opaque);
 
 /* Numbers of queues and vectors are those of the device, not of the kind. */
 bool virtio_check(const VirtioState *s, const VirtioKind *kind, GError **error);
+
+/* Options of all, whose structs begin with `v`. */
+#define VIRTIO_OPTIONS(Struct) VMS_FIELD(Struct, v.ioeventfd, .name = "ioeventfd")
 
 /* --- descriptions ----------------------------------------------------------------------------------------------- */
 

@@ -147,7 +147,7 @@ Test(space, the_listener_gets_ranges_that_do_not_overlap_once_an_update)
     View view = {.ranges = g_array_new(FALSE, FALSE, sizeof(SpaceRange))};
     Log log = {.text = g_string_new(NULL)};
 
-    space_set_listener(space, look, &view);
+    space_add_listener(space, look, &view);
     cr_assert_eq(view.calls, 1);
     space_update_start(space);
     space_map(space, &(SpaceMapping){.base = 0, .size = 0x100000, .ram = ram});
