@@ -222,6 +222,8 @@ static bool start_engine(Raw *raw, const BlkRaw *options, GError **error)
             return false;
         }
     }
+    if (raw->engine)
+        block_watch(&raw->block, raw->engine->fd);
     if (!raw->engine) {
         raw->engine = engine_new_threads(raw->block.event);
         raw->engine_kind = BLK_ENGINE_THREADS;

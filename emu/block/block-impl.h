@@ -2,9 +2,9 @@
  * block-impl.h: what all kinds of disks have in common, for those who write one.
  *
  * block_submit, which comes from any thread, only puts the request into a queue. All else happens on the thread of the
- * disk's context: a kind starts a job there, and ends it there, so it has nothing to lock. (It is not the processor's
- * thread that talks to the kernel, also because io_uring would interrupt it in the guest to end what it submitted, and
- * cancel that when the thread ends.)
+ * disk's context, also from within block_unplug there: a kind starts a job there, and ends it there, so it has nothing
+ * to lock. (It is not the processor's thread that talks to the kernel, also because io_uring would interrupt it in the
+ * guest to end what it submitted, and cancel that when the thread ends.)
  */
 #ifndef EMU_BLOCK_BLOCK_IMPL_H
 #define EMU_BLOCK_BLOCK_IMPL_H
@@ -32,12 +32,20 @@ struct Block {
     const BlockOps *ops;
     uint64_t length;
     bool read_only, can_discard, inactive;
-    int event; /* an eventfd: has the disk looked after on its thread */
+    int event; /* an eventfd: has the disk looked after on its thread, */
+    int other; /* as has this; -1: none */
+    GMainContext *context;
     GSource *source;
-    GMutex lock;        /* of the next two */
+    gpointer event_tag;
+    BlockSettled *settled;
+    void *settled_opaque;
+    GMutex lock;        /* of the next three */
     GQueue incoming;    /* of BlockJob: submitted */
     unsigned in_flight; /* submitted, `done` not yet called */
-    GQueue ended;       /* of BlockJob: `done` is to be called; on the context's thread only */
+    unsigned plugged;
+    /* on the context's thread only */
+    GQueue ended; /* of BlockJob: `done` is to be called, */
+    bool looking; /* which happens soon anyway */
 };
 
 /* Zeroed behind what is in Block. NULL: the host has no descriptor left; errno says why. */
@@ -45,6 +53,9 @@ Block *block_new(const BlockOps *ops, GMainContext *context);
 
 /* 0 or an errno. The job is gone then. Its `done` is called soon, not from within. */
 void block_job_end(BlockJob *job, int error);
+
+/* Has `poll` called when that descriptor can be read. The caller's; once a disk. */
+void block_watch(Block *block, int fd);
 
 /* Has `poll` called soon. From any thread. */
 void block_kick(Block *block);

@@ -1,6 +1,5 @@
 /* block.c: what all kinds of disks have in common: requests are held against the disk, queued, and end. */
 #include <errno.h>
-#include <glib-unix.h>
 #include <poll.h>
 #include <string.h>
 #include <sys/eventfd.h>
@@ -95,7 +94,7 @@ void block_submit(Block *block, const BlockRequest *request)
 
     g_mutex_lock(&block->lock);
     block->in_flight++;
-    first = g_queue_is_empty(&block->incoming);
+    first = g_queue_is_empty(&block->incoming) && !block->plugged;
     g_queue_push_tail_link(&block->incoming, &job->link);
     g_mutex_unlock(&block->lock);
     if (first)
@@ -109,7 +108,7 @@ void block_job_end(BlockJob *job, int error)
     Block *block = job->block;
 
     job->error = error;
-    if (g_queue_is_empty(&block->ended))
+    if (!block->looking && g_queue_is_empty(&block->ended))
         block_kick(block);
     g_queue_push_tail_link(&block->ended, &job->link);
 }
@@ -137,6 +136,8 @@ static void start_incoming(Block *block)
  */
 static void call_done(Block *block)
 {
+    bool any = !g_queue_is_empty(&block->ended);
+
     for (unsigned left = g_queue_get_length(&block->ended); left && !g_queue_is_empty(&block->ended); left--) {
         BlockJob *job = g_queue_pop_head_link(&block->ended)->data;
         BlockDone *done = job->request.done;
@@ -149,28 +150,61 @@ static void call_done(Block *block)
         g_mutex_unlock(&block->lock);
         done(opaque, error);
     }
+    if (any && block->settled)
+        block->settled(block->settled_opaque);
     if (!g_queue_is_empty(&block->ended))
         block_kick(block);
 }
 
-static void look_after(Block *block)
+/* What is queued goes to the kernel, and what has ended is told. */
+static void look(Block *block)
 {
-    uint64_t count;
+    bool before = block->looking;
 
-    /* The event is taken first: what comes later signals it again. It does not block: nothing there is nothing. */
-    while (read(block->event, &count, sizeof count) < 0 && errno == EINTR)
-        ;
+    block->looking = true;
     start_incoming(block);
     if (block->ops->poll)
         block->ops->poll(block);
+    block->looking = before;
     call_done(block);
 }
 
-static gboolean event_ready(gint fd, GIOCondition condition, gpointer opaque)
+/* The event is taken first: what comes later signals it again. It does not block: nothing there is nothing. */
+static void take_event(Block *block)
 {
-    (void)fd;
-    (void)condition;
-    look_after(opaque);
+    uint64_t count;
+
+    while (read(block->event, &count, sizeof count) < 0 && errno == EINTR)
+        ;
+}
+
+void block_plug(Block *block)
+{
+    g_mutex_lock(&block->lock);
+    block->plugged++;
+    g_mutex_unlock(&block->lock);
+}
+
+void block_unplug(Block *block)
+{
+    bool any;
+
+    g_mutex_lock(&block->lock);
+    any = --block->plugged == 0 && !g_queue_is_empty(&block->incoming);
+    g_mutex_unlock(&block->lock);
+    if (any && g_main_context_is_owner(block->context))
+        look(block);
+    else if (any)
+        block_kick(block);
+}
+
+static gboolean event_ready(gpointer opaque)
+{
+    Block *block = opaque;
+
+    if (g_source_query_unix_fd(block->source, block->event_tag))
+        take_event(block);
+    look(block);
     return G_SOURCE_CONTINUE;
 }
 
@@ -187,21 +221,30 @@ static bool is_busy(Block *block)
 /* It looks before it waits: within a `done`, the event is taken already, and others have ended. */
 void block_drain(Block *block)
 {
-    struct pollfd ready = {.fd = block->event, .events = POLLIN};
+    struct pollfd ready[] = {{.fd = block->event, .events = POLLIN}, {.fd = block->other, .events = POLLIN}};
 
     while (is_busy(block)) {
-        look_after(block);
+        take_event(block);
+        look(block);
         if (block->ops->release)
             block->ops->release(block);
         if (is_busy(block))
-            poll(&ready, 1, -1);
+            poll(ready, G_N_ELEMENTS(ready), -1);
     }
 }
 
 /* --- life ------------------------------------------------------------------------------------------------------- */
 
+static gboolean dispatch(GSource *source, GSourceFunc callback, gpointer data)
+{
+    (void)source;
+    return callback(data);
+}
+
 Block *block_new(const BlockOps *ops, GMainContext *context)
 {
+    /* GLib writes nothing to it, but does not say so */
+    static const GSourceFuncs functions = {.dispatch = dispatch};
     int event = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 
     if (event < 0)
@@ -212,10 +255,25 @@ Block *block_new(const BlockOps *ops, GMainContext *context)
     g_mutex_init(&block->lock);
     g_queue_init(&block->incoming);
     g_queue_init(&block->ended);
-    block->source = g_unix_fd_source_new(event, G_IO_IN);
-    g_source_set_callback(block->source, (GSourceFunc)(void (*)(void))event_ready, block, NULL);
+    block->other = -1;
+    block->context = g_main_context_ref(context ? context : g_main_context_default());
+    block->source = g_source_new((GSourceFuncs *)&functions, sizeof(GSource));
+    block->event_tag = g_source_add_unix_fd(block->source, event, G_IO_IN);
+    g_source_set_callback(block->source, event_ready, block, NULL);
     g_source_attach(block->source, context);
     return block;
+}
+
+void block_watch(Block *block, int fd)
+{
+    block->other = fd;
+    g_source_add_unix_fd(block->source, fd, G_IO_IN);
+}
+
+void block_set_settled(Block *block, BlockSettled *settled, void *opaque)
+{
+    block->settled = settled;
+    block->settled_opaque = opaque;
 }
 
 static void flushed(void *opaque, int error)
@@ -255,6 +313,7 @@ void block_free(Block *block)
     g_source_unref(block->source);
     block->ops->close(block);
     close(block->event);
+    g_main_context_unref(block->context);
     g_mutex_clear(&block->lock);
     g_free(block);
 }

@@ -43,6 +43,18 @@ typedef struct BlockRequest {
 /* Takes a request. What lies beyond the end, or writes to a disk that is read-only, ends with an error, too. */
 void block_submit(Block *block, const BlockRequest *request);
 
+/*
+ * Between these two, requests gather and then go to the kernel together; on the context's thread from within
+ * block_unplug, which also calls `done` of what has ended at once. They nest.
+ */
+void block_plug(Block *block);
+void block_unplug(Block *block);
+
+/* Called on the context's thread after a `done`, or several in a row: what is better done once for all. NULL: nothing.
+ */
+typedef void BlockSettled(void *opaque);
+void block_set_settled(Block *block, BlockSettled *settled, void *opaque);
+
 /* Waits until nothing is in flight; calls `done` of what ends meanwhile. On the context's thread. */
 void block_drain(Block *block);
 

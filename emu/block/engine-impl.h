@@ -45,7 +45,8 @@ typedef struct EngineOps {
 
 struct Engine {
     const EngineOps *ops;
-    int event; /* borrowed eventfd: signalled when there is something to poll */
+    int event; /* borrowed eventfd: signalled when there is something to poll; */
+    int fd;    /* as this can be read then; -1: there is none */
 };
 
 /* NULL: errno says why. */

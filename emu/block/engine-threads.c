@@ -96,6 +96,7 @@ Engine *engine_new_threads(int event)
 
     threads->e.ops = &threads_ops;
     threads->e.event = event;
+    threads->e.fd = -1;
     g_mutex_init(&threads->lock);
     g_queue_init(&threads->ended);
     /* Shared with the rest of the process: made when there is work, gone some time after. Cannot fail then. */

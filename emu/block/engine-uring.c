@@ -1,6 +1,7 @@
 /*
- * engine-uring.c: transfers by io_uring(7), whose completions signal the event.
+ * engine-uring.c: transfers by io_uring(7), whose descriptor can be read when some have ended.
  *
+ * What ends while it is submitted (the file is in the page cache) is found at once.
  * No more is in the ring than its completion queue has room for; the rest waits here.
  */
 #include <errno.h>
@@ -10,7 +11,8 @@
 
 #include "emu/block/engine-impl.h"
 
-#define DEPTH 128
+#define DEPTH      128
+#define LENGTH_MAX (1U << 30) /* of one call; the rest is continued */
 
 typedef struct Uring {
     Engine e;
@@ -25,7 +27,10 @@ static void prepare(struct io_uring_sqe *sqe, Transfer *t)
 
     switch (t->kind) {
     case TRANSFER_READ:
-        io_uring_prep_readv(sqe, t->fd, t->iov, count, t->offset);
+        if (count == 1)
+            io_uring_prep_read(sqe, t->fd, t->iov->iov_base, (unsigned)MIN(t->iov->iov_len, LENGTH_MAX), t->offset);
+        else
+            io_uring_prep_readv(sqe, t->fd, t->iov, count, t->offset);
         break;
     case TRANSFER_WRITE:
         io_uring_prep_writev2(sqe, t->fd, t->iov, count, t->offset, t->flags);
@@ -70,10 +75,11 @@ static void uring_submit(Engine *e, Transfer *t)
     g_queue_push_tail_link(&((Uring *)e)->waiting, &t->link);
 }
 
-static void uring_poll(Engine *e)
+/* False: nothing had ended. */
+static bool reap(Uring *u)
 {
-    Uring *u = (Uring *)e;
     struct io_uring_cqe *cqe;
+    bool any = false;
 
     while (io_uring_peek_cqe(&u->ring, &cqe) == 0 && cqe) {
         Transfer *t = io_uring_cqe_get_data(cqe);
@@ -85,8 +91,19 @@ static void uring_poll(Engine *e)
             t->ended(t, t->error);
         else
             g_queue_push_head_link(&u->waiting, &t->link);
+        any = true;
     }
-    flush(u);
+    return any;
+}
+
+static void uring_poll(Engine *e)
+{
+    Uring *u = (Uring *)e;
+
+    reap(u);
+    do
+        flush(u);
+    while (reap(u));
 }
 
 static void uring_free(Engine *e)
@@ -117,10 +134,12 @@ static bool knows_enough(struct io_uring *ring)
 Engine *engine_new_uring(int event)
 {
     Uring *u = g_new0(Uring, 1);
-    int result = io_uring_queue_init(DEPTH, &u->ring, 0);
+    int result = io_uring_queue_init(DEPTH, &u->ring, IORING_SETUP_COOP_TASKRUN);
 
+    if (result == -EINVAL) /* before Linux 5.19 */
+        result = io_uring_queue_init(DEPTH, &u->ring, 0);
     if (result == 0) {
-        result = knows_enough(&u->ring) ? io_uring_register_eventfd(&u->ring, event) : -ENOSYS;
+        result = knows_enough(&u->ring) ? 0 : -ENOSYS;
         if (result < 0)
             io_uring_queue_exit(&u->ring);
     }
@@ -131,6 +150,7 @@ Engine *engine_new_uring(int event)
     }
     u->e.ops = &uring_ops;
     u->e.event = event;
+    u->e.fd = u->ring.ring_fd;
     g_queue_init(&u->waiting);
     return &u->e;
 }

@@ -26,6 +26,7 @@ typedef struct VirtioBlk {
     bool write_cache;
     char serial[BLK_SERIAL_LEN];
     VirtioBlkRequest *in_flight;
+    uint32_t told;        /* queues whose guest is to be told of what it gets back, a bit each */
     unsigned auto_queues; /* what the board says */
 
     /* options */
@@ -39,6 +40,9 @@ typedef struct VirtioBlk {
 
 /* There may be requests in that queue. */
 void virtio_blk_notified(Virtio *v, unsigned queue);
+
+/* Tells the guest of all that has ended. */
+void virtio_blk_settled(void *opaque);
 
 /* They end some time, and nobody looks: those of a queue, and all. */
 void virtio_blk_forget_queue(VirtioBlk *d, unsigned queue);

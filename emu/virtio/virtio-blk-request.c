@@ -38,8 +38,6 @@ struct VirtioBlkRequest {
     VirtioBlk *disk; /* NULL: the queue was reset meanwhile, nobody waits for it */
     unsigned queue;
     VirtqueueChain *chain;
-    struct iovec *iov; /* of the data, without header and status */
-    unsigned iov_count;
     size_t len;
     bool reads, flushes; /* into the guest's memory; and a flush is to follow */
     Machine *machine;
@@ -78,7 +76,6 @@ static void request_free(Request *r)
 {
     request_unlink(r);
     g_free(r->chain);
-    g_free(r->iov);
     g_free(r);
 }
 
@@ -91,7 +88,7 @@ static void request_end(Request *r, uint8_t status)
     if (d) {
         iov_write(virtqueue_in(c), c->in_count, c->in_len - 1, &status, 1);
         virtqueue_push(&d->v.vq[r->queue], c, r->reads ? r->len + 1 : 1);
-        virtqueue_notify(&d->v.vq[r->queue]);
+        d->told |= 1U << r->queue;
     }
     request_free(r);
 }
@@ -111,11 +108,11 @@ static void done(void *opaque, int error)
     machine_unlock(machine);
 }
 
-/* What lies between `skip` octets at the beginning and the last `keep` ones, as pieces of the request's own. */
-static void take_data(Request *r, const struct iovec *iov, unsigned count, size_t skip, size_t len)
+/* Pieces of `len` octets behind the first `skip` ones; returns how many. */
+static unsigned take_data(struct iovec *to, const struct iovec *iov, unsigned count, size_t skip, size_t len)
 {
-    r->iov = g_new(struct iovec, MAX(count, 1));
-    r->len = len;
+    unsigned taken = 0;
+
     for (unsigned i = 0; i < count && len; i++) {
         size_t n = iov[i].iov_len;
         if (skip >= n) {
@@ -123,10 +120,11 @@ static void take_data(Request *r, const struct iovec *iov, unsigned count, size_
             continue;
         }
         n = MIN(n - skip, len);
-        r->iov[r->iov_count++] = (struct iovec){.iov_base = (char *)iov[i].iov_base + skip, .iov_len = n};
+        to[taken++] = (struct iovec){.iov_base = (char *)iov[i].iov_base + skip, .iov_len = n};
         len -= n;
         skip = 0;
     }
+    return taken;
 }
 
 /* Is it whole sectors of the disk? */
@@ -142,11 +140,14 @@ static void transfer(Request *r, const Header *h)
     VirtioBlk *d = r->disk;
     const VirtqueueChain *c = r->chain;
     bool write = h->type & TYPE_OUT;
+    struct iovec iov[VIRTQUEUE_IOV_MAX];
+    unsigned count;
 
+    r->len = write ? c->out_len - sizeof *h : c->in_len - 1;
     if (write)
-        take_data(r, virtqueue_out(c), c->out_count, sizeof *h, c->out_len - sizeof *h);
+        count = take_data(iov, virtqueue_out(c), c->out_count, sizeof *h, r->len);
     else
-        take_data(r, virtqueue_in(c), c->in_count, 0, c->in_len - 1);
+        count = take_data(iov, virtqueue_in(c), c->in_count, 0, r->len);
     r->reads = !write;
     if (r->len == 0 || r->len % BLK_SECTOR != 0 || !in_range(d, h->sector, r->len / BLK_SECTOR) ||
         (write && block_read_only(d->block))) {
@@ -160,8 +161,8 @@ static void transfer(Request *r, const Header *h)
                                                       : BLOCK_WRITE_THROUGH,
                                .offset = h->sector << BLK_SECTOR_SHIFT,
                                .len = r->len,
-                               .iov = r->iov,
-                               .iov_count = (int)r->iov_count,
+                               .iov = iov,
+                               .iov_count = (int)count,
                                .done = done,
                                .opaque = r,
                            });
@@ -244,25 +245,55 @@ static void start_request(Request *r)
     }
 }
 
-/*
- * More than the ring is long has never been offered at once. A request that ends here may bring another: then the guest
- * tells of it.
- */
-void virtio_blk_notified(Virtio *v, unsigned queue)
+/* False: one made no sense. */
+static bool take_requests(VirtioBlk *d, unsigned queue)
 {
-    VirtioBlk *d = (VirtioBlk *)v;
+    Virtio *v = &d->v;
 
     for (unsigned i = 0; i < VIRTQUEUE_SIZE_MAX; i++) {
         VirtqueueChain *chain = virtqueue_pop(&v->vq[queue]);
         if (!chain)
-            return;
+            return true;
         if (chain->out_len < sizeof(Header) || chain->in_len < 1) {
             g_free(chain);
             virtio_break(v, "a request has no room for its header or its status");
-            return;
+            return false;
         }
         start_request(request_new(d, queue, chain));
     }
+    return true;
+}
+
+/*
+ * More than the ring is long has never been offered at once. While they are taken the guest need not tell of others,
+ * and what it has offered until it knows that it is to tell again is found by looking once more; what comes while that
+ * is taken it tells of.
+ */
+void virtio_blk_notified(Virtio *v, unsigned queue)
+{
+    VirtioBlk *d = (VirtioBlk *)v;
+    Virtqueue *vq = &v->vq[queue];
+
+    block_plug(d->block);
+    virtqueue_want_notification(vq, false);
+    bool goes_on = take_requests(d, queue);
+    virtqueue_want_notification(vq, true);
+    if (goes_on && !virtqueue_is_empty(vq))
+        take_requests(d, queue);
+    block_unplug(d->block);
+    virtio_blk_settled(d);
+}
+
+void virtio_blk_settled(void *opaque)
+{
+    VirtioBlk *d = opaque;
+    Machine *machine = d->v.pci.dev.machine;
+
+    machine_lock(machine);
+    for (unsigned queue = 0; d->told; queue++, d->told >>= 1)
+        if (d->told & 1)
+            virtqueue_notify(&d->v.vq[queue]);
+    machine_unlock(machine);
 }
 
 void virtio_blk_forget_queue(VirtioBlk *d, unsigned queue)

@@ -263,6 +263,7 @@ static const VMStateField option_fields[] = {
     VMS_FIELD(VirtioBlk, num_queues, .name = "num-queues"),
     VMS_FIELD(VirtioBlk, queue_size, .name = "queue-size"),
     VMS_FIELD(VirtioBlk, vectors),
+    VIRTIO_OPTIONS(VirtioBlk),
     VMS_END,
 };
 
@@ -301,6 +302,7 @@ static bool realize(Device *dev, GError **error)
         return false;
     }
     use_numbers(d);
+    block_set_settled(d->block, virtio_blk_settled, d);
     d->s.virtio.offered = VIRTIO_F_ALL | F_SEG_MAX | F_GEOMETRY | F_BLK_SIZE | F_FLUSH | F_TOPOLOGY | F_CONFIG_WCE |
                           F_DISCARD | F_WRITE_ZEROES | (d->kind.queues > 1 ? F_MQ : 0) |
                           (block_read_only(d->block) ? F_RO : 0);
@@ -310,10 +312,12 @@ static bool realize(Device *dev, GError **error)
 static void unrealize(Device *dev)
 {
     virtio_blk_drain((VirtioBlk *)dev);
+    block_set_settled(((VirtioBlk *)dev)->block, NULL, NULL);
     virtio_stop((Virtio *)dev);
 }
 
 static const VirtioBlk defaults = {
+    .v.ioeventfd = true,
     .auto_queues = 1,
     .bootindex = -1,
     .num_queues = AUTO,

@@ -213,6 +213,66 @@ Test(block, a_drained_disk_has_ended_all)
     on_every_disk(try_drain, false);
 }
 
+typedef struct Gathered {
+    Ending e;
+    unsigned settled;
+} Gathered;
+
+static void settle(void *opaque)
+{
+    Gathered *g = opaque;
+
+    cr_assert_gt(g->e.calls, 0);
+    g->settled++;
+}
+
+static void submit_gathered(Block *block, Gathered *g, uint8_t *data, unsigned count)
+{
+    unsigned before = g->e.calls;
+
+    block_plug(block);
+    block_plug(block);
+    for (size_t i = 0; i < count; i++)
+        block_submit(block, &(BlockRequest){.op = BLOCK_WRITE,
+                                            .offset = i * SECTOR,
+                                            .iov = &(struct iovec){data + i * SECTOR, SECTOR},
+                                            .iov_count = 1,
+                                            .done = ended,
+                                            .opaque = &g->e});
+    block_unplug(block);
+    cr_assert_eq(g->e.calls, before);
+    block_unplug(block);
+}
+
+static void try_gathered(Block *block)
+{
+    g_autofree uint8_t *data = g_malloc0(SECTOR * 64);
+    GMainContext *context = g_main_context_default();
+    Gathered g = {.settled = 0};
+
+    block_set_settled(block, settle, &g);
+    submit_gathered(block, &g, data, 64); /* not on its thread, as far as it knows */
+    cr_assert_eq(g.e.calls, 0);
+    while (g.e.calls < 64)
+        g_main_context_iteration(context, TRUE);
+    cr_assert(g.settled >= 1 && g.settled <= 64);
+    cr_assert(g_main_context_acquire(context));
+    submit_gathered(block, &g, data, 64);
+    g_main_context_release(context);
+    while (g.e.calls < 128)
+        g_main_context_iteration(context, TRUE);
+    cr_assert_eq(g.e.error, 0);
+    block_plug(block);
+    block_unplug(block);
+    block_set_settled(block, NULL, NULL);
+    block_free(block);
+}
+
+Test(block, requests_that_are_gathered_start_when_the_last_is_there_and_what_ends_is_settled)
+{
+    on_every_disk(try_gathered, false);
+}
+
 static void try_free(Block *block)
 {
     static const BlockOp ops[] = {BLOCK_WRITE, BLOCK_READ, BLOCK_WRITE_ZEROES, BLOCK_FLUSH, BLOCK_DISCARD};

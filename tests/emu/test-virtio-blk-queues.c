@@ -95,6 +95,7 @@ Test(virtio_blk, each_queue_gets_back_what_was_offered_in_it_with_its_own_interr
             BlockRequest r = b.requests[7 - n]; /* the last first */
             b.count--;
             r.done(r.opaque, 0);
+            b.settled(b.settled_opaque);
             cr_assert_eq(rig_take(rig, 7 - n, NULL), 0);
             cr_assert_eq(rig_take(rig, 7 - n, NULL), -1);
             cr_assert_eq(rig->last_message, 0x4000 + 8 - n);

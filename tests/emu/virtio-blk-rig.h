@@ -16,6 +16,9 @@ struct Block {
     BlockOp last;
     uint64_t last_offset, last_len;
     int error;
+    unsigned plugged;
+    BlockSettled *settled;
+    void *settled_opaque;
 };
 
 void block_submit(Block *b, const BlockRequest *r)
@@ -44,7 +47,25 @@ void block_drain(Block *b)
         BlockRequest r = b->requests[0];
         memmove(b->requests, b->requests + 1, --b->count * sizeof r);
         r.done(r.opaque, b->error);
+        if (!b->count && b->settled)
+            b->settled(b->settled_opaque);
     }
+}
+
+void block_plug(Block *b)
+{
+    b->plugged++;
+}
+
+void block_unplug(Block *b)
+{
+    cr_assert_gt(b->plugged--, 0);
+}
+
+void block_set_settled(Block *b, BlockSettled *settled, void *opaque)
+{
+    b->settled = settled;
+    b->settled_opaque = opaque;
 }
 
 uint64_t block_length(const Block *b)
