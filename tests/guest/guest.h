@@ -244,6 +244,9 @@ void smp_init(void);
 void smp_round(void);
 void smp_report(void);
 
+/* bench.c: does and says what is measured; false: nothing is asked for. */
+bool bench_main(void);
+
 /* pci.c */
 typedef struct PciDevice {
     unsigned devfn; /* bus 0 */

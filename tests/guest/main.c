@@ -44,6 +44,8 @@ void user_main(void)
 {
     uint64_t every, round = 0;
 
+    if (bench_main())
+        stand();
     begin();
     every = option_number("every", 10);
     for (;;) {
