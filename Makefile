@@ -212,6 +212,7 @@ $(BENCH): $(B)/%: $(B)/%.o $(SUPPORT) $(LIB)
 bench: all guest $(BENCH)
 	@tests/bench/run-bench $(BIN) $(B) $(BENCH_ARGS)
 	@tests/bench/pc $(BIN) $(B)/guest/witness.elf
+	@tests/bench/io $(BIN) $(B)/guest/witness.elf $(B)/tests/bench
 
 .PHONY: interop
 interop: all

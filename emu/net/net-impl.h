@@ -53,6 +53,7 @@ typedef struct NetFrames NetFrames;
 typedef struct NetFramesOps {
     ssize_t (*read)(NetFrames *f, void *frame, size_t size);
     ssize_t (*write)(NetFrames *f, const void *frame, size_t len);
+    ssize_t (*write_pieces)(NetFrames *f, const struct iovec *iov, int count); /* the same; NULL: it has no such way */
     void (*close)(NetFrames *f);
 } NetFramesOps;
 

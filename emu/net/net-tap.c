@@ -10,6 +10,7 @@
 #include <net/if.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 #include "emu/net/net-impl.h"
@@ -32,6 +33,11 @@ static ssize_t tap_read(NetFrames *f, void *frame, size_t size)
 static ssize_t tap_write(NetFrames *f, const void *frame, size_t len)
 {
     return write(f->fd, frame, len);
+}
+
+static ssize_t tap_write_pieces(NetFrames *f, const struct iovec *iov, int count)
+{
+    return writev(f->fd, iov, count);
 }
 
 static bool run_script(const char *script, const char *name, GError **error)
@@ -76,7 +82,8 @@ static void tap_set_offloads(NetBackend *backend, unsigned offloads)
     ioctl(t->frames.fd, TUNSETOFFLOAD, offloads & NET_OFFLOAD_CSUM ? offloads & known : 0);
 }
 
-static const NetFramesOps frames_ops = {.read = tap_read, .write = tap_write, .close = tap_close};
+static const NetFramesOps frames_ops = {
+    .read = tap_read, .write = tap_write, .write_pieces = tap_write_pieces, .close = tap_close};
 
 static const NetBackendOps plain_ops = {.send = net_frames_send, .flush = net_frames_flush, .free = net_frames_free};
 

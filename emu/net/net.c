@@ -1,6 +1,7 @@
 /* net.c: what the kinds of networks have in common: frames that wait, watches, descriptors that have frames. */
 #include <errno.h>
 #include <glib-unix.h>
+#include <limits.h>
 #include <string.h>
 
 #include "emu/core/machine.h"
@@ -177,12 +178,22 @@ static bool is_passing(int cause)
            cause == ENETUNREACH || cause == ENOBUFS || cause == ENOMEM;
 }
 
+static void settle(NetPort *p)
+{
+    NetBackend *b = &p->backend;
+
+    b->more = false;
+    if (b->card.settled)
+        b->card.settled(b->card.opaque);
+}
+
 static void frames_readable(NetPort *p, GIOCondition condition)
 {
     NetFrames *f = (NetFrames *)p;
     uint8_t frame[NET_FRAME_MAX];
 
     (void)condition;
+    p->backend.more = true;
     for (unsigned i = 0; i < FRAMES_AT_ONCE && !f->dead && net_port_is_ready(p); i++) {
         size_t skip = f->inner - f->header;
         ssize_t len = f->ops->read(f, frame, sizeof frame);
@@ -194,6 +205,7 @@ static void frames_readable(NetPort *p, GIOCondition condition)
         else if (len > 0 && (size_t)len > skip)
             net_port_receive(p, frame + skip, (size_t)len - skip);
     }
+    settle(p);
     want_input(f);
 }
 
@@ -206,21 +218,27 @@ static void frames_writable(NetPort *p, GIOCondition condition)
     net_port_sent(p);
 }
 
+/* In one piece; what is more than a frame is not sent. */
+static ssize_t write_flat(NetFrames *f, const struct iovec *iov, int count)
+{
+    uint8_t octets[NET_HEADER_MAX + NET_FRAME_MAX], *frame = octets + NET_HEADER_MAX;
+    size_t len, add = f->inner - f->header;
+
+    memset(octets, 0, NET_HEADER_MAX);
+    len = net_flatten(iov, count, frame);
+    return len <= f->header ? 0 : f->ops->write(f, frame - add, len + add);
+}
+
 bool net_frames_send(NetBackend *backend, const struct iovec *iov, int count)
 {
     NetFrames *f = (NetFrames *)backend;
-    uint8_t octets[NET_HEADER_MAX + NET_FRAME_MAX], *frame = octets + NET_HEADER_MAX;
-    size_t len, add = f->inner - f->header;
+    bool pieces = f->ops->write_pieces && f->inner == f->header && count <= IOV_MAX;
 
     if (f->dead)
         return true;
     if (f->output)
         return false;
-    memset(octets, 0, NET_HEADER_MAX);
-    len = net_flatten(iov, count, frame);
-    if (len <= f->header)
-        return true;
-    if (f->ops->write(f, frame - add, len + add) >= 0 || errno != EAGAIN)
+    if ((pieces ? f->ops->write_pieces(f, iov, count) : write_flat(f, iov, count)) >= 0 || errno != EAGAIN)
         return true;
     f->output = net_watch(&f->port, f->fd, G_IO_OUT, frames_writable);
     return false;

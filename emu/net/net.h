@@ -43,6 +43,9 @@ typedef struct NetCard {
     /* Takes the frame, or drops it; false: not now, the same as above. */
     bool (*receive)(void *opaque, const struct iovec *iov, int count);
     void *opaque;
+
+    /* No more frames are there for now; NULL: nobody cares. Only where the backend has said `more` before. */
+    void (*settled)(void *opaque);
 } NetCard;
 
 typedef struct NetBackendOps {
@@ -61,6 +64,7 @@ struct NetBackend {
     const char *kind; /* "user", "tap", ... */
     bool has_ufo;     /* with headers: it knows NET_OFFLOAD_UFO */
     NetCard card;     /* zeros: none */
+    bool more;        /* when `receive` is called: other frames may follow at once, and then `settled` */
     void (*sent)(void *opaque);
 };
 

@@ -65,6 +65,7 @@ typedef struct VirtioNet {
     void *rom;
     size_t rom_size;
     unsigned header;      /* octets in front of each frame in the guest's buffers */
+    unsigned untold;      /* frames that have come, of which the guest was not told yet */
     bool tx_blocked;      /* until the backend says that more goes */
     Timer tx, announce;   /* announce: the driver is to tell the network where it is */
     unsigned rounds_left; /* of announcements */
@@ -78,6 +79,9 @@ typedef struct VirtioNet {
 
 enum { NET_HEADER_WITH_COUNT = 12 }; /* octets */
 
+/* When many frames come or go, the guest is told after so many: it does something meanwhile. */
+enum { NET_TELL_AFTER = 16 };
+
 static inline bool net_is_ready(const VirtioNet *n)
 {
     return n->s.virtio.status & VIRTIO_DRIVER_OK && virtio_is_alive(&n->v);
@@ -86,6 +90,7 @@ static inline bool net_is_ready(const VirtioNet *n)
 /* virtio-net-receive.c: what the backend calls. */
 bool net_can_receive(void *opaque);
 bool net_receive(void *opaque, const struct iovec *iov, int count);
+void net_settled(void *opaque);
 
 /* virtio-net-control.c */
 void net_control_notified(VirtioNet *n);

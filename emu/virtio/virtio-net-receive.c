@@ -83,6 +83,14 @@ static size_t fill_chain(const Frame *f, const VirtqueueChain *chain, size_t at)
     return done;
 }
 
+void net_settled(void *opaque)
+{
+    VirtioNet *n = opaque;
+
+    n->untold = 0;
+    virtqueue_notify(&n->v.vq[QUEUE_RX]);
+}
+
 static void put_frame(VirtioNet *n, Frame *f, const Chains *c)
 {
     Virtqueue *vq = &n->v.vq[QUEUE_RX];
@@ -98,7 +106,8 @@ static void put_frame(VirtioNet *n, Frame *f, const Chains *c)
         at += len;
     }
     virtqueue_flush(vq, c->count);
-    virtqueue_notify(vq);
+    if (!n->net->more || ++n->untold == NET_TELL_AFTER)
+        net_settled(n);
 }
 
 /* Twice: buffers that come before the guest knows that it is to tell of them are found the second time. */
@@ -106,8 +115,10 @@ static bool deliver(VirtioNet *n, Frame *f)
 {
     Virtqueue *vq = &n->v.vq[QUEUE_RX];
     size_t octets = f->header_len + f->len;
-    g_autofree Chains *c = g_new0(Chains, 1);
+    Chains chains, *c = &chains;
 
+    c->count = 0;
+    c->room = 0;
     for (unsigned attempt = 0; attempt < 2; attempt++) {
         bool enough = pop_chains(n, octets, c);
         if (enough && c->room >= octets) {

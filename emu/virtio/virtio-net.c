@@ -86,12 +86,14 @@ static void schedule_tx(VirtioNet *n, int64_t in_ns)
 static bool send_chain(VirtioNet *n, const VirtqueueChain *chain)
 {
     const struct iovec *from = virtqueue_out(chain);
-    g_autofree struct iovec *iov = g_new(struct iovec, chain->out_count);
-    size_t skip = n->s.can_header ? 0 : n->header;
+    struct iovec iov[VIRTQUEUE_IOV_MAX];
+    size_t skip = n->header;
     int count = 0;
 
     if (!(n->s.link_status & NET_S_LINK_UP))
         return true;
+    if (n->s.can_header)
+        return net_send(n->net, from, (int)chain->out_count);
     for (unsigned i = 0; i < chain->out_count; i++) {
         size_t away = MIN(skip, from[i].iov_len);
         skip -= away;
@@ -101,8 +103,8 @@ static bool send_chain(VirtioNet *n, const VirtqueueChain *chain)
     return count == 0 || net_send(n->net, iov, count);
 }
 
-/* True if the queue is empty now; otherwise it is known why not. */
-static bool send_all(VirtioNet *n)
+/* True if the queue is empty now; otherwise it is known why not. The guest is still to be told. */
+static bool send_burst(VirtioNet *n)
 {
     Virtqueue *vq = &n->v.vq[QUEUE_TX];
 
@@ -120,7 +122,8 @@ static bool send_all(VirtioNet *n)
             return false;
         }
         virtqueue_push(vq, chain, 0);
-        virtqueue_notify(vq);
+        if (i % NET_TELL_AFTER == NET_TELL_AFTER - 1)
+            virtqueue_notify(vq);
     }
     schedule_tx(n, 1);
     return false;
@@ -132,7 +135,11 @@ static void tx_expired(void *opaque)
     Virtqueue *vq = &n->v.vq[QUEUE_TX];
 
     n->s.tx_waiting = 0;
-    if (!net_is_ready(n) || n->tx_blocked || !send_all(n))
+    if (!net_is_ready(n) || n->tx_blocked)
+        return;
+    bool all = send_burst(n);
+    virtqueue_notify(vq);
+    if (!all)
         return;
     virtqueue_want_notification(vq, true);
     if (!virtqueue_is_empty(vq)) {
@@ -156,7 +163,10 @@ static void tx_notified(VirtioNet *n)
     if (n->tx_blocked || n->s.tx_waiting)
         return;
     virtqueue_want_notification(&n->v.vq[QUEUE_TX], false);
-    schedule_tx(n, 0);
+    if (n->v.on_loop)
+        tx_expired(n);
+    else
+        schedule_tx(n, 0);
 }
 
 static void stop_tx(VirtioNet *n)
@@ -526,7 +536,7 @@ static bool realize(Device *dev, GError **error)
     timer_init(&n->tx, dev->machine->virtual_clock, tx_expired, n);
     timer_init(&n->announce, dev->machine->virtual_clock, announce_expired, n);
     if (n->net)
-        net_attach(n->net, (NetCard){net_can_receive, net_receive, n}, sent);
+        net_attach(n->net, (NetCard){net_can_receive, net_receive, n, net_settled}, sent);
     return true;
 }
 

@@ -194,7 +194,11 @@ void virtio_reset(Virtio *v)
 
 static void rung(void *opaque, unsigned queue)
 {
-    virtio_kick(opaque, queue);
+    Virtio *v = opaque;
+
+    v->on_loop = true;
+    virtio_kick(v, queue);
+    v->on_loop = false;
 }
 
 /* A driver that is not ready yet may write as well: that comes the long way. */

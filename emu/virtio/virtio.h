@@ -130,6 +130,7 @@ struct Virtio {
     Virtqueue vq[VIRTIO_QUEUES];
     bool ioeventfd; /* option: the guest's doorbells ring in the kernel, where that can */
     Bell *bells[VIRTIO_QUEUES];
+    bool on_loop; /* a bell has rung: this is the loop's thread, on which no processor waits */
 };
 
 static inline VirtioState *virtio_state(const Virtio *v)

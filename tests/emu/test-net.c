@@ -225,6 +225,9 @@ Test(net_socket, a_datagram_is_a_frame)
     cr_assert_eq(send(fd, "two", 3, 0), 3);
     card_expects(&card, "one", 3);
     card_expects(&card, "two", 3);
+    cr_assert(card.settled >= 1 && card.settled <= 2);
+    cr_assert_eq(card.open, 0, "nobody has said that these were all");
+    cr_assert_not(card.net->more);
     card.room = 0;
     cr_assert_eq(send(fd, "three", 5, 0), 5);
     settle();

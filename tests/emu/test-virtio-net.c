@@ -149,6 +149,32 @@ Test(virtio_net, a_frame_comes_behind_its_header)
     }
 }
 
+Test(virtio_net, of_many_frames_the_guest_is_told_when_they_have_come_or_there_are_16)
+{
+    g_autoptr(NetRig) r = started(true, 0);
+    const NetCard *card = &r->net.b.card;
+
+    for (uint16_t n = 0; n < 20; n++)
+        offer_rx(r, n, 1526);
+    r->net.b.more = true;
+    for (unsigned n = 0; n < 3; n++)
+        cr_assert(give_to(r, "\xff\xff\xff\xff\xff\xff"));
+    cr_assert_eq(rig_take(r->rig, RX, NULL), 0, "it can see them");
+    cr_assert_not(rig_line(r->rig));
+    card->settled(card->opaque);
+    cr_assert(rig_line(r->rig));
+    rig_isr(r->rig);
+    for (unsigned n = 0; n < 15; n++)
+        cr_assert(give_to(r, "\xff\xff\xff\xff\xff\xff"));
+    cr_assert_not(rig_line(r->rig));
+    cr_assert(give_to(r, "\xff\xff\xff\xff\xff\xff"));
+    cr_assert(rig_line(r->rig));
+    rig_isr(r->rig);
+    r->net.b.more = false;
+    cr_assert(give_to(r, "\xff\xff\xff\xff\xff\xff"));
+    cr_assert(rig_line(r->rig), "one that comes alone");
+}
+
 Test(virtio_net, a_frame_may_take_several_buffers)
 {
     g_autoptr(NetRig) r = started(true, MRG_RXBUF);

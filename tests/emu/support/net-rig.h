@@ -15,6 +15,8 @@ typedef struct Card {
     GQueue frames; /* of GBytes */
     unsigned room; /* frames that it takes yet */
     unsigned sent;
+    unsigned open; /* frames that more may have followed, */
+    unsigned settled;
 } Card;
 
 static inline bool card_can_receive(void *opaque)
@@ -31,7 +33,14 @@ static inline bool card_receive(void *opaque, const struct iovec *iov, int count
         g_byte_array_append(frame, iov[i].iov_base, (guint)iov[i].iov_len);
     g_queue_push_tail(&c->frames, g_byte_array_free_to_bytes(frame));
     c->room--;
+    c->open += c->net->more;
     return true;
+}
+
+static inline void card_settled(void *opaque)
+{
+    ((Card *)opaque)->open = 0;
+    ((Card *)opaque)->settled++;
 }
 
 static inline void card_sent(void *opaque)
@@ -44,7 +53,7 @@ static inline void card_attach(Card *c, NetBackend *net, GError *error)
     cr_assert_not_null(net, "%s", error ? error->message : "no message");
     *c = (Card){.net = net, .room = RIG_FRAMES};
     g_queue_init(&c->frames);
-    net_attach(net, (NetCard){card_can_receive, card_receive, c}, card_sent);
+    net_attach(net, (NetCard){card_can_receive, card_receive, c, card_settled}, card_sent);
     net_flush(net);
 }
 
