@@ -260,6 +260,7 @@ Block *block_new(const BlockOps *ops, GMainContext *context)
     block->source = g_source_new((GSourceFuncs *)&functions, sizeof(GSource));
     block->event_tag = g_source_add_unix_fd(block->source, event, G_IO_IN);
     g_source_set_callback(block->source, event_ready, block, NULL);
+    g_source_set_can_recurse(block->source, TRUE); /* see loop.h */
     g_source_attach(block->source, context);
     return block;
 }

@@ -152,6 +152,7 @@ Bell *bell_new(Machine *machine, void (*rung)(void *opaque, unsigned n), void *o
     *w = (Watch){b, machine};
     b->source = g_unix_fd_source_new(event, G_IO_IN);
     g_source_set_callback(b->source, G_SOURCE_FUNC(event_ready), w, g_free);
+    g_source_set_can_recurse(b->source, TRUE); /* see loop.h */
     g_source_attach(b->source, machine->bells->context);
     return b;
 }

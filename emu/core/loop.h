@@ -2,6 +2,8 @@
  * loop.h: a machine's main loop: fires its timers, and does what other threads ask for.
  *
  * GLib's: backends add sources for their files to the same context. Everything in it runs with the machine's lock.
+ * Sources that are busy are made such as may recurse, though nothing here iterates the context from within: of others,
+ * GLib takes the descriptors out of its poll while they are dispatched, and wakes itself up for each of them, twice.
  */
 #ifndef EMU_CORE_LOOP_H
 #define EMU_CORE_LOOP_H

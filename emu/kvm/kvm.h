@@ -76,7 +76,7 @@ Irq kvm_irq(Kvm *kvm, unsigned n);
  */
 bool kvm_wire_bell(void *kvm, const BellPlace *place, uint64_t addr, int event, bool on);
 
-/* An interrupt by a message. */
+/* An interrupt by a message. (Not by an irqfd: see virtio/README.md.) */
 void kvm_send_message(Kvm *kvm, uint64_t address, uint32_t data);
 
 /* Keeps the first thing that went wrong where nobody could be told; errno says why. The machine looks at `failure`. */

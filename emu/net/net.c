@@ -136,6 +136,7 @@ static GSource *start_watch(NetPort *p, GSource *source, GSourceFunc called, Net
 
     *w = (Watch){.p = p, .machine = p->machine, .ready = ready};
     g_source_set_callback(source, called, w, g_free);
+    g_source_set_can_recurse(source, TRUE); /* see loop.h */
     g_source_attach(source, p->context);
     return source;
 }
