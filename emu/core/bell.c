@@ -24,7 +24,7 @@ struct Bells {
 /* A place, and where it is wired now. */
 typedef struct Spot {
     BellPlace place;
-    bool wired;
+    bool there, wired;
     uint64_t addr;
 } Spot;
 
@@ -64,26 +64,39 @@ static void cut(Bell *b, Spot *s)
     s->wired = false;
 }
 
-static void wire(Bell *b, Spot *s, const SpaceRange *ranges, size_t count)
+/* Cuts it where its registers are no longer. */
+static void look_up(Bell *b, Spot *s, const SpaceRange *ranges, size_t count)
 {
     uint64_t addr = 0;
     bool there = find_place(&s->place, ranges, count, &addr);
 
-    if (s->wired && there && addr == s->addr)
-        return;
-    cut(b, s);
+    if (!there || addr != s->addr)
+        cut(b, s);
+    s->there = there;
     s->addr = addr;
-    s->wired = there && b->bells->wire(b->bells->opaque, &s->place, addr, b->event, true);
 }
 
+static void wire(Bell *b, Spot *s)
+{
+    if (s->there && !s->wired)
+        s->wired = b->bells->wire(b->bells->opaque, &s->place, s->addr, b->event, true);
+}
+
+/* First all are cut, and then wired: one may come to where another was. */
 static void follow(Bells *bells, bool ports, const SpaceRange *ranges, size_t count)
 {
-    for (guint i = 0; i < bells->bells->len; i++) {
-        Bell *b = bells->bells->pdata[i];
-        for (unsigned k = 0; k < b->count; k++)
-            if (b->spots[k].place.ports == ports)
-                wire(b, &b->spots[k], ranges, count);
-    }
+    for (unsigned step = 0; step < 2; step++)
+        for (guint i = 0; i < bells->bells->len; i++) {
+            Bell *b = bells->bells->pdata[i];
+            for (unsigned k = 0; k < b->count; k++) {
+                if (b->spots[k].place.ports != ports)
+                    continue;
+                if (step == 0)
+                    look_up(b, &b->spots[k], ranges, count);
+                else
+                    wire(b, &b->spots[k]);
+            }
+        }
 }
 
 static void memory_changed(void *opaque, const SpaceRange *ranges, size_t count)
@@ -179,7 +192,8 @@ void bell_hang(Bell *b, const BellPlace *places, unsigned count)
         size_t n;
         const Machine *m = b->bells->machine;
         const SpaceRange *ranges = space_flat(b->spots[i].place.ports ? m->ports : m->memory, &n);
-        wire(b, &b->spots[i], ranges, n);
+        look_up(b, &b->spots[i], ranges, n);
+        wire(b, &b->spots[i]);
     }
 }
 

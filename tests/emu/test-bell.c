@@ -24,9 +24,10 @@ static bool wire(void *opaque, const BellPlace *p, uint64_t addr, int event, boo
     Kernel *k = opaque;
 
     for (unsigned i = 0; i < k->count; i++) {
-        if (k->wires[i].ports != p->ports || k->wires[i].addr != addr || k->wires[i].event != event)
+        if (k->wires[i].ports != p->ports || k->wires[i].addr != addr || k->wires[i].value != p->value)
             continue;
-        cr_assert_not(on, "twice");
+        cr_assert_not(on, "KVM takes none twice");
+        cr_assert_eq(k->wires[i].event, event);
         k->wires[i] = k->wires[--k->count];
         return true;
     }
@@ -128,6 +129,37 @@ Test(bell, it_rings_where_its_registers_are_and_only_there)
     cr_assert_eq(k.count, 0);
     look();
     cr_assert_eq(rings[3], 2, "it is gone");
+    board_free(board);
+}
+
+Test(bell, one_may_come_to_where_another_was)
+{
+    Board *board = board_new();
+    Space *space = board->machine->memory;
+    unsigned rings[2] = {0}, owner[2];
+    Kernel k = {.count = 0};
+    Bell *bell[2];
+    SpaceId at[2];
+
+    bells_new(board->machine, g_main_context_default(), wire, &k);
+    for (unsigned n = 0; n < 2; n++) {
+        at[n] = map(space, 0x1000 * (n + 1), &registers, &owner[n], 0);
+        bell[n] = bell_new(board->machine, count_ring, rings, n);
+        bell_hang(bell[n], &(BellPlace){.ops = &registers, .opaque = &owner[n]}, 1);
+    }
+    space_update_start(space);
+    for (unsigned n = 0; n < 2; n++) {
+        space_unmap(space, at[n]);
+        map(space, 0x1000 * (2 - n), &registers, &owner[n], 0);
+    }
+    space_update_end(space);
+    cr_assert_eq(k.count, 2);
+    cr_assert(ring(&k, false, 0x2000, 0, 4));
+    look();
+    cr_assert_eq(rings[0], 1);
+    cr_assert_eq(rings[1], 0);
+    bell_free(bell[0]);
+    bell_free(bell[1]);
     board_free(board);
 }
 
