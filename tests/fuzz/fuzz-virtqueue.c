@@ -57,12 +57,12 @@ static VirtioState *state(const Driver *d)
 
 static void store(Driver *d, uint64_t addr, uint64_t value, unsigned size)
 {
-    space_write(d->board->machine->memory, addr, value, size);
+    virtio_board_write(d->board, false, addr, value, size);
 }
 
 static void out(Driver *d, unsigned port, uint64_t value, unsigned size)
 {
-    space_write(d->board->machine->ports, port, value, size);
+    virtio_board_write(d->board, true, port, value, size);
 }
 
 static void config(Driver *d, unsigned reg, uint32_t value)
@@ -81,7 +81,7 @@ static void access_space(Driver *d, Space *space, uint64_t addr, unsigned how)
     unsigned size = 1U << how % 4;
 
     if (how & 4)
-        space_write(space, addr, number(d, size), size);
+        virtio_board_write(d->board, space == d->board->machine->ports, addr, number(d, size), size);
     else
         space_read(space, addr, size);
 }
@@ -364,7 +364,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 
     if (!len)
         return 0;
-    d.board = virtio_board_new(data[0] % VB_KINDS, data[0] & 0x40 ? 2 : 1);
+    d.board = virtio_board_new(data[0] % VB_KINDS, data[0] & 0x40 ? 2 : 1, data[0] & 0x20);
     byte_in_init(&d.in, data + 1, len - 1);
     for (unsigned n = 0; n < STEPS_MAX && byte_in_left(&d.in) && d.board->octets < OCTETS_MAX; n++) {
         step(&d);

@@ -3,6 +3,7 @@ import struct
 
 RNG, BLK, NET, NET_HEADER = range(4)
 MORE_QUEUES = 0x40
+BELLS = 0x20
 NEXT, WRITE, INDIRECT = 1, 2, 4
 START, DESC, OFFER, INDEX, KICK, COMMON, BAR, CONFIG, POKE, TIME, FRAME, BACKEND, SAVE, MUTATE, RUN, RESET = range(16)
 TABLE = 3  # a table of descriptors that is no queue's
@@ -108,4 +109,5 @@ def programs():
         for modern in (0, 1):
             for n, program in enumerate(make(modern)):
                 yield f"{make.__name__}{kind}-{modern}-{n}", bytes([kind]) + program
+                yield f"{make.__name__}{kind}-{modern}-{n}-bells", bytes([kind | BELLS]) + program + op(TIME, 0, 1, 20)
         yield f"mutate{kind}", bytes([kind]) + start(1) + op(MUTATE, 0, 1, 0x60, 0, 1) + op(MUTATE, 2, 2, 9, 0, 1, 0, 2, 0)

@@ -2,6 +2,7 @@
 #include "tests/fuzz/support/virtio-board.h"
 
 #include <string.h>
+#include <unistd.h>
 
 #include "tests/fuzz/support/fuzz.h"
 #include "visitors/ber-in.h"
@@ -113,7 +114,58 @@ static Device *new_device(VirtioBoard *b, unsigned queues)
     return dev;
 }
 
-VirtioBoard *virtio_board_new(VbKind kind, unsigned queues)
+/* --- a kernel that can hang doorbells ---------------------------------------------------------------------------- */
+
+typedef struct Wire {
+    BellPlace place;
+    uint64_t addr;
+    int event;
+} Wire;
+
+static guint find_wire(const VirtioBoard *b, const BellPlace *p, uint64_t addr)
+{
+    guint i = 0;
+
+    for (; i < b->wires->len; i++) {
+        const Wire *w = &g_array_index(b->wires, Wire, i);
+        if (w->addr == addr && w->place.ports == p->ports && w->place.only == p->only && w->place.value == p->value)
+            break;
+    }
+    return i;
+}
+
+static bool wire(void *opaque, const BellPlace *place, uint64_t addr, int event, bool on)
+{
+    VirtioBoard *b = opaque;
+    const Wire new = {*place, addr, event};
+    guint at = find_wire(b, place, addr);
+
+    fuzz_check(on == (at == b->wires->len), "a doorbell is hung up twice, or taken down");
+    if (on)
+        g_array_append_val(b->wires, new);
+    else
+        g_array_remove_index_fast(b->wires, at);
+    return true;
+}
+
+void virtio_board_write(VirtioBoard *b, bool port, uint64_t addr, uint64_t value, unsigned size)
+{
+    const uint64_t one = 1;
+
+    for (guint i = 0; i < b->wires->len; i++) {
+        const Wire *w = &g_array_index(b->wires, Wire, i);
+        const BellPlace *p = &w->place;
+        if (w->addr != addr || p->ports != port || (p->size && p->size != size) || (p->only && p->value != value))
+            continue;
+        fuzz_check(write(w->event, &one, sizeof one) == sizeof one, "a doorbell's event takes nothing");
+        return;
+    }
+    space_write(port ? b->machine->ports : b->machine->memory, addr, value, size);
+}
+
+/* --- life -------------------------------------------------------------------------------------------------------- */
+
+VirtioBoard *virtio_board_new(VbKind kind, unsigned queues, bool bells)
 {
     VirtioBoard *b = g_new0(VirtioBoard, 1);
     Device *host = device_new(&pci_host_type), *bus = device_new(&pci_bus_type);
@@ -121,6 +173,9 @@ VirtioBoard *virtio_board_new(VbKind kind, unsigned queues)
     b->kind = kind;
     b->context = g_main_context_new();
     b->machine = machine_new(&(MachineClocks){virtual_time, virtual_time, b});
+    b->wires = g_array_new(FALSE, FALSE, sizeof(Wire));
+    if (bells)
+        bells_new(b->machine, b->context, wire, b);
     space_update_start(b->machine->memory);
     b->low = add_memory(b, "pc.ram", 0, VB_LOW, false);
     b->rom = add_memory(b, "pc.rom", VB_LOW, VB_ROM, true);
@@ -157,6 +212,8 @@ void virtio_board_free(VirtioBoard *b)
     if (b->block)
         blk_memory_hold(b->block, false);
     machine_free(b->machine);
+    fuzz_check(b->wires->len == 0, "%u doorbells are left", b->wires->len);
+    g_array_unref(b->wires);
     if (b->block)
         block_free(b->block);
     g_main_context_unref(b->context);

@@ -43,11 +43,15 @@ typedef struct VirtioBoard {
     Block *block;
     VbNet net;
     uint64_t octets; /* that were made for the guest */
+    GArray *wires;   /* of doorbells, as the kernel has them */
 } VirtioBoard;
 
-/* queues: of a disk. */
-VirtioBoard *virtio_board_new(VbKind kind, unsigned queues);
+/* queues: of a disk. bells: doorbells are answered by the loop. */
+VirtioBoard *virtio_board_new(VbKind kind, unsigned queues, bool bells);
 void virtio_board_free(VirtioBoard *board); /* looks whether the guest has changed what it does not have */
+
+/* A write by a processor, to memory or to a port. */
+void virtio_board_write(VirtioBoard *board, bool port, uint64_t addr, uint64_t value, unsigned size);
 
 /* Lets the time pass, and the backends do what they can. */
 void virtio_board_advance(VirtioBoard *board, int64_t ns);
