@@ -112,7 +112,7 @@ struct VMStateDescription {
      * pull: before a save, fetches the state from where it lives. check: judges a loaded copy, before anything is
      * changed. push: makes the loaded state live; what can fail must have been found by check.
      */
-    bool (*needed)(const void *state); /* is the section to be saved at all? NULL: always */
+    bool (*needed)(const void *state); /* is the section to be saved at all? NULL: always, and a stream must have it */
     bool (*pull)(void *opaque, GError **error);
     bool (*check)(const void *state, GError **error);
     void (*push)(void *opaque);

@@ -130,6 +130,28 @@ const Section **section_load_missing(const SectionLoad *load)
     return (const Section **)g_ptr_array_free(missing, FALSE);
 }
 
+bool section_load_fill(SectionLoad *load, GError **error)
+{
+    g_autofree const Section **missing = section_load_missing(load);
+    GString *names = g_string_new(NULL);
+
+    for (size_t i = 0; missing[i]; i++) {
+        const Section *s = missing[i];
+        if (!s->desc->needed) {
+            g_string_append_printf(names, s->instance ? "%s%s[%u]" : "%s%s", names->len ? ", " : "", s->name,
+                                   s->instance);
+        } else if (s->reset_state) {
+            void **copy = &load->copies[s - section_list_get(load->list, 0)];
+            *copy = vms_state_new(s->desc);
+            vms_state_copy(s->desc, *copy, s->reset_state);
+        }
+    }
+    g_autofree char *text = g_string_free(names, FALSE);
+    if (*text)
+        g_set_error(error, FERRY_ERROR, FERRY_ERROR_MISMATCH, "the stream lacks what this machine has: %s", text);
+    return !*text;
+}
+
 bool section_load_check(SectionLoad *load, GError **error)
 {
     for (size_t i = 0; i < section_list_length(load->list); i++) {

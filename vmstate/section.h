@@ -61,6 +61,12 @@ const void *section_load_state(const SectionLoad *load, const Section *section);
 /* The sections of the list that have not come. New array of borrowed pointers, NULL at the end. */
 const Section **section_load_missing(const SectionLoad *load);
 
+/*
+ * For a stream that should have all of the machine: a section that has not come gets its reset state, if its
+ * description has `needed`, so that it may be left out; any other is an error, which names all that are missing.
+ */
+bool section_load_fill(SectionLoad *load, GError **error);
+
 /* Is every copy sound? Changes nothing. */
 bool section_load_check(SectionLoad *load, GError **error);
 

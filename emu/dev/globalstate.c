@@ -84,6 +84,12 @@ static void push(void *opaque)
     globalstate_set(opaque, globalstate_get(opaque));
 }
 
+/* Always; but a stream may lack it, which then means "running". */
+static bool is_needed(const void *state)
+{
+    return state;
+}
+
 static const VMStateField fields[] = {
     VMS_FIELD(GlobalState, size),
     VMS_BYTES(GlobalState, runstate),
@@ -95,6 +101,7 @@ static const VMStateDescription globalstate_state = {
     .version = 1,
     .minimum = 1,
     .size = sizeof(GlobalState),
+    .needed = is_needed,
     .fields = fields,
     .check = check,
     .push = push,

@@ -54,6 +54,12 @@ static bool pull(void *opaque, GError **error)
     return false;
 }
 
+/* Always; but the stream of a machine without KVM lacks it: its guest knows no such clock, which starts again. */
+static bool is_needed(const void *state)
+{
+    return state;
+}
+
 static const VMStateField reliable_fields[] = {VMS_FIELD(KvmClockState, clock_is_reliable), VMS_END};
 static const VMStateDescription reliable = {
     .name = "kvmclock/clock_is_reliable", .version = 1, .minimum = 1, .fields = reliable_fields};
@@ -66,6 +72,7 @@ static const VMStateDescription kvm_clock_state = {
     .version = 1,
     .minimum = 1,
     .size = sizeof(KvmClockState),
+    .needed = is_needed,
     .fields = fields,
     .subsections = subsections,
     .pull = pull,

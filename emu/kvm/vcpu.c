@@ -307,6 +307,17 @@ bool vcpu_set_registers(Vcpu *v, const struct kvm_regs *regs)
     return ioctl(v->fd, KVM_SET_REGS, regs) == 0;
 }
 
+bool vcpu_get_code_address(Vcpu *v, uint64_t *address)
+{
+    struct kvm_sregs sregs;
+    struct kvm_regs regs;
+
+    if (!vcpu_get_registers(v, &regs) || ioctl(v->fd, KVM_GET_SREGS, &sregs) < 0)
+        return false;
+    *address = sregs.cs.base + regs.rip;
+    return true;
+}
+
 bool vcpu_reset(Vcpu *v, GError **error)
 {
     ApicState apic;

@@ -55,6 +55,9 @@ bool vcpu_set(Vcpu *vcpu, const CpuState *cpu, const ApicState *apic, GError **e
 bool vcpu_get_registers(Vcpu *vcpu, struct kvm_regs *regs);
 bool vcpu_set_registers(Vcpu *vcpu, const struct kvm_regs *regs);
 
+/* The linear address of its instruction, likewise. */
+bool vcpu_get_code_address(Vcpu *vcpu, uint64_t *address);
+
 /* As after power on. While it stands. */
 bool vcpu_reset(Vcpu *vcpu, GError **error);
 

@@ -68,7 +68,7 @@ bool migrate_out(Pc *pc, Chan *out, MigrateFormat format, GError **error)
 
 /* --- in --------------------------------------------------------------------------------------------------------- */
 
-/* Would KVM take what has come for the processors? What has not come is what they have. */
+/* Would KVM take what has come for the processors? */
 static bool rehearse(Pc *pc, MachineLoad *load, GError **error)
 {
     for (unsigned i = 0; i < pc->options.cpus; i++) {
@@ -103,10 +103,9 @@ bool migrate_in(Pc *pc, Chan *chan, GError **error)
     g_autoptr(MachineLoad) load = machine_load_new(pc->machine, &identity);
     g_autoptr(ChanIn) in = chan_in_new(chan, 0);
 
-    if (!read_stream(load, in, error) || !rehearse(pc, load, error))
+    if (!read_stream(load, in, error) || !machine_load_check(load, error) || !rehearse(pc, load, error))
         return false;
     machine_lock(pc->machine);
-    pc_set_run_state(pc, "running"); /* what a stream without the section means */
     bool ok = machine_load_commit(load, error);
     machine_unlock(pc->machine);
     return ok;

@@ -15,6 +15,7 @@
 #include "emu/dev/i8259.h"
 #include "emu/dev/ioapic.h"
 #include "emu/dev/kvm-chips.h"
+#include "emu/dev/kvmvapic.h"
 #include "emu/dev/pckbd.h"
 #include "emu/dev/pcspk.h"
 #include "emu/dev/ps2.h"
@@ -38,6 +39,8 @@ enum {
     IDE_LINE = 14, /* of the first cable */
     SCI_LINE = 9,
     MOUSE_LINE = 12,
+    MEMORY_MODULES = 8, /* that describe themselves on the SMBus; all of zeros, as QEMU's */
+    FIRST_MODULE = 0x50,
 };
 
 /* --- interrupt lines -------------------------------------------------------------------------------------------- */
@@ -301,6 +304,22 @@ static void queue(Line *line, Device *dev)
     line->devices[line->count++] = dev;
 }
 
+static bool find_instruction(void *opaque, uint64_t *address)
+{
+    const Pc *pc = opaque;
+
+    return pc->kvm->current && vcpu_get_code_address(pc->kvm->current, address);
+}
+
+static Device *vapic_new(Pc *pc)
+{
+    Device *vapic = device_new(&kvmvapic_type);
+
+    if (pc->kvm)
+        kvmvapic_set_cpu(vapic, find_instruction, pc);
+    return vapic;
+}
+
 static void queue_cpus(Pc *pc, Line *line)
 {
     for (unsigned i = 0; i < pc->options.cpus; i++) {
@@ -309,7 +328,7 @@ static void queue_cpus(Pc *pc, Line *line)
         queue(line, cpu.cpu);
         if (i == 0) {
             pc->chips.boot_cpu = cpu.cpu;
-            queue(line, device_new(&kvmvapic_type));
+            queue(line, vapic_new(pc));
         }
         queue(line, cpu.apic);
     }
@@ -324,6 +343,15 @@ static void queue_serial(Pc *pc, Line *line)
             .isa = pc->isa, .chardev = pc->options.serial[i], .iobase = ports[i], .irq = i % 2 ? 3 : 4};
         if (pc->options.serial[i])
             queue(line, serial_new(&serial));
+    }
+}
+
+static void queue_modules(Pc *pc, Line *line)
+{
+    for (unsigned i = 0; i < MEMORY_MODULES; i++) {
+        Device *module = device_new(&smbus_eeprom_type);
+        smbus_eeprom_set(module, pc->chips.smbus, (uint8_t)(FIRST_MODULE + i), NULL);
+        queue(line, module);
     }
 }
 
@@ -353,6 +381,7 @@ static void queue_all(Pc *pc, Line *line)
                               c->vmmouse, c->port92,   c->ide,   c->smbus, c->piix4_pm};
     for (size_t i = 0; i < G_N_ELEMENTS(second); i++)
         queue(line, second[i]);
+    queue_modules(pc, line);
     for (unsigned i = 0; i < pc->cards->len; i++)
         ((PciDevice *)pc->cards->pdata[i])->bus = (PciBus *)c->bus;
     queue_array(pc->cards, line);

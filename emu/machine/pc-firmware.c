@@ -63,9 +63,15 @@ bool pc_fill_firmware(Pc *pc, GError **error)
 {
     PcChips *c = &pc->chips;
     BootPc boot = pc_boot_info(pc);
-    g_autoptr(GBytes) paths = NULL;
+    g_autoptr(GBytes) paths = NULL, rom = NULL;
     const AcpiPc acpi = pc_acpi_info(pc);
 
+    if (pc->options.vapic_rom) {
+        rom = pc_read_file(pc->options.vapic_rom, error);
+        boot.vapic_rom = rom;
+        if (!rom)
+            return false;
+    }
     if (pc->options.boot_paths) {
         paths = g_bytes_new(pc->options.boot_paths, strlen(pc->options.boot_paths) + 1);
         boot.boot_paths = paths;

@@ -53,6 +53,9 @@ void pc_request(Pc *pc, PcRequest request);
 /* pc-memory.c: memory and firmware, what is mapped where. */
 bool pc_build_memory(Pc *pc, GError **error);
 
+/* pc-kernel.c: what a file has. New; NULL with an error. */
+GBytes *pc_read_file(const char *path, GError **error);
+
 /* pc-board.c: all chips, wired, in the order in which QEMU's stream has them. */
 bool pc_build_board(Pc *pc, GError **error);
 

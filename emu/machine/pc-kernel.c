@@ -143,7 +143,7 @@ static void set_up_chips(Pc *pc)
 
 /* --- files ------------------------------------------------------------------------------------------------------ */
 
-static GBytes *read_file(const char *path, GError **error)
+GBytes *pc_read_file(const char *path, GError **error)
 {
     g_autofree char *octets = NULL;
     gsize len;
@@ -174,7 +174,7 @@ static bool read_modules(Modules *m, const char *list, bool many, GError **error
             g_set_error(error, FERRY_ERROR, FERRY_ERROR_LIMIT, "more than %d modules", BOOT_MODULES_MAX);
             return false;
         }
-        GBytes *octets = read_file(path, error);
+        GBytes *octets = pc_read_file(path, error);
         if (!octets)
             return false;
         m->modules[m->count++] = (BootModule){.octets = octets, .text = m->texts[i]};
@@ -230,7 +230,7 @@ static bool load_kernel(Pc *pc, CpuState *cpu, GError **error)
     E820Entry map[E820_ENTRIES];
     AcpiTables tables = {.tables = NULL};
     g_auto(Modules) modules = {.count = 0};
-    g_autoptr(GBytes) kernel = read_file(k->path, error);
+    g_autoptr(GBytes) kernel = pc_read_file(k->path, error);
 
     if (!kernel || !read_modules(&modules, k->initrd, kernel_is_multiboot(kernel) && !kernel_is_pvh(kernel), error) ||
         !acpi_make(&acpi, &tables, error))

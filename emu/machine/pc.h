@@ -50,8 +50,9 @@ typedef struct PcOptions {
     uint64_t ram;  /* octets, a multiple of a page */
     unsigned cpus; /* 1 to PC_CPUS_MAX */
     PcCpu cpu;
-    uint8_t uuid[16]; /* highest octet first */
-    const char *bios; /* path of the firmware: a multiple of 64 KiB, at most 16 MiB; NULL: none */
+    uint8_t uuid[16];      /* highest octet first */
+    const char *bios;      /* path of the firmware: a multiple of 64 KiB, at most 16 MiB; NULL: none */
+    const char *vapic_rom; /* path of kvmvapic.bin, which the firmware runs; NULL: none */
     PcKernel kernel;
     bool kvm; /* processors run on KVM */
     PcEvents events;

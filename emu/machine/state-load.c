@@ -238,6 +238,9 @@ static bool take_section(StreamSink *sink, const StreamSection *s, GError **erro
     if (!to)
         return mismatch(error, "section %s[%u] @0x%" G_GINT64_MODIFIER "x: this machine has no such device", s->name,
                         s->instance, s->offset);
+    if (section_load_state(l->sections, to))
+        return mismatch(error, "section %s[%u] @0x%" G_GINT64_MODIFIER "x: it comes a second time", s->name,
+                        s->instance, s->offset);
     return s->octets ? load_octets(l, to, s, error) : load_described(l, to, s, error);
 }
 
@@ -325,11 +328,30 @@ const void *machine_load_state(const MachineLoad *l, const char *name, uint32_t 
     return come ? come : s ? s->state : NULL;
 }
 
-bool machine_load_commit(MachineLoad *l, GError **error)
+/* An area that no stage is for. */
+static bool check_areas(const MachineLoad *l, GError **error)
+{
+    for (guint i = 0; i < l->machine->areas->len; i++) {
+        const RamArea *area = g_ptr_array_index(l->machine->areas, i);
+        bool come = false;
+        for (guint k = 0; k < l->stages->len && !come; k++)
+            come = g_array_index(l->stages, Stage, k).area == area;
+        if (!come)
+            return mismatch(error, "the stream lacks RAM block \"%s\", which this machine has", area->name);
+    }
+    return true;
+}
+
+bool machine_load_check(MachineLoad *l, GError **error)
 {
     if (!l->complete)
         return mismatch(error, "the stream is not complete");
-    if (!section_load_check(l->sections, error))
+    return check_areas(l, error) && section_load_fill(l->sections, error) && section_load_check(l->sections, error);
+}
+
+bool machine_load_commit(MachineLoad *l, GError **error)
+{
+    if (!machine_load_check(l, error))
         return false;
     for (guint i = 0; i < l->stages->len; i++) {
         Stage *stage = &g_array_index(l->stages, Stage, i);

@@ -27,8 +27,9 @@ char *machine_uuid_text(const uint8_t uuid[16]);
 bool machine_save(Machine *machine, const MachineIdentity *identity, StreamSink *sink, GError **error);
 
 /*
- * Loads what a reader (stream-load.h, berstream-load.h) tells. Memory and sections are collected apart; nothing of the
- * machine changes before machine_load_commit, and nothing if it is not called, or fails.
+ * Loads what a reader (stream-load.h, berstream-load.h) tells. Memory and sections are collected apart, also for a
+ * machine that is new: nothing of it changes before machine_load_commit, and nothing if that is not called, or fails.
+ * So while a stream is read there must be room for the guest's memory twice, as far as it is not zeros.
  */
 typedef struct MachineLoad MachineLoad;
 
@@ -46,9 +47,13 @@ const Schema *machine_load_schema(MachineLoad *load);
 const void *machine_load_state(const MachineLoad *load, const char *name, uint32_t instance);
 
 /*
- * Puts everything in place: memory, then states, which are pushed. Fails, and changes nothing, if the stream was not
- * complete, or if a device judges its state unsound. Sections and memory that did not come keep what they have.
+ * Would a commit succeed? Not if the stream was not complete, if it lacked memory or sections that the machine has, or
+ * if a device judges its state unsound. Changes nothing but the load: sections that a stream may lack (their
+ * descriptions have `needed`) and that did not come get their reset states.
  */
+bool machine_load_check(MachineLoad *load, GError **error);
+
+/* Checks, and then puts everything in place: memory, then states, which are pushed. */
 bool machine_load_commit(MachineLoad *load, GError **error);
 
 #endif

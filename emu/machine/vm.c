@@ -289,7 +289,9 @@ static bool make_pc(Vm *vm, GError **error)
 {
     const Options *o = vm->options;
     g_autofree CpuSetting *settings = cpu_settings(&o->cpu);
+    static const char *const folders[] = {"qemu", NULL}; /* Debian's package is qemu-system-data */
     g_autofree char *bios = find_bios(o->bios ? o->bios : "bios-256k.bin", error);
+    g_autofree char *vapic_rom = vm_find_file("kvmvapic.bin", folders); /* a machine that has none does without */
     PcOptions pc = {
         .ram = o->memory.size,
         .cpus = o->smp.cpus,
@@ -298,6 +300,7 @@ static bool make_pc(Vm *vm, GError **error)
                 .setting_count = o->cpu.features->len,
                 .topology = {o->smp.sockets, o->smp.dies, o->smp.cores, o->smp.threads}},
         .bios = bios,
+        .vapic_rom = vapic_rom,
         .kernel = {.path = o->kernel, .initrd = o->initrd, .command_line = o->append},
         .kvm = o->accel == OPTIONS_ACCEL_KVM,
         .rtc_offset = rtc_offset(&o->rtc),

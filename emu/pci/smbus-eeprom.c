@@ -99,11 +99,18 @@ static const VMStateField fields[] = {
     VMS_END,
 };
 
+/* Whoever reads it for the first time finds what a reset leaves. */
+static bool is_needed(const void *state)
+{
+    return ((const EepromState *)state)->accessed;
+}
+
 static const VMStateDescription eeprom_state = {
     .name = "smbus-eeprom",
     .version = 1,
     .minimum = 1,
     .size = sizeof(EepromState),
+    .needed = is_needed,
     .fields = fields,
     .check = check,
 };
@@ -144,16 +151,12 @@ void smbus_eeprom_set(Device *dev, Device *bus, uint8_t address, const uint8_t *
         memcpy(e->initial, data, SIZE);
 }
 
-bool smbus_eeprom_accessed(Device *dev)
-{
-    return ((Eeprom *)dev)->s.accessed;
-}
-
+/* That it was accessed, and what was written last, outlast a reset, as in QEMU's streams. */
 static void reset(Device *dev)
 {
     Eeprom *e = (Eeprom *)dev;
 
-    e->s = (EepromState){.smbusdev.i2c.address = e->address, .address = e->address};
+    e->s.offset = 0;
     memcpy(e->s.data, e->initial, SIZE);
 }
 
@@ -166,6 +169,7 @@ static bool realize(Device *dev, GError **error)
                     e->bus ? "%s: the address 0x%02x is taken" : "%s: it is on no bus", dev->type->name, e->address);
         return false;
     }
+    e->s.smbusdev.i2c.address = e->s.address = e->address;
     e->target = (SmbusTarget){.write = write_octets, .read = read_octet, .opaque = e};
     e->bus->targets[e->address] = &e->target;
     return true;

@@ -31,14 +31,12 @@ typedef struct Smbus {
 
 extern const DeviceType smbus_type;
 
-/* Memory of 256 octets behind an address, one for each memory module: "smbus-eeprom". */
+/* Memory of 256 octets behind an address, one for each memory module: "smbus-eeprom", saved once the guest has used it.
+ */
 extern const DeviceType smbus_eeprom_type;
 
 /* Where it answers, and what it has after reset (256 octets, copied; NULL: zeros). Before it is realized. */
 void smbus_eeprom_set(Device *dev, Device *bus, uint8_t address, const uint8_t *data);
-
-/* Has the guest read or written it since the reset? QEMU sends only the sections of those. */
-bool smbus_eeprom_accessed(Device *dev);
 
 /* --- the host controller ---------------------------------------------------------------------------------------- */
 
