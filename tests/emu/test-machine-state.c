@@ -290,6 +290,59 @@ Test(machine_state, what_this_machine_does_not_have_is_named)
     }
 }
 
+/* --- another version of a device, by name ------------------------------------------------------------------------- */
+
+typedef struct OtherState {
+    uint16_t outport;
+    uint8_t lamp;
+} OtherState;
+
+typedef struct Other {
+    Device dev;
+    OtherState s;
+} Other;
+
+static const VMStateField wide_fields[] = {VMS_FIELD(OtherState, outport), VMS_END};
+static const VMStateField more_fields[] = {VMS_FIELD(OtherState, outport), VMS_FIELD(OtherState, lamp), VMS_END};
+
+/* In the place of port 92: the same name, other fields. */
+static void replace(Box *box, const VMStateField *fields, uint16_t value)
+{
+    static const char *const name = "port92";
+    const VMStateDescription state = {
+        .name = name, .version = 1, .minimum = 1, .size = sizeof(OtherState), .fields = fields};
+    const DeviceType type = {.name = name, .size = sizeof(Other), .state = &state, .state_offset = offsetof(Other, s)};
+    ByteOut stream = {0};
+
+    machine_remove_device(box->board->machine, box->port92);
+    Other *other = (Other *)board_add(box->board, device_new(&type));
+    other->s.outport = value;
+    save(box, true, &stream);
+    if (fields == wide_fields && value <= UINT8_MAX) {
+        Box to;
+        box_init(&to);
+        cr_assert(load(&to, stream.data, stream.len, NULL));
+        cr_assert_eq(board_in8(to.board, 0x92), value, "a value that fits is taken");
+        box_done(&to);
+    } else {
+        check_refused(&identity, stream.data, stream.len, fields == wide_fields ? "outport" : "lamp");
+    }
+    byte_out_done(&stream);
+    box_done(box);
+}
+
+Test(machine_state, a_value_that_does_not_fit_changes_nothing_and_neither_does_a_field_nobody_knows)
+{
+    Box box;
+
+    box_init(&box);
+    replace(&box, wide_fields, 0x02);
+    box_init(&box);
+    replace(&box, wide_fields, 0x1ff);
+    box_init(&box);
+    replace(&box, more_fields, 0x02);
+}
+
 static bool cannot(void *opaque, GError **error)
 {
     (void)opaque;

@@ -231,8 +231,7 @@ void board_load_recorded(Board *board, Device *dev, const char *recording, bool 
 
 /* --- random states ---------------------------------------------------------------------------------------------- */
 
-/* A state, to be freed, of which some fields are random. */
-static void *random_state(const Section *s, GRand *rand)
+void *section_random_state(const Section *s, GRand *rand)
 {
     void *all = vms_state_new(s->desc), *some = vms_state_new(s->desc);
     int share = g_rand_int_range(rand, 1, 5); /* of 4 */
@@ -251,7 +250,6 @@ static void *random_state(const Section *s, GRand *rand)
     return some;
 }
 
-/* Does the walk bring it back, without any device? */
 static void walk_there_and_back(const Section *s, const void *state, bool ber, bool by_name)
 {
     void *again = vms_state_new(s->desc);
@@ -270,6 +268,13 @@ static void walk_there_and_back(const Section *s, const void *state, bool ber, b
     cr_assert(vms_state_equal(s->desc, state, again), "%s is another one from %s", s->name, ber ? "BER" : "QEMUFile");
     vms_state_free(s->desc, again);
     byte_out_done(&octets);
+}
+
+void section_walk_there_and_back(const Section *s, const void *state)
+{
+    walk_there_and_back(s, state, false, false);
+    walk_there_and_back(s, state, true, false);
+    walk_there_and_back(s, state, true, true);
 }
 
 /* What is saved after a load is saved again after it was loaded. */
@@ -320,10 +325,8 @@ void board_try_states(Board *board, Device *dev, unsigned count)
 
     cr_assert(vms_desc_check(s->desc, &error), "%s", error->message);
     for (unsigned i = 0; i < count; i++) {
-        void *state = random_state(s, rand);
-        walk_there_and_back(s, state, false, false);
-        walk_there_and_back(s, state, true, false);
-        walk_there_and_back(s, state, true, true);
+        void *state = section_random_state(s, rand);
+        section_walk_there_and_back(s, state);
         taken += try_state(board, dev, state);
         vms_state_free(s->desc, state);
     }

@@ -42,6 +42,12 @@ void board_out8(Board *board, uint16_t port, uint8_t value);
 void board_out16(Board *board, uint16_t port, uint16_t value);
 void board_out32(Board *board, uint16_t port, uint32_t value);
 
+/* A state, to be freed with vms_state_free, of which some fields are random. */
+void *section_random_state(const Section *s, GRand *rand);
+
+/* Does the walk bring it back in every format, without any device? */
+void section_walk_there_and_back(const Section *s, const void *state);
+
 /* The section of a device: what is saved of it on the legacy wire. */
 void board_save(Board *board, Device *dev, ByteOut *octets);
 
