@@ -14,6 +14,9 @@ Device *kvm_ioapic_new(Kvm *kvm);
 Device *kvm_i8254_new(Kvm *kvm);
 Device *kvm_clock_new(Kvm *kvm);
 
+/* Without KVM: keeps the clock of a stream, for the next save. */
+Device *kept_kvm_clock_new(void);
+
 extern const PitOps kvm_i8254_ops; /* of what kvm_i8254_new makes */
 
 #endif

@@ -4,6 +4,8 @@
  *
  * Like the PIT it is taken when the machine stops and put back when it starts. Not modelled: a host whose clock is not
  * stable, where QEMU reads the guest's page instead; such a stream loads with the clock it has.
+ *
+ * A machine without KVM does not run, but can be loaded and saved again: it keeps the clock that came.
  */
 #include <errno.h>
 #include <sys/ioctl.h>
@@ -108,6 +110,39 @@ static const DeviceType kvm_clock_type = {
     .unrealize = unrealize,
     .reset = reset,
 };
+
+/* --- a machine without KVM -------------------------------------------------------------------------------------- */
+
+/* What came with a stream: KVM's clock is never 0 there. */
+static bool has_come(const void *state)
+{
+    return ((const KvmClockState *)state)->clock;
+}
+
+static const VMStateDescription kept_clock_state = {
+    .name = "kvmclock",
+    .version = 1,
+    .minimum = 1,
+    .size = sizeof(KvmClockState),
+    .needed = has_come,
+    .fields = fields,
+    .subsections = subsections,
+};
+
+static const DeviceType kept_clock_type = {
+    .name = "kvmclock",
+    .about = "KVM's clock for the guest, as it came",
+    .size = sizeof(KvmClock),
+    .state = &kept_clock_state,
+    .state_offset = offsetof(KvmClock, s),
+};
+
+Device *kept_kvm_clock_new(void)
+{
+    return device_new(&kept_clock_type);
+}
+
+/* --- with KVM --------------------------------------------------------------------------------------------------- */
 
 Device *kvm_clock_new(Kvm *kvm)
 {

@@ -21,6 +21,8 @@ typedef struct Stage {
     RamArea *area;
     uint8_t *host; /* as much as the area may have */
     uint64_t size;
+    uint8_t *come;    /* a bit for each page */
+    uint64_t missing; /* pages that have not come */
 } Stage;
 
 struct MachineLoad {
@@ -127,7 +129,8 @@ static bool fits(const RamArea *area, const RamBlock *block, GError **error)
 static bool add_stage(MachineLoad *l, const RamBlock *block, GError **error)
 {
     RamArea *area = machine_find_ram(l->machine, block->name);
-    Stage stage = {.area = area, .size = block->length};
+    uint64_t pages = (block->length + RAM_PAGE - 1) / RAM_PAGE;
+    Stage stage = {.area = area, .size = block->length, .missing = pages};
 
     if (!area)
         return mismatch(error, "RAM block \"%s\": this machine has none of that name", block->name);
@@ -139,6 +142,7 @@ static bool add_stage(MachineLoad *l, const RamBlock *block, GError **error)
                     block->name, g_strerror(errno));
         return false;
     }
+    stage.come = g_malloc0(pages / 8 + 1);
     g_array_append_val(l->stages, stage);
     return true;
 }
@@ -153,10 +157,15 @@ static bool take_blocks(StreamSink *sink, const RamBlocks *blocks, size_t first,
     return true;
 }
 
-/* The reader has seen to it that block and page are there. */
+/* Where a page goes that comes. The reader has seen to it that block and page are there. */
 static uint8_t *page_at(const MachineLoad *l, uint32_t block, uint64_t page)
 {
-    return g_array_index(l->stages, Stage, block).host + page * RAM_PAGE;
+    Stage *stage = &g_array_index(l->stages, Stage, block);
+    uint8_t bit = (uint8_t)(1 << page % 8);
+
+    stage->missing -= !(stage->come[page / 8] & bit);
+    stage->come[page / 8] |= bit;
+    return stage->host + page * RAM_PAGE;
 }
 
 static bool take_run(StreamSink *sink, const RamRun *run, GError **error)
@@ -249,11 +258,20 @@ static bool take_command(StreamSink *sink, const StreamCommand *command, GError 
     const char *name = stream_command_name(command->id);
 
     (void)sink;
-    /* what a source asks for that nobody listens to: a stream from a file is none the worse */
-    if (command->id == STREAM_OPEN_RETURN_PATH || command->id == STREAM_PING)
+    /* what a source asks for that nobody listens to, or might have done: a stream from a file is none the worse */
+    if (command->id == STREAM_OPEN_RETURN_PATH || command->id == STREAM_PING || command->id == STREAM_POSTCOPY_ADVISE)
         return true;
     return mismatch(error, "command %s @0x%" G_GINT64_MODIFIER "x: postcopy and COLO cannot come from here",
                     name ? name : "?", command->offset);
+}
+
+/* Disks and their bitmaps have nobody here who would take them. */
+static bool take_slice(StreamSink *sink, const StreamSlice *slice, GError **error)
+{
+    (void)sink;
+    return strcmp(slice->name, "ram") == 0 ||
+           mismatch(error, "section %s @0x%" G_GINT64_MODIFIER "x: only memory can come while a machine runs",
+                    slice->name, slice->offset);
 }
 
 static bool take_end(StreamSink *sink, const StreamEnd *end, GError **error)
@@ -268,6 +286,7 @@ static bool take_end(StreamSink *sink, const StreamEnd *end, GError **error)
 MachineLoad *machine_load_new(Machine *machine, const MachineIdentity *identity)
 {
     static const StreamSinkOps ops = {.header = take_header,
+                                      .slice_start = take_slice,
                                       .ram_blocks = take_blocks,
                                       .ram_run = take_run,
                                       .ram_piece = take_piece,
@@ -292,6 +311,7 @@ void machine_load_free(MachineLoad *l)
         const Stage *stage = &g_array_index(l->stages, Stage, i);
         if (stage->host)
             munmap(stage->host, stage->area->maximum);
+        g_free(stage->come);
     }
     g_array_unref(l->stages);
     section_load_free(l->sections);
@@ -328,6 +348,20 @@ const void *machine_load_state(const MachineLoad *l, const char *name, uint32_t 
     return come ? come : s ? s->state : NULL;
 }
 
+/* Every page must have come: with several channels, or memory that both sides share, some are not in the stream. */
+static bool check_stages(const MachineLoad *l, GError **error)
+{
+    for (guint k = 0; k < l->stages->len; k++) {
+        const Stage *stage = &g_array_index(l->stages, Stage, k);
+        if (stage->missing)
+            return mismatch(error,
+                            "RAM block \"%s\": %" G_GUINT64_FORMAT " of its %" G_GUINT64_FORMAT
+                            " pages are not in the stream",
+                            stage->area->name, stage->missing, (stage->size + RAM_PAGE - 1) / RAM_PAGE);
+    }
+    return true;
+}
+
 /* An area that no stage is for. */
 static bool check_areas(const MachineLoad *l, GError **error)
 {
@@ -346,7 +380,8 @@ bool machine_load_check(MachineLoad *l, GError **error)
 {
     if (!l->complete)
         return mismatch(error, "the stream is not complete");
-    return check_areas(l, error) && section_load_fill(l->sections, error) && section_load_check(l->sections, error);
+    return check_areas(l, error) && check_stages(l, error) && section_load_fill(l->sections, error) &&
+           section_load_check(l->sections, error);
 }
 
 bool machine_load_commit(MachineLoad *l, GError **error)

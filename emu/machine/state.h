@@ -47,9 +47,9 @@ const Schema *machine_load_schema(MachineLoad *load);
 const void *machine_load_state(const MachineLoad *load, const char *name, uint32_t instance);
 
 /*
- * Would a commit succeed? Not if the stream was not complete, if it lacked memory or sections that the machine has, or
- * if a device judges its state unsound. Changes nothing but the load: sections that a stream may lack (their
- * descriptions have `needed`) and that did not come get their reset states.
+ * Would a commit succeed? Not if the stream was not complete, if it lacked a page of memory or a section that the
+ * machine has, or if a device judges its state unsound. Changes nothing but the load: sections that a stream may lack
+ * (their descriptions have `needed`) and that did not come get their reset states.
  */
 bool machine_load_check(MachineLoad *load, GError **error);
 
