@@ -71,6 +71,18 @@ static bool add_fail_wait(const BootPc *pc, Device *fw_cfg, GError **error)
     return add_file(fw_cfg, "etc/boot-fail-wait", octets, error);
 }
 
+static bool add_menu_wait(const BootPc *pc, Device *fw_cfg, GError **error)
+{
+    uint8_t le[2];
+    g_autoptr(GBytes) octets = NULL;
+
+    if (!pc->has_menu_wait)
+        return true;
+    store_le(le, pc->menu_wait, sizeof(le));
+    octets = g_bytes_new(le, sizeof(le));
+    return add_file(fw_cfg, "etc/boot-menu-wait", octets, error);
+}
+
 /* For S0 to S5: 0x80 if there is such a state, and what goes into SLP_TYP (PIIX4 of this machine). */
 static bool add_system_states(const BootPc *pc, Device *fw_cfg, GError **error)
 {
@@ -135,7 +147,7 @@ bool boot_fill_fw_cfg(const BootPc *pc, Device *fw_cfg, GError **error)
     set_items(pc, fw_cfg);
     return add_file(fw_cfg, "bios-geometry", pc->disk_geometry, error) &&
            add_file(fw_cfg, "bootorder", pc->boot_paths, error) && add_fail_wait(pc, fw_cfg, error) &&
-           add_e820(pc, fw_cfg, error) && add_system_states(pc, fw_cfg, error) &&
+           add_menu_wait(pc, fw_cfg, error) && add_e820(pc, fw_cfg, error) && add_system_states(pc, fw_cfg, error) &&
            add_file(fw_cfg, "etc/tpm/log", NULL, error) &&
            (!pc->vapic_rom || add_file(fw_cfg, "genroms/kvmvapic.bin", pc->vapic_rom, error));
 }
@@ -188,11 +200,12 @@ static void set_equipment(const BootPc *pc, Device *rtc)
 }
 
 /* Bit 0 of 0x38 stays 0: a floppy disk without a signature is not booted from. */
-static void set_boot_order(const BootPc *pc, Device *rtc)
+void boot_set_order(Device *rtc, const char *order)
 {
-    const char *order = pc->boot_order ? pc->boot_order : "cad";
     unsigned codes[BOOT_DEVICES] = {0};
 
+    if (!order)
+        order = "cad";
     for (unsigned i = 0; i < BOOT_DEVICES && order[i]; i++)
         codes[i] = order[i] == 'a' ? 1 : order[i] == 'c' ? 2 : order[i] == 'd' ? 3 : 4;
     mc146818rtc_set_cmos(rtc, CMOS_BOOT_FIRST, (uint8_t)(codes[0] | codes[1] << 4));
@@ -205,7 +218,7 @@ bool boot_fill_cmos(const BootPc *pc, Device *rtc, GError **error)
         return false;
     set_memory(pc, rtc);
     set_equipment(pc, rtc);
-    set_boot_order(pc, rtc);
+    boot_set_order(rtc, pc->boot_order);
     mc146818rtc_set_cmos(rtc, CMOS_CPUS, (uint8_t)(pc->cpus - 1));
     return true;
 }

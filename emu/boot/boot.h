@@ -25,6 +25,8 @@ typedef struct BootPc {
     uint8_t uuid[16];            /* as it is written, highest octet first */
     const char *boot_order;      /* letters a (floppy), c (disk), d (CD), n (network); NULL: "cad" */
     bool boot_menu;
+    bool has_menu_wait;
+    uint16_t menu_wait;     /* ms that the menu, or a picture, stays */
     int32_t boot_fail_wait; /* ms until the next try; -1: never */
     bool hpet;
     bool s3_off, s4_off;                /* does not offer to sleep */
@@ -45,5 +47,8 @@ bool boot_fill_fw_cfg(const BootPc *pc, Device *fw_cfg, GError **error);
 
 /* The sizes of the memory, the equipment, the boot order, and how many processors the firmware is to wait for. */
 bool boot_fill_cmos(const BootPc *pc, Device *rtc, GError **error);
+
+/* The boot order alone; it is one that boot_check takes. */
+void boot_set_order(Device *rtc, const char *order);
 
 #endif

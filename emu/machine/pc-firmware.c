@@ -27,9 +27,11 @@ BootPc pc_boot_info(const Pc *pc)
 {
     BootPc boot = {.cpus = pc->options.cpus,
                    .max_cpus = pc->options.cpus,
-                   .boot_order = pc->options.boot_order,
+                   .boot_order = pc->options.boot_once ? pc->options.boot_once : pc->options.boot_order,
                    .boot_menu = pc->options.boot_menu,
-                   .boot_fail_wait = -1,
+                   .has_menu_wait = pc->options.has_menu_wait,
+                   .menu_wait = pc->options.menu_wait,
+                   .boot_fail_wait = pc->options.has_fail_wait ? pc->options.fail_wait : -1,
                    .hypertransport = is_amd(pc),
                    .hpet = true};
 
@@ -83,4 +85,12 @@ bool pc_fill_firmware(Pc *pc, GError **error)
         return false;
     pc->acpi = acpi_install(&acpi, c->fw_cfg, c->acpi_build, error);
     return pc->acpi;
+}
+
+void pc_boot_as_always(Pc *pc)
+{
+    if (!pc->options.boot_once)
+        return;
+    pc->options.boot_once = NULL;
+    boot_set_order(pc->chips.rtc, pc->options.boot_order);
 }

@@ -70,4 +70,7 @@ SmbiosPc pc_smbios_info(const Pc *pc);
 /* pc-firmware.c: fw_cfg, CMOS memory, ACPI and SMBIOS tables. Behind the board. */
 bool pc_fill_firmware(Pc *pc, GError **error);
 
+/* The order that was for once is over. */
+void pc_boot_as_always(Pc *pc);
+
 #endif

@@ -77,6 +77,7 @@ static void do_reset(Pc *pc)
     stop_processors(pc);
     machine_lock(pc->machine);
     machine_reset(pc->machine);
+    pc_boot_as_always(pc);
     bool ok = pc_boot_kernel(pc, &error);
     if (ok && pc->options.events.reset)
         pc->options.events.reset(pc->options.events.opaque);

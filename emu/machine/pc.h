@@ -62,7 +62,10 @@ typedef struct PcOptions {
     Chardev *debug;                   /* what is written to port 0x402; NULL: the port is not there */
     IdeUnit ide[IDE_BUSES][IDE_UNITS];
     const char *boot_order; /* letters a, c, d, n; NULL: "cad" */
-    bool boot_menu;
+    const char *boot_once;  /* the same, until the first reset; NULL: boot_order */
+    bool boot_menu, has_menu_wait, has_fail_wait;
+    uint16_t menu_wait;     /* ms that the menu stays */
+    int32_t fail_wait;      /* ms until the firmware tries again; -1, as if nothing is said: never */
     const char *boot_paths; /* Open Firmware paths of devices, a line each; NULL: none */
     int64_t rtc_offset;     /* seconds that its clock is ahead of the host's */
 } PcOptions;

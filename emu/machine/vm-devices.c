@@ -111,18 +111,28 @@ static int by_index(const void *a, const void *b)
     return (x->index > y->index) - (x->index < y->index);
 }
 
+/* Strictly: what is not in the list is not started; the list being empty, all is. */
 static void tell_boot_order(Vm *vm)
 {
+    const OptionsBoot *boot = &vm->options->boot;
+    PcOptions *pc = pc_options(vm->pc);
     GString *text = g_string_new(NULL);
 
     g_array_sort(vm->boots, by_index);
     for (unsigned i = 0; i < vm->boots->len; i++)
         g_string_append_printf(text, "%s%s", i ? "\n" : "", g_array_index(vm->boots, VmBoot, i).path);
+    if (boot->strict && vm->boots->len)
+        g_string_append(text, "\nHALT");
     vm->boot_paths = g_string_free(text, FALSE);
     if (vm->boots->len)
-        pc_options(vm->pc)->boot_paths = vm->boot_paths;
-    pc_options(vm->pc)->boot_order = vm->options->boot.once ? vm->options->boot.once : vm->options->boot.order;
-    pc_options(vm->pc)->boot_menu = vm->options->boot.menu;
+        pc->boot_paths = vm->boot_paths;
+    pc->boot_order = boot->order;
+    pc->boot_once = boot->once;
+    pc->boot_menu = boot->menu;
+    pc->has_menu_wait = boot->has_splash_time;
+    pc->menu_wait = (uint16_t)boot->splash_time;
+    pc->has_fail_wait = boot->has_reboot_timeout;
+    pc->fail_wait = boot->reboot_timeout;
 }
 
 /* --- places ----------------------------------------------------------------------------------------------------- */
