@@ -15,16 +15,16 @@
 /* --- vectors ---------------------------------------------------------------------------------------------------- */
 
 /* As the MSI-X capability has it (PCI 3.0, section 6.8.2.3). */
-static unsigned vectors_of(const VirtioState *s)
+static unsigned vectors_of(const uint8_t *config)
 {
-    return (pci_get16(s->pci.config, VIRTIO_MSIX_AT + 2) & (MSIX_VECTORS_MAX - 1)) + 1U;
+    return (pci_get16(config, VIRTIO_MSIX_AT + 2) & (MSIX_VECTORS_MAX - 1)) + 1U;
 }
 
 #define HAS_MORE_THAN(n)                                                                                               \
     bool virtio_has_more_than_##n(const void *state, int version)                                                      \
     {                                                                                                                  \
         (void)version;                                                                                                 \
-        return vectors_of(state) > (n);                                                                                \
+        return vectors_of(((const VirtioState *)state)->pci.config) > (n);                                             \
     }
 
 HAS_MORE_THAN(2)
@@ -258,7 +258,7 @@ static bool refuse(GError **error, const VirtioKind *kind, const char *format, .
 
 static bool vector_is_sound(const VirtioState *s, uint16_t vector)
 {
-    return vector < vectors_of(s) || vector == MSIX_NO_VECTOR;
+    return vector < vectors_of(s->pci.config) || vector == MSIX_NO_VECTOR;
 }
 
 static bool check_queue(const VirtioState *s, unsigned n, const VirtioKind *kind, GError **error)
@@ -273,19 +273,23 @@ static bool check_queue(const VirtioState *s, unsigned n, const VirtioKind *kind
                       q->last_avail);
     if (!vector_is_sound(s, q->vector))
         return refuse(error, kind, "queues[%u].vector: the stream has %u, the destination has %u vectors", n, q->vector,
-                      vectors_of(s));
+                      vectors_of(s->pci.config));
     return true;
 }
 
 bool virtio_check(const VirtioState *s, const VirtioKind *kind, GError **error)
 {
     uint64_t features = s->has_features ? s->features : s->features_low;
+    unsigned here = vectors_of(s->pci.initial);
 
+    if (s->pci.config[VIRTIO_MSIX_AT] == PCI_CAPABILITY_MSIX && vectors_of(s->pci.config) != here)
+        return refuse(error, kind, "vectors: the stream has %u of MSI-X, the destination %u", vectors_of(s->pci.config),
+                      here);
     if (!pci_check(&s->pci, kind->section, error))
         return false;
     if (!vector_is_sound(s, s->config_vector))
         return refuse(error, kind, "config_vector: the stream has %u, the destination has %u vectors", s->config_vector,
-                      vectors_of(s));
+                      vectors_of(s->pci.config));
     if (s->queue_select >= VIRTIO_QUEUES_MAX)
         return refuse(error, kind, "queue_select: the stream has %u, the destination takes 0 to %d", s->queue_select,
                       VIRTIO_QUEUES_MAX - 1);
