@@ -28,7 +28,7 @@ enum {
 
 typedef struct PcspkState {
     uint8_t data_on;             /* 0 or 1 */
-    uint8_t dummy_refresh_clock; /* 0 or 1: what bit 4 was when it was last read */
+    uint8_t dummy_refresh_clock; /* bit 4 as it was when it was last read */
 } PcspkState;
 
 typedef struct Pcspk {
@@ -53,11 +53,11 @@ static bool check(const void *state, GError **error)
 {
     const PcspkState *s = state;
 
-    if (s->data_on <= 1 && s->dummy_refresh_clock <= 1)
+    if (s->data_on <= 1 && !(s->dummy_refresh_clock & ~PCSPK_REFRESH))
         return true;
-    g_set_error(error, FERRY_ERROR, FERRY_ERROR_REFUSED, "%s is %u, which can be 0 to 1",
+    g_set_error(error, FERRY_ERROR, FERRY_ERROR_REFUSED, "%s is %u, which can be 0 or %u",
                 s->data_on > 1 ? "data_on" : "dummy_refresh_clock",
-                s->data_on > 1 ? s->data_on : s->dummy_refresh_clock);
+                s->data_on > 1 ? s->data_on : s->dummy_refresh_clock, s->data_on > 1 ? 1 : PCSPK_REFRESH);
     return false;
 }
 
@@ -84,9 +84,9 @@ static uint64_t read_port(void *opaque, uint64_t addr, unsigned size)
 
     (void)addr;
     (void)size;
-    p->s.dummy_refresh_clock = clock_now(p->dev.machine->virtual_clock) / REFRESH_NS & 1;
+    p->s.dummy_refresh_clock = clock_now(p->dev.machine->virtual_clock) / REFRESH_NS & 1 ? PCSPK_REFRESH : 0;
     return (p->pit_ops->gate(p->pit, PIT_CHANNEL) ? PCSPK_GATE : 0) | (p->s.data_on ? PCSPK_DATA : 0) |
-           (p->s.dummy_refresh_clock ? PCSPK_REFRESH : 0) | (p->pit_ops->out(p->pit, PIT_CHANNEL) ? PCSPK_OUT : 0);
+           p->s.dummy_refresh_clock | (p->pit_ops->out(p->pit, PIT_CHANNEL) ? PCSPK_OUT : 0);
 }
 
 static void write_port(void *opaque, uint64_t addr, uint64_t value, unsigned size)
