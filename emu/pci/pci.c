@@ -190,8 +190,6 @@ void pci_set_irq(PciDevice *dev, bool level)
         return;
     change = (int)level - (int)s->irq_state[pin];
     s->irq_state[pin] = level;
-    s->config[PCI_STATUS] &= (uint8_t)~PCI_STATUS_INTX;
-    s->config[PCI_STATUS] |= level ? PCI_STATUS_INTX : 0;
     if (change && !intx_off(s))
         pci_bus_change_irq(dev->bus, dev->devfn, (unsigned)pin, change);
 }
@@ -208,13 +206,22 @@ static void allow_irq(PciDevice *dev, bool was_off)
 
 /* --- configuration space ---------------------------------------------------------------------------------------- */
 
+/* One octet. The status tells of the line; in a stream that bit is clear, and only irq_state tells. */
+static uint8_t read_octet(const PciState *s, unsigned addr)
+{
+    int pin = pin_of(s);
+
+    if (addr >= PCI_CONFIG_SIZE)
+        return 0xff;
+    return s->config[addr] | (addr == PCI_STATUS && pin >= 0 && s->irq_state[pin] ? PCI_STATUS_INTX : 0);
+}
+
 uint32_t pci_config_read(const PciDevice *dev, unsigned addr, unsigned size)
 {
-    const PciState *s = pci_state(dev);
     uint32_t value = 0;
 
     for (unsigned i = 0; i < size; i++)
-        value |= (addr + i < PCI_CONFIG_SIZE ? (uint32_t)s->config[addr + i] : 0xff) << i * 8;
+        value |= (uint32_t)read_octet(pci_state(dev), addr + i) << i * 8;
     return value;
 }
 
@@ -404,5 +411,6 @@ void pci_device_reset(PciDevice *dev)
 void pci_device_push(PciDevice *dev)
 {
     pci_state(dev)->version_id = STATE_VERSION;
+    pci_state(dev)->config[PCI_STATUS] &= (uint8_t)~PCI_STATUS_INTX;
     map_bars(dev);
 }

@@ -319,6 +319,7 @@ Test(pci, a_line_that_the_guest_has_turned_off_does_not_reach_the_bus)
     pci_set_irq(&g->pci, true);
     cr_assert(board->level[PIRQ + 2]);
     cr_assert_eq(config_in(board, 4), 0x00180000, "the status has a bit for it");
+    cr_assert_not(g->s.dev.config[PCI_STATUS] & PCI_STATUS_INTX, "the stream has it in irq_state only, as QEMU's");
     config_out(board, 4, PCI_COMMAND_NO_INTX);
     cr_assert_not(board->level[PIRQ + 2]);
     cr_assert_eq(config_in(board, 4), 0x00180400);
