@@ -55,7 +55,7 @@ static uint64_t user_flags(void)
 }
 void interrupt(Frame *f);
 
-volatile uint64_t interrupts[256];
+volatile uint64_t interrupts[256], recover_at;
 void (*volatile handlers[256])(unsigned vector);
 
 static TaskState tasks[CPUS];
@@ -70,7 +70,7 @@ static void acknowledge(unsigned vector)
         outb(0xa0, 0x20);
     if (vector >= VECTOR_PIC && vector < VECTOR_PIC + 16)
         outb(0x20, 0x20);
-    else if (vector != VECTOR_SPURIOUS)
+    else if (vector != VECTOR_SPURIOUS && vector != VECTOR_HELD)
         write32(LAPIC + LAPIC_EOI, 0);
 }
 
@@ -98,6 +98,10 @@ void interrupt(Frame *f)
 
     if (vector == VECTOR_CALL) {
         f->rax = ((Ring0 *)f->rdi)(f->rsi);
+        return;
+    }
+    if (vector < 32 && recover_at) {
+        f->rip = recover_at;
         return;
     }
     if (vector < 32)

@@ -126,6 +126,7 @@ enum {
     VECTOR_PINS = 0x30,  /* and the 23 that follow: the I/O APIC */
     VECTOR_TIMER = 0x50, /* the local APIC's */
     VECTOR_IPI = 0x51,
+    VECTOR_HELD = 0x52, /* is not acknowledged */
     VECTOR_MESSAGE = 0x60, /* and the 15 that follow: MSI-X */
     MESSAGES = 16,
     VECTOR_SPURIOUS = 0xff,
@@ -144,6 +145,17 @@ uint64_t ring0(Ring0 *function, uint64_t argument);
 uint64_t read_msr(uint32_t number);
 void write_msr(uint32_t number, uint64_t value);
 void idle(void); /* stands until an interrupt has come */
+
+/*
+ * In ring 0: an instruction that the processor may not have, or refuse. Where to go on is known to the exception's
+ * handler meanwhile.
+ */
+extern volatile uint64_t recover_at;
+#define RECOVER(instruction, ...)                                                                                      \
+    __asm__ volatile("movq $1f, %0\n" instruction "\n1: movq $0, %0" : "+m"(recover_at) : __VA_ARGS__ : "memory")
+
+enum { GDT_LDT = 0x50 };
+extern uint64_t gdt_ldt[2];
 
 typedef struct Cpuid {
     uint32_t leaf, a, b, c, d;
@@ -285,6 +297,9 @@ void net_report(void);
 void rng_init(void);
 void rng_round(void);
 void rng_report(void);
+
+/* tour.c: does not come back */
+void tour(void) __attribute__((noreturn));
 
 /* chips.c: keyboard controller, CMOS memory, fw_cfg, serial scratch */
 void chips_init(void);

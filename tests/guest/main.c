@@ -63,6 +63,8 @@ void user_main(void)
             idle();
         if (every && round % every == 0)
             report(round);
+        if (round == option_number("tour", 0))
+            tour();
         if (serial_get() == 'q')
             break;
     }

@@ -189,6 +189,9 @@ gdt:
     .quad 0x00cff2000000ffff /* 0x20 data, ring 3 */
     .quad 0x00affa000000ffff /* 0x28 code, 64 bits, ring 3 */
     .quad 0, 0, 0, 0         /* 0x30, 0x40: task states */
+    .globl gdt_ldt
+gdt_ldt:
+    .quad 0, 0               /* 0x50: a local table */
 gdt_end:
 gdt_pointer:
     .word gdt_end - gdt - 1

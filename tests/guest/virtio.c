@@ -44,10 +44,11 @@ enum {
 
     VERSION_1 = 32,
     RING_SIZE = 3 * 4096,
-    DEVICES_MAX = 4,
+    DEVICES_MAX = 10,
     PIIX3_ISA = 0x70008086,
 };
 
+unsigned virtio_ring_most = RING;
 static uint8_t rings[DEVICES_MAX][VIRTIO_QUEUES][RING_SIZE] __attribute__((aligned(4096)));
 static Virtio *on_lines[DEVICES_MAX];
 static unsigned line_count, ring_count, message_count;
@@ -175,8 +176,8 @@ static void setup_queue(Virtio *v, unsigned q)
     queue->size = v->modern ? read16(v->common + NEW_SIZE) : inw(v->io + OLD_SIZE);
     if (!queue->size || (queue->size > RING && !v->modern))
         fail("virtio.queue-size", RING, queue->size);
-    if (queue->size > RING)
-        write16(v->common + NEW_SIZE, queue->size = RING);
+    if (queue->size > virtio_ring_most && v->modern)
+        write16(v->common + NEW_SIZE, queue->size = virtio_ring_most);
     memset(ring, 0, RING_SIZE);
     queue->descriptors = (volatile Descriptor *)ring;
     queue->available = (volatile uint16_t *)(ring + 16 * queue->size);

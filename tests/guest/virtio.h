@@ -6,7 +6,7 @@
 
 #include "tests/guest/guest.h"
 
-enum { RING = 256, VIRTIO_QUEUES = 2, WRITABLE = 2 };
+enum { RING = 256, VIRTIO_QUEUES = 3, WRITABLE = 2 };
 
 typedef struct Descriptor {
     uint64_t address;
@@ -35,6 +35,9 @@ typedef struct Virtio {
     Queue queues[VIRTIO_QUEUES];
     volatile uint64_t interrupts; /* by INTx */
 } Virtio;
+
+/* Rings have at most so many entries, where a device leaves that to us. */
+extern unsigned virtio_ring_most;
 
 /* Finds it, takes those of `features` that it offers. `how`: what the command line has of it. */
 bool virtio_init(Virtio *v, const char *name, unsigned kind, uint64_t features, unsigned queues, bool modern,
