@@ -13,6 +13,7 @@
 #   make bench           benchmarks: medians, and ratios to a peer in the same run
 #   make interop         record streams from the installed QEMU and take them there and back
 #   make exchange        a guest that checks itself, moved between QEMU and Ferry, many times (EXCHANGE_ARGS)
+#   make symmetry        what is saved and what is loaded agree, visit by visit, in Ferry and QEMU; which fields tests move
 #   make testbed         tests in throw-away Debian hosts with a real KVM, in QEMU's TCG
 #   make coverage        line coverage of the tests, as build/coverage/index.html
 #   make install         programs and man pages to DESTDIR/PREFIX (/usr/local)
@@ -163,7 +164,7 @@ $(TESTS): $(B)/%: $(B)/%.o $(SUPPORT) $(B)/gen/vmstate-asn1.o $(LIB)
 
 .PHONY: check tests asan tsan
 tests: $(TESTS)
-check: all tests guest
+check: all tests guest $(B)/tests/symmetry/tracer
 	@tests/support/run-tests $(B) $(BIN) $(TESTS) $(SCRIPTS)
 
 # Criterion's own workers outlive a test that fails; what leaks there is not ours.
@@ -235,6 +236,15 @@ $(B)/guest/witness.elf: $(GUEST_OBJ) tests/guest/witness.ld
 guest: $(B)/guest/witness.elf
 exchange: all guest
 	@tests/exchange/exchange --bin=$(BIN) --guest=$(B)/guest/witness.elf $(EXCHANGE_ARGS)
+
+# What is saved and what is loaded, visit by visit.
+TRACER := $(B)/tests/symmetry/tracer
+$(TRACER): $(B)/tests/symmetry/tracer.o $(SUPPORT) $(LIB)
+	$(call say,LD,$@)
+	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(PKG_LIBS)
+.PHONY: symmetry
+symmetry: all guest $(TRACER)
+	@tests/symmetry/symmetry --bin=$(BIN) --build=$(B) $(SYMMETRY_ARGS)
 
 .PHONY: testbed
 testbed: all
