@@ -54,7 +54,7 @@ class Coverage:
     def _row(self, fields, title):
         moved = sum(f in self.real for f in fields)
         random = sum(f in self.random and f not in self.real for f in fields)
-        share = 100 * moved / len(fields)
+        share = 100 * moved / max(len(fields), 1)
         return f"{len(fields):6}  {moved:5} ({share:3.0f} %)  {random:14}  {len(fields) - moved - random:5}  {title}"
 
 
