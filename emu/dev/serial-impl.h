@@ -94,7 +94,8 @@ typedef struct Serial {
     uint8_t irq;
     SpaceId ports;
     Timer fifo_timeout;
-    Timer resume; /* after a reset or a load, when the machine runs: what waits on either side goes on */
+    Timer resume; /* after a reset, a load or a stop, when the machine runs: what waits on either side goes on */
+    bool stands;  /* the machine has been stopped */
     ChardevLine line;
     bool breaking;
     SerialState s;

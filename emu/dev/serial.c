@@ -266,12 +266,22 @@ static void transmit(Serial *p)
     serial_update_irq(p);
 }
 
+/* While the machine stands nothing leaves: its state may have been sent to where the same characters leave again. */
 static void writable(void *opaque)
 {
     Serial *p = opaque;
 
-    if (p->s.state.tsr_retry > 0)
+    if (p->s.state.tsr_retry > 0 && !p->stands)
         transmit(p);
+}
+
+static void machine_runs(void *opaque, bool runs)
+{
+    Serial *p = opaque;
+
+    p->stands = !runs;
+    if (runs)
+        timer_arm(&p->resume, clock_now(p->dev.machine->virtual_clock));
 }
 
 /* Nobody has said that the line takes more: a character that does not go yet has not lost one of its tries. */
@@ -523,6 +533,7 @@ static bool realize(Device *dev, GError **error)
     p->s.state.lsr = LSR_DR;
     if (p->chardev)
         chardev_set_front(p->chardev, &front, p);
+    machine_add_runner(dev->machine, machine_runs, p);
     return true;
 }
 
@@ -530,6 +541,7 @@ static void unrealize(Device *dev)
 {
     Serial *p = (Serial *)dev;
 
+    machine_remove_runner(dev->machine, p);
     if (p->chardev)
         chardev_set_front(p->chardev, NULL, NULL);
     timer_done(&p->fifo_timeout);

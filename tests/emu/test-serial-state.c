@@ -113,6 +113,30 @@ Test(serial, a_character_that_waits_loses_no_try_by_moving)
     assert_sent(&l, "c");
 }
 
+Test(serial, while_the_machine_stands_nothing_leaves_that_its_state_has)
+{
+    g_auto(Line) l = line_new(&(ChardevMemory){.size = 1, .patient = true});
+    ByteOut before = {0}, after = {0};
+
+    machine_set_running(l.board->machine, true);
+    for (const char *c = "abc"; *c; c++)
+        out(&l, THR, (uint8_t)*c);
+    machine_set_running(l.board->machine, false);
+    board_save(l.board, l.dev, &before);
+    assert_sent(&l, "a");
+    assert_sent(&l, "");
+    board_save(l.board, l.dev, &after);
+    cr_assert_eq(after.len, before.len);
+    cr_assert_arr_eq(after.data, before.data, before.len);
+    machine_set_running(l.board->machine, true);
+    board_advance(l.board, 10);
+    assert_sent(&l, "b");
+    assert_sent(&l, "c");
+    assert_sent(&l, "");
+    byte_out_done(&before);
+    byte_out_done(&after);
+}
+
 /* Loads the registers alone: IER and IIR and what is given. */
 static void load_registers(const Line *l, uint8_t ier, uint8_t iir)
 {
