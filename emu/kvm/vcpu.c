@@ -245,6 +245,9 @@ static void *run(void *opaque)
 void vcpu_start(Vcpu *v)
 {
     pthread_mutex_lock(&v->mutex);
+    /* A guest with kvmclock is told that it stood, for its watchdogs; one without has no place to be told. */
+    if (!v->running)
+        ioctl(v->fd, KVM_KVMCLOCK_CTRL, 0);
     v->run->immediate_exit = 0;
     g_atomic_int_set(&v->wanted, true);
     v->running = true;

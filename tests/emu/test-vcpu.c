@@ -392,6 +392,30 @@ Test(vcpu, a_guest_that_shares_memory_with_kvm_is_taken_if_the_memory_is_there)
     rig_free(rig);
 }
 
+/* The same, and cpuid.rst: flags are octet 29 of the structure, bit 1 is "the host has stopped the guest". */
+Test(vcpu, a_guest_with_kvmclock_is_told_that_it_stood)
+{
+    enum { CLOCK = 0x8000, FLAGS = CLOCK + 29, STOOD = 1 << 1 };
+    Rig *rig = rig_new(true, 1);
+    g_autoptr(GError) error = NULL;
+    ApicState apic;
+    CpuState cpu;
+
+    load_program(rig, count, sizeof count);
+    apic_state_reset(&apic, 0, true);
+    ready(&cpu);
+    cpu.system_time_msr = CLOCK | 1;
+    cr_assert(vcpu_set(rig->vcpus[0], &cpu, &apic, &error), "%s", error ? error->message : "");
+    for (int i = 0; i < 3; i++) {
+        vcpu_start(rig->vcpus[0]);
+        wait_for_count(rig, 10);
+        vcpu_stop(rig->vcpus[0]);
+        cr_assert(rig->ram->host[FLAGS] & STOOD);
+        rig->ram->host[FLAGS] &= (uint8_t)~STOOD;
+    }
+    rig_free(rig);
+}
+
 Test(vcpu, a_triple_fault_is_told_and_the_processor_stands)
 {
     Rig *rig = rig_new(true, 1);
