@@ -42,8 +42,11 @@ BootPc pc_boot_info(const Pc *pc)
 
 AcpiPc pc_acpi_info(const Pc *pc)
 {
-    return (AcpiPc){
-        .pc = pc_boot_info(pc), .pm_base = ACPI_PM_BASE, .com1 = pc->options.serial[0], .com2 = pc->options.serial[1]};
+    return (AcpiPc){.pc = pc_boot_info(pc),
+                    .pm_base = ACPI_PM_BASE,
+                    .com1 = pc->options.serial[0],
+                    .com2 = pc->options.serial[1],
+                    .floppies = true};
 }
 
 SmbiosPc pc_smbios_info(const Pc *pc)

@@ -2,8 +2,8 @@
  * pc-kernel.c: a kernel started without firmware, and before it what the firmware would have done: the chips' ports
  * and interrupts, addresses for PCI devices, ACPI tables.
  *
- * The places are those that SeaBIOS gives them on this board, so a guest finds the same machine either way. Where the
- * firmware is, there is memory with the SMBIOS tables.
+ * The places of chips and lines are those that SeaBIOS gives them on this board; addresses are given to devices in
+ * their order, where SeaBIOS goes by size. Where the firmware is, there is memory with the SMBIOS tables.
  */
 #include <string.h>
 
@@ -27,7 +27,8 @@ enum {
     SMBUS_PORTS = 0x700,
     SMBUS_CONFIG = 0xd2,
     SMBUS_BY_IRQ = 0x09, /* enabled, IRQ 9 */
-    IDE_TIMING = 0x40,   /* of function 1, a word for each cable */
+    SCI_LINE = 9,
+    IDE_TIMING = 0x40, /* of function 1, a word for each cable */
     IDE_DECODE = 0x8000,
     PAM_FIRMWARE = 0x59, /* of the 82441FX: what is at 0xf0000 */
     PAM_FIRMWARE_READ = 0x10,
@@ -137,6 +138,7 @@ static void set_up_chips(Pc *pc)
     config_put(pc, pm, PM_ENABLE, 1, 1);
     config_put(pc, pm, SMBUS_BASE, SMBUS_PORTS | 1, 4);
     config_put(pc, pm, SMBUS_CONFIG, SMBUS_BY_IRQ, 1);
+    config_put(pc, pm, PCI_INTERRUPT_LINE, SCI_LINE, 1); /* wired to it, whatever its pin says */
     space_write(pc->machine->ports, KEYBOARD_COMMAND, KEYBOARD_WRITE_MODE, 1);
     space_write(pc->machine->ports, KEYBOARD_DATA, KEYBOARD_MODE, 1);
 }
@@ -272,8 +274,8 @@ bool pc_boot_kernel(Pc *pc, GError **error)
 {
     if (!pc->options.kernel.path)
         return true;
-    set_up_chips(pc);
     set_up_pci(pc);
+    set_up_chips(pc);
     if (!pc->kvm)
         return load_kernel(pc, device_state(pc->chips.boot_cpu), error);
     for (unsigned i = 0; i < pc->options.cpus; i++)
