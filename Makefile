@@ -15,6 +15,7 @@
 #   make exchange        a guest that checks itself, moved between QEMU and Ferry, many times (EXCHANGE_ARGS)
 #   make symmetry        what is saved and what is loaded agree, visit by visit, in Ferry and QEMU; which fields tests move
 #   make testbed         tests in throw-away Debian hosts with a real KVM, in QEMU's TCG
+#   make testbed-trips   Debian's Linux at work, moved between QEMU and Ferry there, TRIPS (50) times to and fro
 #   make coverage        line coverage of the tests, as build/coverage/index.html
 #   make install         programs and man pages to DESTDIR/PREFIX (/usr/local)
 #   make clean
@@ -38,7 +39,7 @@ endif
 PACKAGES_BUILD := gcc clang libclang-rt-dev make pkg-config libglib2.0-dev libtasn1-6-dev libtasn1-bin libzstd-dev zlib1g-dev \
     liblzma-dev libbz2-dev libxxhash-dev libjansson-dev liburing-dev libslirp-dev libvdeplug-dev acpica-tools
 PACKAGES_TEST := libcriterion-dev dumpasn1 openssl gdb binutils python3 xz-utils bzip2 zstd qemu-system-x86 qemu-utils seabios \
-    clang-format cppcheck mandoc gcovr git e2fsprogs grub-pc-bin grub-common xorriso mtools
+    clang-format cppcheck mandoc gcovr git e2fsprogs grub-pc-bin grub-common xorriso mtools pciutils
 
 .PHONY: setup
 setup:
@@ -247,8 +248,12 @@ symmetry: all guest $(TRACER)
 	@tests/symmetry/symmetry --bin=$(BIN) --build=$(B) $(SYMMETRY_ARGS)
 
 .PHONY: testbed
-testbed: all
+testbed: all guest
 	@tests/support/run-tests $(B) $(BIN) tests/testbed/run-tests.sh tests/testbed/linux-tests.sh
+TRIPS ?= 50
+.PHONY: testbed-trips
+testbed-trips: all
+	@tests/testbed/trips $(TRIPS) $(TRIPS_ARGS)
 
 .PHONY: lint format coverage
 lint: $(LIB)

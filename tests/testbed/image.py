@@ -269,13 +269,15 @@ def unpack_module(file):
     return call([find("xz", "xz-utils"), "-dc", str(file)]) if file.suffix == ".xz" else file.read_bytes()
 
 
-def make_initramfs(target, init, modules, tool):
-    """busybox, modules, and what is to be done with them."""
+def make_initramfs(target, init, modules, tool, programs=()):
+    """busybox, more programs that need no library, modules, and what is to be done with them."""
     with tempfile.TemporaryDirectory(dir=FOLDER, prefix=SCRATCH) as work:
         root = Path(work, "root")
         root.joinpath("bin").mkdir(parents=True)
         root.joinpath("modules").mkdir()
         shutil.copy(tool, root / "bin/busybox")
+        for program in programs:
+            shutil.copy(program, root / "bin")
         shutil.copy(init, root / "init")
         root.joinpath("init").chmod(0o755)
         names = []
@@ -289,6 +291,14 @@ def make_initramfs(target, init, modules, tool):
             archive = call([str(tool), "cpio", "-o", "-H", "newc"], cwd=root, stdin=listed)
         Path(work, "cpio").write_bytes(archive)
         os.rename(f"{work}/cpio", target)
+
+
+def compile_static(source, target):
+    """Makes a program that needs no library of its one file, unless it is there."""
+    if not current(target, [source]):
+        call([find("gcc", "gcc"), "-std=gnu11", "-O2", "-Wall", "-D_GNU_SOURCE", "-static", "-o", str(target),
+              str(source)])
+        finished(target, [source])
 
 
 def system_tree(image, guest_initramfs, agent, tool):
@@ -343,10 +353,7 @@ class Parts:
             if not current(target, sources):
                 make_initramfs(target, init, module_files(modules, names), tool)
                 finished(target, sources)
-        if not current(agent, [HERE / "agent.c"]):
-            call([find("gcc", "gcc"), "-std=gnu11", "-O2", "-Wall", "-D_GNU_SOURCE", "-static", "-o", str(agent),
-                  str(HERE / "agent.c")])
-            finished(agent, [HERE / "agent.c"])
+        compile_static(HERE / "agent.c", agent)
         # dpkg's status changes with any package, and with that perhaps a program or a library
         sources = [self.kernel, tool, guest, agent, me, Path("/var/lib/dpkg/status")]
         if not current(self.system, sources):

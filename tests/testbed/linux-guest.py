@@ -4,16 +4,20 @@ Each function whose name begins with `do_` is a command: linux-guest.py COMMAND 
 ferry, or qemu-system-x86_64 with the same options. A failed check is an exception."""
 
 import base64
+import collections
+import difflib
 import hashlib
+import math
 import os
 import re
 import socket
 import statistics
 import subprocess
 import sys
+import threading
 import time
 
-WAIT = 120  # seconds for anything: the bed is slow, and this machine may be loaded
+WAIT = 300  # seconds for anything: the bed is slow, and this machine may be loaded
 NUMBERS = hashlib.md5("".join(f"{n}\n" for n in range(100000)).encode()).hexdigest()
 PROMPT = "\nguest# "
 SHELL = "console=ttyS0 panic=-1 run=\"PS1='guest# ' exec setsid cttyhack sh\""
@@ -25,23 +29,27 @@ class Guest:
 
     count = 0
 
-    def __init__(self, emulator, *options, smp=1, append=SHELL, disk=True, boot=True, cpu="host"):
+    def __init__(self, emulator, *options, smp=1, append=SHELL, disk=True, memory=256):
         Guest.count += 1
-        self.name = f"/srv/guest{Guest.count}"
-        command = [emulator, "-nodefaults", "-M", "pc-i440fx-7.2", "-accel", "kvm", "-cpu", cpu, "-m", "256",
+        self.emulator, self.name = emulator, f"/srv/guest{Guest.count}"
+        command = [emulator, "-nodefaults", "-M", "pc-i440fx-7.2", "-accel", "kvm", "-cpu", "host", "-m", str(memory),
                    "-smp", str(smp), "-display", "none", "-serial", f"unix:{self.name}.serial,server=on,wait=on",
                    "-monitor", f"unix:{self.name}.monitor,server=on,wait=off"]
-        if disk:
+        if isinstance(disk, list):
+            command += disk
+        elif disk:
             for name, device in (("v", "virtio-blk-pci,addr=4"), ("i", "ide-hd,bus=ide.0,unit=0")):
                 command += ["-drive", f"file=/srv/{name}.img,format=raw,if=none,id={name}",
                             "-device", f"{device},drive={name}"]
             command += NETWORK
-        if boot:
-            command += ["-kernel", "/boot/vmlinuz", "-initrd", "/srv/initrd", "-append", append]
+        command += ["-kernel", "/boot/vmlinuz", "-initrd", "/srv/initrd", "-append", append]
         self.begin = time.monotonic()
-        self.process = subprocess.Popen([*command, *options], stdin=subprocess.DEVNULL)
+        with open(f"{self.name}.said", "wb") as said:
+            self.process = subprocess.Popen([*command, *options], stdin=subprocess.DEVNULL, stdout=said, stderr=said)
         self.serial, self.monitor = self.connect("serial"), None
-        self.text = ""
+        self.text, self.pieces, self.deaf, self.more = "", collections.deque(), False, threading.Condition()
+        self.listener = threading.Thread(target=self.listen, daemon=True)
+        self.listener.start()
 
     def connect(self, what):
         link = socket.socket(socket.AF_UNIX)
@@ -52,23 +60,49 @@ class Guest:
                 return link
             except OSError as error:
                 if self.process.poll() is not None or time.monotonic() > end:
-                    raise RuntimeError(f"no {what}: {error}; status {self.process.poll()}") from error
+                    raise RuntimeError(f"no {what}: {error}; status {self.process.poll()}; {self.said()}") from error
                 time.sleep(0.05)
 
-    def expect(self, pattern):
-        """Reads on until the pattern has come; what came before it is returned, and gone."""
+    def listen(self):
+        """Takes what the serial port sends as it comes: in a move, QEMU's sends twice what nobody has taken."""
+        try:
+            while data := self.serial.recv(65536):
+                with self.more:
+                    self.pieces.append([len(data), time.monotonic()])
+                    self.text += data.decode("latin-1")
+                    self.more.notify()
+        except OSError:
+            pass
+        with self.more:
+            self.deaf = True
+            self.more.notify()
+
+    def take(self, length):
+        """So many letters of the text."""
+        taken, self.text = self.text[:length], self.text[length:]
+        while length:
+            length -= (some := min(length, self.pieces[0][0]))
+            self.pieces[0][0] -= some
+            if not self.pieces[0][0]:
+                self.pieces.popleft()
+        return taken.replace("\r", "")
+
+    def read(self, pattern):
+        """Reads on until the pattern has come: what came before it, and when its first letter came."""
         end = time.monotonic() + WAIT
-        while not (found := re.search(pattern, self.text)):
-            self.serial.settimeout(max(end - time.monotonic(), 0.01))
-            try:
-                data = self.serial.recv(65536)
-            except TimeoutError:
-                data = b""
-            if not data:
-                raise RuntimeError(f"'{pattern}' did not come; the guest's last words:\n{self.text[-3000:]}")
-            self.text += data.decode(errors="replace").replace("\r", "")
-        before, self.text = self.text[:found.start()], self.text[found.end():]
-        return before
+        with self.more:
+            while not (found := re.search(pattern, self.text)):
+                if self.deaf or not self.more.wait(end - time.monotonic()) and time.monotonic() > end:
+                    raise RuntimeError(f"'{pattern}' did not come on {self.emulator}, whose status is "
+                                       f"{self.process.poll()}; the guest's last words:\n{self.text[-3000:]}{self.said()}")
+            came = self.pieces[0][1]
+            before = self.take(found.start())
+            self.take(found.end() - found.start())
+            return before, came
+
+    def expect(self, pattern):
+        """Reads on until the pattern has come: what came before it."""
+        return self.read(pattern)[0]
 
     def start(self):
         """Waits for the shell. From then on the kernel is silent on the serial port."""
@@ -78,27 +112,62 @@ class Guest:
     def run(self, line, fails=False):
         """A line of the guest's shell: its output. It must succeed."""
         self.serial.sendall(f'echo "<""<"; {line}; echo "=""$?="\n'.encode())
-        self.expect("<<\n")
+        self.expect("<<\r\n")
         said = self.expect("=(?=[0-9]+=)")
         status = self.expect("=")
         if status != "0" and not fails:
             raise RuntimeError(f"'{line}' ended with status {status}:\n{said}")
         return said
 
+    def said(self):
+        """What the emulator itself has said, but for QEMU's words on serial ports without another end, and on hosts
+        that have less processors than the guest."""
+        known = "info: QEMU waiting for|exceeds the recommended"
+        with open(f"{self.name}.said", encoding="utf-8", errors="replace") as file:
+            return "".join(line for line in file if not re.search(known, line))
+
     def command(self, line):
-        """A line of the monitor."""
-        self.monitor = self.monitor or self.connect("monitor")
+        """A line of the monitor: its answer."""
+        if not self.monitor:
+            self.monitor = self.connect("monitor")
+            self.monitor.settimeout(WAIT)
+            self.answer(rb"\((qemu|ferry)\) $")
         self.monitor.sendall(f"{line}\n".encode())
+        said = self.answer(rb"\n(|.*\n)\((qemu|ferry)\) $").decode(errors="replace").replace("\r", "")
+        if "Error" in said:
+            raise RuntimeError(f"'{line}' is answered: {said}")
+        return said
+
+    def answer(self, pattern):
+        got = b""
+        while not re.search(pattern, got, re.DOTALL):
+            more = self.monitor.recv(65536)
+            if not more:
+                raise RuntimeError(f"the monitor has gone: {self.said()}")
+            got += more
+        return got
+
+    def quit(self):
+        """Ends it. What its serial port has still sent is in text."""
+        self.command("info status")
+        self.monitor.sendall(b"quit\n")
+        status = self.end()
+        self.listener.join(WAIT)
+        return status
 
     def end(self):
-        """Waits for the emulator's end, and returns its status."""
-        return self.process.wait(WAIT)
+        """Waits for the emulator's end, and returns its status. It must have said nothing."""
+        status = self.process.wait(WAIT)
+        if self.said():
+            raise RuntimeError(f"{self.emulator} says: {self.said()}")
+        return status
 
 
-def check(condition, text):
+def check(condition, text, quiet=False):
     if not condition:
         raise RuntimeError(f"not so: {text}")
-    print(f"ok: {text}", flush=True)
+    if not quiet:
+        print(f"ok: {text}", flush=True)
 
 
 # --- what is looked at in a guest -------------------------------------------------------------------------------------
@@ -149,6 +218,32 @@ def keep(guest, folder):
             file.write(base64.b64decode(guest.run(f"base64 /sys/firmware/acpi/tables/{name}")))
 
 
+def interrupts(guest):
+    """The rows of /proc/interrupts: what stands behind the counts, by its last word or the row's name; and the sums."""
+    rows, counts = {}, {}
+    for line in guest.run("cat /proc/interrupts").splitlines()[1:]:
+        found = re.fullmatch(r" *(\w+):((?: +\d+)+) *(.*)", line)
+        name = found[3].split()[-1] if found[1].isdigit() and found[3] else found[1]
+        rows.setdefault(name, " ".join([found[1], *found[3].split()]))
+        counts[name] = counts.get(name, 0) + sum(map(int, found[2].split()))
+    return rows, counts
+
+
+def check_interrupts(guest):
+    """Each on its line when its device is used."""
+    before = interrupts(guest)[1]
+    guest.run("echo +2 >/sys/class/rtc/rtc0/wakealarm; echo 3 >/proc/sys/vm/drop_caches")
+    for disk in ("vda", "sda"):
+        guest.run(f"dd if=/dev/{disk} of=/dev/null bs=1k skip=1000 count=64 2>/dev/null")
+    guest.run("sleep 4")
+    rows, counts = interrupts(guest)
+    for name, row in (("ttyS0", "4 IO-APIC 4-edge ttyS0"), ("rtc0", "8 IO-APIC 8-edge rtc0"),
+                      ("ata_piix", "14 IO-APIC 14-edge ata_piix"), ("acpi", "9 IO-APIC 9-fasteoi acpi"),
+                      ("virtio0-req.0", None), ("LOC", "LOC Local timer interrupts")):
+        check(row is None or rows.get(name) == row, f"its interrupt is {row or rows[name]}", quiet=True)
+        check(name == "acpi" or counts[name] > before[name], f"{rows[name]}: it comes when it is wanted")
+
+
 REGISTERS = r"\] (Hardware name|Code|RIP|RSP|R[A-Z0-9]{2}|FS|CS|CR[0-9]|CPUID\[.*\]):"
 TIMES = "clocksource|tsc|TSC|hrtimer|watchdog|took|Lost .* RTC interrupts|sched|rcu"  # the bed's, where time is uneven
 
@@ -190,6 +285,57 @@ def do_compare(emulator, smp, folder):
     check(not more, "the kernel complains of nothing that it has not on QEMU, too")
 
 
+FACTS = {"lspci -nn": "lspci -nn", "lspci -vv": "lspci -vv",
+         "power": "lspci -x -s 1.3 | grep ^30:",
+         "acpi": "cd /tmp && acpidump >all && acpixtract -a all && cd /",
+         "pnp": "for d in /sys/bus/pnp/devices/*; do echo $(cat $d/id $d/resources); done | sort"}
+
+
+def debian(emulator, root, folder):
+    """Debian with this disk as its root: what it tells of the machine, by what was asked."""
+    guest = Guest(emulator, append=f"{SHELL} quiet root={root}")
+    guest.start()
+    check(re.search(f"^{root} / ext4 ", guest.run("cat /proc/mounts"), re.M), f"{root} is the root on {emulator}")
+    facts = {name: guest.run(line) for name, line in FACTS.items()}
+    facts["lines"] = "".join(f"{row}\n" for row in interrupts(guest)[0].values() if row.split()[0].isdigit())
+    check_interrupts(guest)
+    keep(guest, folder)
+    for name, told in facts.items():
+        with open(f"{folder}/{name}", "w", encoding="utf-8") as file:
+            file.write(told)
+    guest.run("echo here >/is; sync")
+    guest.serial.sendall(b"reboot -f\n")
+    guest.expect("a shell, on Linux")
+    guest.start()
+    check(guest.run("cat /is; rm /is; sync") == "here\n", "it starts again, and its root has what was written")
+    guest.serial.sendall(b"poweroff -f\n")
+    check(guest.end() == 0, "it switches the machine off")
+    return facts
+
+
+# What is told otherwise than on QEMU, and why.
+OTHERWISE = (
+    r"Region \d+: (I/O ports|Memory) at ",  # a kernel without firmware: by the devices' order, where SeaBIOS goes by size
+    r"Physical Slot: ",  # QEMU's DSDT has a slot for each place on the bus, as devices can be plugged in there
+    r" DSDT - ",  # its length
+    r"PNP0c02 state = active io 0x600-",  # ports of power management, which QEMU's DSDT does not tell
+)
+
+
+def do_debian(emulator, folder):
+    """From either disk on this emulator, and from one on QEMU; they must tell the same."""
+    here = debian(emulator, "/dev/vda", f"{folder}/vda")
+    there = debian("qemu-system-x86_64", "/dev/vda", f"{folder}/vda-qemu")
+    for name, told in here.items():
+        lines = [line for line in difflib.unified_diff(there[name].splitlines(), told.splitlines(), lineterm="", n=0)
+                 if re.match("[-+](?![-+]{2} )", line)]
+        more = [line for line in lines if not any(re.search(reason, line) for reason in OTHERWISE)]
+        for line in more:
+            print(f"{name}: {line}", flush=True)
+        check(told and not more, f"{name}: the {len(told.splitlines())} lines that it tells on QEMU")
+    debian(emulator, "/dev/sda", f"{folder}/sda")
+
+
 def do_reboot(emulator):
     """By the keyboard controller, ACPI and a triple fault; each time the same kernel starts again. Then the power
     button, of which the guest's driver tells."""
@@ -228,6 +374,25 @@ def ticks(guest, last, count):
     return last
 
 
+def go(guest, emulator, **machine):
+    """Moves a running guest into another emulator, over a socket: the guest there."""
+    path = f"/srv/move{Guest.count}"
+    there = Guest(emulator, "-incoming", f"unix:{path}", **machine)
+    end = time.monotonic() + WAIT
+    while not os.path.exists(path):
+        time.sleep(0.05)
+    guest.command(f"migrate {'-d ' if 'qemu' in guest.emulator else ''}unix:{path}")
+    while "completed" not in (said := guest.command("info migrate")):
+        if "failed" in said or time.monotonic() > end:
+            raise RuntimeError(f"the guest does not go: {said}{guest.said()}{there.said()}")
+        time.sleep(0.05)
+    check(guest.quit() == 0, f"it has left {guest.emulator}", quiet=True)
+    with there.more:  # a line that was cut in two goes on there
+        there.text = guest.text + there.text
+        there.pieces.extendleft(reversed(guest.pieces))
+    return there
+
+
 def do_move(*emulators):
     """A guest that counts goes from one to the next while its disks and its network are in use."""
     guest = Guest(emulators[0], smp=2)
@@ -237,16 +402,7 @@ def do_move(*emulators):
     guest.run(COUNT + " true")
     last = ticks(guest, 0, 5)
     for emulator in emulators[1:]:
-        there = Guest(emulator, "-incoming", f"unix:/srv/move{Guest.count}", smp=2)
-        while not os.path.exists(f"/srv/move{Guest.count - 1}"):
-            time.sleep(0.1)
-        guest.command(f"migrate unix:/srv/move{Guest.count - 1}")
-        # what the source's port still had to send comes before anything from there
-        guest.serial.settimeout(2)
-        last = drain(guest, there, last)
-        guest.command("quit")
-        guest.end()
-        guest = there
+        guest = go(guest, emulator, smp=2)
         last = ticks(guest, last, 10)
         check(True, f"it counts on {emulator}")
     guest.serial.sendall(b"kill %1\n")
@@ -257,28 +413,150 @@ def do_move(*emulators):
     check(guest.end() == 0, "the guest switches the machine off")
 
 
-def drain(guest, there, last):
-    """The numbers that the source still tells, until it is silent because the guest has gone."""
-    end = time.monotonic() + WAIT
-    quiet = 0
-    while quiet < 2:
-        try:
-            data = guest.serial.recv(65536)
-        except TimeoutError:
-            quiet += 1
-            continue
-        quiet = 0
-        guest.text += data.decode(errors="replace").replace("\r", "")
-        if time.monotonic() > end:
-            raise RuntimeError("the guest does not go")
-    numbers = [int(n) for n in re.findall("tick ([0-9]+) [0-9]+\n", guest.text)]
-    # a line that was cut in two goes on there
-    there.text = guest.text[guest.text.rfind("\n") + 1:]
-    for number in numbers:
-        if number != last + 1:
-            raise RuntimeError(f"tick {number} came after {last}")
-        last = number
-    return last
+# --- many trips -------------------------------------------------------------------------------------------------------
+
+PORT = 7007  # where this answers UDP
+VIRTIO = ["-drive", "file=/srv/trips.img,format=raw,if=none,id=d", "-device", "virtio-blk-pci,drive=d,addr=4",
+          *NETWORK, "-device", "virtio-rng-pci,addr=6"]
+IDE = ["-drive", "file=/srv/trips.img,format=raw,if=none,id=d", "-device", "ide-hd,bus=ide.0,unit=0,drive=d"]
+ON_IDE, ON_VIRTIO = "naps disk ttyS0 LOC ata_piix", "naps disk ttyS0 LOC ping udp tftp rng"
+# What the kernel takes for a lockup is measured for hardware; the bed is 20 to 50 times slower.
+PATIENT = "rcupdate.rcu_cpu_stall_timeout=200 watchdog_thresh=60"
+# processors, devices, the load's arguments, and counters that must be there
+CONFIGURATIONS = {
+    "ide": (1, IDE, "disk=/dev/sda", f"{ON_IDE} cpu0"),
+    "ide-smp2": (2, IDE, "disk=/dev/sda", f"{ON_IDE} cpu0 cpu1 RES"),
+    "virtio": (1, VIRTIO, f"disk=/dev/vda net={PORT} rng", f"{ON_VIRTIO} cpu0"),
+    "virtio-smp2": (2, VIRTIO, f"disk=/dev/vda net={PORT} rng", f"{ON_VIRTIO} cpu0 cpu1 RES"),
+}
+MOVES = r"cpu\d+|naps|disk|ping|udp|tftp|rng|ttyS0|ata_piix|virtio.*|LOC|RES"
+SLACK = 2000  # ms between what the guest says and its arrival here, in a bed that is slow
+
+
+class Load:
+    """What the load (load.c) says, on one emulator after the other."""
+
+    def __init__(self, guest):
+        self.guest, self.number, self.counters, self.kernel, self.longest = guest, 0, {}, [], 0
+        self.milliseconds = 0
+        self.ahead, self.stays = -math.inf, [math.inf]  # by how much its clock is ahead of ours, at each
+
+    def next(self):
+        """Its next line, checked. Returns the counters, of which some rows of interrupts may have the same name."""
+        while True:
+            line, came = self.guest.read("\n")
+            if line.startswith("load "):
+                return self.line(line, came)
+            if line.startswith("kernel: "):
+                self.kernel.append(line)
+                if not re.search(TIMES, line) or re.search("lockup|stall|BUG", line):
+                    raise RuntimeError(line)
+            elif self.number:
+                raise RuntimeError(f"after line {self.number} the load says: {line}")
+
+    def line(self, line, came):
+        found = re.fullmatch(r"load (\d+) ms=(\d+) ((?:\S+=\d+ )+)end", line)
+        if not found or int(found[1]) != self.number + 1:
+            raise RuntimeError(f"after line {self.number}: {line}")
+        counters = {}
+        for name, value in (pair.rsplit("=", 1) for pair in found[3].split()):
+            counters[name] = counters.get(name, 0) + int(value)
+        if counters["wrongs"]:
+            raise RuntimeError(f"the load has found mistakes: {line}")
+        back = [name for name, value in counters.items()
+                if re.fullmatch(MOVES, name) and value < self.counters.get(name, 0)]
+        if back:
+            raise RuntimeError(f"these went back: {back}: {line}")
+        self.clock(int(found[2]), came)
+        self.longest = max(self.longest, counters["longest_ms"])
+        self.number, self.counters = int(found[1]), counters
+        return counters
+
+    def clock(self, milliseconds, came):
+        """The guest's time never goes faster than ours: it may stand in a move. What comes late seems to be behind, and
+        tells nothing; so the best of a stay is what the next is held against."""
+        ahead = milliseconds - came * 1000
+        if milliseconds < self.milliseconds or ahead > self.stays[-1] + SLACK:
+            raise RuntimeError(f"on {self.guest.emulator} the guest's clock went from {self.milliseconds} to "
+                               f"{milliseconds} ms, and is {ahead - self.stays[-1]:.0f} ms ahead of what it was")
+        self.milliseconds, self.ahead = milliseconds, max(self.ahead, ahead)
+
+    def moved(self, guest):
+        self.guest = guest
+        self.stays.append(self.ahead)
+        self.ahead = -math.inf
+
+    def all_move(self, wanted):
+        """Until each of these counters has grown."""
+        before, first, end = self.counters, self.number, time.monotonic() + WAIT
+        while (standing := [name for name in wanted if self.counters.get(name, 0) <= before.get(name, 0)]) or \
+                self.number < first + 2:
+            self.next()
+            if time.monotonic() > end:
+                raise RuntimeError(f"these stand still on {self.guest.emulator}: {standing}")
+
+
+def answer_datagrams():
+    """A guest's gateway is this host: what it sends to the port comes back."""
+    link = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    link.bind(("127.0.0.1", PORT))
+    while True:
+        data, sender = link.recvfrom(65536)
+        link.sendto(data, sender)
+
+
+def prepare_trips():
+    with open("/srv/trips.img", "wb") as disk:
+        disk.truncate(8 << 20)
+    os.makedirs("/srv/tftp", exist_ok=True)
+    with open("/srv/tftp/small", "wb") as file:
+        file.write(bytes(n * 7 & 0xff for n in range(20000)))
+    threading.Thread(target=answer_datagrams, daemon=True).start()
+
+
+def do_trips(*arguments):
+    """EMULATOR OTHER TRIPS CONFIGURATION...: a guest that works goes from one to the other and back, so many times."""
+    emulators, trips = arguments[:2], int(arguments[2])
+    prepare_trips()
+    for name in arguments[3:] or CONFIGURATIONS:
+        tell_trips(name, emulators, trips)
+
+
+def start_load(name, emulator):
+    smp, devices, load, _ = CONFIGURATIONS[name]
+    machine = {"smp": smp, "disk": devices, "memory": 96, "append": f"{SHELL} quiet {PATIENT}"}
+    guest = Guest(emulator, **machine)
+    guest.start()
+    if "net=" in load:
+        guest.run("ip link set eth0 up; ip addr add 10.0.2.15/24 dev eth0")
+    guest.serial.sendall(f"exec load {load}\n".encode())
+    return Load(guest), machine
+
+
+def tell_trips(name, emulators, trips):
+    load, machine = start_load(name, emulators[0])
+    first = load.next()
+    while load.number < 8:
+        load.next()
+    wanted = {n for n, value in load.counters.items() if re.fullmatch(MOVES, n) and value > first.get(n, 0) + 2}
+    wanted.update(CONFIGURATIONS[name][3].split())
+    load.all_move(wanted)
+    begin, taken = time.monotonic(), []
+    for trip in range(trips):
+        for emulator in (emulators[1], emulators[0]):
+            start = time.monotonic()
+            load.moved(go(load.guest, emulator, **machine))
+            print(f"  on {os.path.basename(emulator)} at line {load.number}", flush=True)
+            load.next()
+            taken.append(time.monotonic() - start)
+            load.all_move(wanted)
+        print(f"{name}: trip {trip + 1} done after {time.monotonic() - begin:.0f} s, line {load.number}, "
+              f"{load.counters['lost']} packets lost", flush=True)
+    load.guest.quit()
+    names = " and ".join(os.path.basename(emulator) for emulator in emulators)
+    print(f"{name}: {trips} trips of {names}: {statistics.median(taken or [0]):.1f} s (median) to the first line there, "
+          f"at most {max(taken or [0]):.1f} s; the longest sleep of 10 ms took {load.longest} ms; these moved: "
+          f"{' '.join(sorted(wanted))}; the kernel said {len(load.kernel)} lines", *load.kernel, sep="\n  ", flush=True)
 
 
 def do_time(rounds, *emulators):
