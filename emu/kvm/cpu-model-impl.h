@@ -66,8 +66,9 @@ enum {
     CPU_BIT_LM = 29,        /* of CPU_81_EDX */
     CPU_BIT_CMP_LEGACY = 1, /* of CPU_81_ECX */
     CPU_BIT_TOPOEXT = 22,
-    CPU_BIT_INVTSC = 8, /* of CPU_87_EDX */
-    CPU_BIT_ARAT = 2,   /* of CPU_6_EAX */
+    CPU_BIT_INVTSC = 8,             /* of CPU_87_EDX */
+    CPU_BIT_ARAT = 2,               /* of CPU_6_EAX */
+    CPU_BIT_LONG_DESTINATIONS = 15, /* of CPU_KVM */
 };
 
 /* AMD has these bits of leaf 1 in leaf 0x8000_0001, too. */

@@ -56,6 +56,8 @@ static uint32_t always(CpuWord word, const CpuHost *host)
         return CPU_BIT(CPU_BIT_HYPERVISOR) | (host->tsc_deadline ? CPU_BIT(CPU_BIT_TSC_DEADLINE) : 0);
     case CPU_6_EAX:
         return CPU_BIT(CPU_BIT_ARAT);
+    case CPU_KVM: /* the I/O APIC takes long destinations if it is ours */
+        return host->split ? CPU_BIT(CPU_BIT_LONG_DESTINATIONS) : 0;
     case CPU_KVM_HINTS: /* promises of ours */
         return cpu_word_named(word);
     default:
@@ -63,12 +65,20 @@ static uint32_t always(CpuWord word, const CpuHost *host)
     }
 }
 
+/* What goes with a LAPIC of KVM's. */
+static uint32_t lapic_bits(CpuWord word, const CpuHost *host)
+{
+    if (!host->no_lapic)
+        return 0;
+    return word == CPU_1_ECX ? CPU_1_ECX_LAPIC : word == CPU_KVM ? CPU_KVM_LAPIC : 0;
+}
+
 static uint32_t supported(CpuWord word, const CpuHost *host)
 {
     const CpuWordInfo *w = &cpu_words[word];
     struct kvm_cpuid_entry2 leaf = cpu_leaf(host->supported, w->function, w->index);
 
-    return (cpu_leaf_register(&leaf, w->reg) | always(word, host)) & ~cpu_word_refused(word);
+    return (cpu_leaf_register(&leaf, w->reg) | always(word, host)) & ~cpu_word_refused(word) & ~lapic_bits(word, host);
 }
 
 /* --- models ----------------------------------------------------------------------------------------------------- */
@@ -403,6 +413,11 @@ static void take_base(Making *k, const Base *base)
     if (base->text)
         memcpy(m->text, base->text, strlen(base->text));
     memcpy(m->words, base->words, sizeof m->words);
+    /* of what a model has nobody is told that it cannot be there */
+    m->words[CPU_1_ECX] &= ~lapic_bits(CPU_1_ECX, k->host);
+    m->words[CPU_KVM] &= ~lapic_bits(CPU_KVM, k->host);
+    if (base->words[CPU_KVM])
+        m->words[CPU_KVM] |= always(CPU_KVM, k->host);
     if (base->host || base->text)
         take_vendor(k);
     if (base->host)

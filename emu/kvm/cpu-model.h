@@ -23,8 +23,14 @@ typedef struct CpuHost {
     const struct kvm_cpuid2 *supported; /* by KVM */
     const struct kvm_cpuid2 *own;       /* what the processor says itself */
     bool tsc_deadline;                  /* KVM has the LAPIC timer's TSC mode */
+    bool no_lapic;                      /* KVM has no LAPIC at all, */
+    bool split;                         /* or it has one, and the I/O APIC is not KVM's */
     uint32_t tsc_khz;                   /* 0: not known */
 } CpuHost;
+
+/* What only a LAPIC of KVM's has: x2APIC and the timer's TSC mode; of KVM's own, what is told by its interrupts. */
+#define CPU_1_ECX_LAPIC 0x01200000U
+#define CPU_KVM_LAPIC   0x00004cd0U
 
 /* One of "+x2apic" (value "on"), "-sse4.1" (value "off"), "level=13". Later ones win. */
 typedef struct CpuSetting {

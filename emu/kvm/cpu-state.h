@@ -167,6 +167,7 @@ typedef struct ApicState {
     int64_t initial_count_load_time; /* virtual ns */
     int64_t next_time, timer_expiry;
     int32_t sipi_vector, wait_for_sipi; /* subsection */
+    uint32_t current_count;             /* of a LAPIC of KVM's: what the timer still counts; not saved as such */
 } ApicState;
 
 /* Without pull and push: of a processor that nobody runs. */

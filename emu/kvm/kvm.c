@@ -195,7 +195,7 @@ void kvm_free(Kvm *kvm)
 
 /* --- processors ------------------------------------------------------------------------------------------------- */
 
-enum { LEAF_FEATURES = 1, LEAF_TOPOLOGY = 0xb, APIC_ID_SHIFT = 24 };
+enum { LEAF_FEATURES = 1, LEAF_TOPOLOGY = 0xb, APIC_ID_SHIFT = 24, LEAF_KVM = 0x40000001 };
 
 /* Of the tables, every leaf and every part of one, as the instruction has it. */
 static struct kvm_cpuid2 *read_instruction(const Kvm *kvm)
@@ -233,7 +233,9 @@ bool kvm_set_cpu_model(Kvm *kvm, const char *name, const CpuSetting *settings, s
     CpuHost host = {
         .supported = kvm->cpuid,
         .own = own,
-        .tsc_deadline = kvm_capability(kvm, KVM_CAP_TSC_DEADLINE_TIMER),
+        .tsc_deadline = kvm->irqchip && kvm_capability(kvm, KVM_CAP_TSC_DEADLINE_TIMER),
+        .no_lapic = !kvm->irqchip,
+        .split = kvm->split,
         .tsc_khz = tsc_khz(kvm),
     };
 
@@ -259,6 +261,10 @@ static struct kvm_cpuid2 *supported_leaves(const Kvm *kvm, unsigned index)
         struct kvm_cpuid_entry2 *e = &cpuid->entries[i];
         if (e->function == LEAF_FEATURES)
             e->ebx = (e->ebx & ~(0xffU << APIC_ID_SHIFT)) | index << APIC_ID_SHIFT;
+        if (!kvm->irqchip && e->function == LEAF_FEATURES)
+            e->ecx &= ~CPU_1_ECX_LAPIC;
+        if (!kvm->irqchip && e->function == LEAF_KVM)
+            e->eax &= ~CPU_KVM_LAPIC;
         if (e->function == LEAF_TOPOLOGY)
             e->edx = index;
     }
@@ -299,6 +305,46 @@ bool kvm_create_irqchip(Kvm *kvm, GError **error)
         return fail(error, "making the interrupt controllers");
     kvm->irqchip = true;
     return route_lines(kvm, error) && (ioctl(kvm->vm, KVM_CREATE_PIT2, &pit) == 0 || fail(error, "making the PIT"));
+}
+
+bool kvm_create_lapics(Kvm *kvm, unsigned pins, GError **error)
+{
+    struct kvm_enable_cap split = {.cap = KVM_CAP_SPLIT_IRQCHIP, .args = {pins}};
+
+    if (ioctl(kvm->vm, KVM_ENABLE_CAP, &split) < 0)
+        return fail(error, "leaving the interrupt controllers but the LAPICs to this program");
+    kvm->irqchip = kvm->split = true;
+    kvm->pins = pins;
+    return true;
+}
+
+void kvm_watch_pins(Kvm *kvm, const KvmPin *pins)
+{
+    g_autofree struct kvm_irq_routing *routing =
+        g_malloc0(sizeof *routing + kvm->pins * sizeof(struct kvm_irq_routing_entry));
+
+    for (unsigned n = 0; n < kvm->pins; n++)
+        if (pins[n].level)
+            routing->entries[routing->nr++] =
+                (struct kvm_irq_routing_entry){.gsi = n,
+                                               .type = KVM_IRQ_ROUTING_MSI,
+                                               .u.msi = {.address_lo = (uint32_t)pins[n].address,
+                                                         .address_hi = (uint32_t)(pins[n].address >> 32),
+                                                         .data = pins[n].data}};
+    if (ioctl(kvm->vm, KVM_SET_GSI_ROUTING, routing) < 0)
+        kvm_keep_failure(kvm, "telling KVM of the I/O APIC's pins");
+}
+
+bool kvm_can_have(const Kvm *kvm, KvmChips chips)
+{
+    switch (chips) {
+    case KVM_CHIPS_ALL:
+        return kvm_capability(kvm, KVM_CAP_IRQCHIP) && kvm_capability(kvm, KVM_CAP_PIT2);
+    case KVM_CHIPS_LAPICS:
+        return kvm_capability(kvm, KVM_CAP_SPLIT_IRQCHIP);
+    default:
+        return true;
+    }
 }
 
 /* As many banks as QEMU gives its processors, where the kernel has them. */

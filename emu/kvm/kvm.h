@@ -24,7 +24,9 @@ struct Kvm {
     int fd, vm;
     size_t run_size;          /* of a processor's kvm_run */
     bool any_length;          /* KVM_IOEVENTFD knows writes of any size */
-    bool irqchip;             /* PIC, IOAPIC and LAPIC are in the kernel */
+    bool irqchip;             /* LAPICs are in the kernel */
+    bool split;               /* and nothing else: no PIC, I/O APIC or PIT */
+    unsigned pins;            /* of the I/O APIC that is outside then */
     struct kvm_cpuid2 *cpuid; /* what it supports; owned */
     CpuModel *model;          /* what its processors are; NULL: all that it supports; owned */
     CpuTopology topology;
@@ -54,6 +56,27 @@ struct kvm_cpuid2 *kvm_cpu_leaves(const Kvm *kvm, unsigned index);
 
 /* PIC, IOAPIC and LAPICs, and the PIT, in the kernel. Before any processor. */
 bool kvm_create_irqchip(Kvm *kvm, GError **error);
+
+/* LAPICs only. The I/O APIC outside of it has so many pins. Before any processor. */
+bool kvm_create_lapics(Kvm *kvm, unsigned pins, GError **error);
+
+/* What a pin of that I/O APIC sends. */
+typedef struct KvmPin {
+    bool level; /* the I/O APIC waits for its end; otherwise KVM need not know of it */
+    uint64_t address;
+    uint32_t data;
+} KvmPin;
+
+/* So that KVM tells when interrupts of these pins end (VcpuInterrupts.end). There are `pins` of them. */
+void kvm_watch_pins(Kvm *kvm, const KvmPin *pins);
+
+/* Where interrupt controllers are: which KVM can have them so. */
+typedef enum KvmChips {
+    KVM_CHIPS_ALL,    /* in the kernel */
+    KVM_CHIPS_LAPICS, /* only those are */
+    KVM_CHIPS_NONE,
+} KvmChips;
+bool kvm_can_have(const Kvm *kvm, KvmChips chips);
 
 /* From now on the machine's memory is that of the virtual machine, whatever is mapped. Until it is detached, or freed.
  */

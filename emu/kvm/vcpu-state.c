@@ -360,7 +360,7 @@ static bool write_mp_state(const Access *a, const CpuState *c)
     g_autofree char *what = g_strdup_printf("MP state %u", c->mp_state);
 
     /* without a LAPIC in the kernel nobody waits there */
-    return (!a->kvm->irqchip && c->mp_state == KVM_MP_STATE_RUNNABLE) || call(a, KVM_SET_MP_STATE, &state, what);
+    return !a->kvm->irqchip || call(a, KVM_SET_MP_STATE, &state, what);
 }
 
 static bool read_debug(const Access *a, CpuState *c)
@@ -402,6 +402,7 @@ enum {
     APIC_ICR = 0x300,
     APIC_LVT = 0x320,
     APIC_INITIAL_COUNT = 0x380,
+    APIC_CURRENT_COUNT = 0x390,
     APIC_DIVIDE = 0x3e0,
     APIC_STEP = 0x10,
 };
@@ -450,6 +451,7 @@ static bool read_apic(const Access *a, ApicState *s)
     s->divide_conf = get_apic(&k, APIC_DIVIDE);
     s->count_shift = count_shift(s->divide_conf);
     s->initial_count = get_apic(&k, APIC_INITIAL_COUNT);
+    s->current_count = get_apic(&k, APIC_CURRENT_COUNT);
     s->timer_expiry = -1; /* the kernel's business */
     return true;
 }
@@ -476,6 +478,7 @@ static bool write_apic(const Access *a, const ApicState *s)
     set_apic(&k, APIC_ICR + APIC_STEP, s->icr[1]);
     set_apic(&k, APIC_DIVIDE, s->divide_conf);
     set_apic(&k, APIC_INITIAL_COUNT, s->initial_count);
+    set_apic(&k, APIC_CURRENT_COUNT, s->current_count);
     g_autofree char *what = g_strdup_printf("the LAPIC of id %u", s->id);
     return call(a, KVM_SET_LAPIC, &k, what);
 }
@@ -500,6 +503,39 @@ bool vcpu_state_write(const Kvm *kvm, int vcpu, const CpuState *cpu, const ApicS
 
     /* the LAPIC behind its base, the timer's deadline behind the LAPIC, the events when the mode is the right one */
     return write_sregs(&a, cpu, apic) && write_regs(&a, cpu) && write_xcrs(&a, cpu) && write_xsave(&a, cpu) &&
-           vcpu_msr_write(kvm, vcpu, cpu, error) && (!apic || write_apic(&a, apic)) && write_events(&a, cpu) &&
-           write_mp_state(&a, cpu) && vcpu_msr_write_deadline(kvm, vcpu, cpu, error) && write_debug(&a, cpu);
+           vcpu_msr_write(kvm, vcpu, cpu, error) && (!apic || !kvm->irqchip || write_apic(&a, apic)) &&
+           write_events(&a, cpu) && write_mp_state(&a, cpu) && vcpu_msr_write_deadline(kvm, vcpu, cpu, error) &&
+           write_debug(&a, cpu);
+}
+
+/* --- signals ---------------------------------------------------------------------------------------------------- */
+
+enum { CR0_CACHES = 0x60000000 }; /* CD and NW */
+
+bool vcpu_state_init(const Kvm *kvm, int vcpu, GError **error)
+{
+    const Access a = {.kvm = kvm, .vcpu = vcpu, .error = error};
+    CpuState before, after;
+
+    cpu_state_reset(&before, true);
+    cpu_state_reset(&after, true);
+    if (!read_sregs(&a, &before, NULL))
+        return false;
+    after.cr0 = (after.cr0 & ~(uint64_t)CR0_CACHES) | (before.cr0 & CR0_CACHES);
+    return write_sregs(&a, &after, NULL) && write_regs(&a, &after) && write_events(&a, &after) &&
+           write_debug(&a, &after);
+}
+
+bool vcpu_state_start(const Kvm *kvm, int vcpu, uint8_t page, GError **error)
+{
+    const Access a = {.kvm = kvm, .vcpu = vcpu, .error = error};
+    CpuState c;
+
+    cpu_state_reset(&c, true);
+    if (!read_sregs(&a, &c, NULL) || !read_regs(&a, &c))
+        return false;
+    c.segs[CPU_CS].selector = (uint32_t)page << 8;
+    c.segs[CPU_CS].base = (uint64_t)page << 12;
+    c.rip = 0;
+    return write_sregs(&a, &c, NULL) && write_regs(&a, &c);
 }

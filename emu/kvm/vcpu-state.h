@@ -21,4 +21,10 @@ bool vcpu_state_read(const Kvm *kvm, int vcpu, CpuState *cpu, ApicState *apic, G
  */
 bool vcpu_state_write(const Kvm *kvm, int vcpu, const CpuState *cpu, const ApicState *apic, GError **error);
 
+/* As INIT leaves it (Intel SDM volume 3, table 9-1): what is not of general use, and MSRs, stay. */
+bool vcpu_state_init(const Kvm *kvm, int vcpu, GError **error);
+
+/* It starts at a page, as a SIPI says. */
+bool vcpu_state_start(const Kvm *kvm, int vcpu, uint8_t page, GError **error);
+
 #endif

@@ -7,34 +7,17 @@
 #include "emu/kvm/vcpu.h"
 
 #include <errno.h>
-#include <pthread.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "emu/kvm/vcpu-impl.h"
 #include "emu/kvm/vcpu-state.h"
 #include "visitors/error.h"
 
-enum { VCPU_KICK = SIGUSR1, CODE_OCTETS = 16 };
-
-struct Vcpu {
-    Kvm *kvm;
-    Machine *machine;
-    unsigned index;
-    VcpuEvents events;
-    int fd;
-    struct kvm_run *run;
-    struct kvm_cpuid2 *cpuid; /* what its CPUID says */
-    pthread_t thread;
-
-    pthread_mutex_t mutex; /* of these: */
-    pthread_cond_t changed;
-    gint wanted;  /* it shall run; read without the mutex, too */
-    bool running; /* it does, or is about to */
-    bool quit;
-};
+enum { CODE_OCTETS = 16 };
 
 unsigned vcpu_index(const Vcpu *vcpu)
 {
@@ -70,6 +53,10 @@ static void exit_memory(Vcpu *v)
     uint64_t value = 0;
 
     machine_lock(v->machine);
+    if (vcpu_interrupts_access(v)) {
+        machine_unlock(v->machine);
+        return;
+    }
     if (run->mmio.is_write) {
         memcpy(&value, run->mmio.data, MIN(run->mmio.len, 8));
         space_write(v->machine->memory, run->mmio.phys_addr, value, run->mmio.len);
@@ -77,6 +64,22 @@ static void exit_memory(Vcpu *v)
         value = space_read(v->machine->memory, run->mmio.phys_addr, run->mmio.len);
         memcpy(run->mmio.data, &value, MIN(run->mmio.len, 8));
     }
+    machine_unlock(v->machine);
+}
+
+/* KVM leaves the guest for these only where it has no LAPIC, or no I/O APIC. */
+static void exit_halt(Vcpu *v)
+{
+    machine_lock(v->machine);
+    v->halted = true;
+    machine_unlock(v->machine);
+}
+
+static void exit_end(Vcpu *v)
+{
+    machine_lock(v->machine);
+    if (v->interrupts.end)
+        v->interrupts.end(v->interrupts.opaque, v->run->eoi.vector);
     machine_unlock(v->machine);
 }
 
@@ -184,6 +187,13 @@ static void handle_exit(Vcpu *v)
         break;
     case KVM_EXIT_INTR:
     case KVM_EXIT_IRQ_WINDOW_OPEN:
+    case KVM_EXIT_SET_TPR:
+        break;
+    case KVM_EXIT_HLT:
+        exit_halt(v);
+        break;
+    case KVM_EXIT_IOAPIC_EOI:
+        exit_end(v);
         break;
     case KVM_EXIT_SHUTDOWN:
         stand(v);
@@ -204,9 +214,15 @@ static void run_guest(Vcpu *v)
 {
     bool half_done = false;
 
+    if (vcpu_has_interrupts(v))
+        vcpu_interrupts_start(v);
     while (g_atomic_int_get(&v->wanted) || half_done) {
-        int result = ioctl(v->fd, KVM_RUN, 0);
-        if (result < 0 && (errno == EINTR || errno == EAGAIN)) {
+        if (vcpu_has_interrupts(v) && !vcpu_interrupts_enter(v, half_done))
+            continue;
+        int result = ioctl(v->fd, KVM_RUN, 0), error = errno;
+        if (vcpu_has_interrupts(v))
+            vcpu_interrupts_leave(v);
+        if (result < 0 && (error == EINTR || error == EAGAIN)) {
             half_done = false;
             continue;
         }
@@ -292,11 +308,13 @@ bool vcpu_is_running(const Vcpu *v)
 
 bool vcpu_get(Vcpu *v, CpuState *cpu, ApicState *apic, GError **error)
 {
+    vcpu_interrupts_settle(v);
     return vcpu_state_read(v->kvm, v->fd, cpu, v->kvm->irqchip ? apic : NULL, error);
 }
 
 bool vcpu_set(Vcpu *v, const CpuState *cpu, const ApicState *apic, GError **error)
 {
+    /* of a LAPIC that is not KVM's, KVM is told when the processor starts */
     return vcpu_state_write(v->kvm, v->fd, cpu, v->kvm->irqchip ? apic : NULL, error);
 }
 
@@ -331,17 +349,24 @@ bool vcpu_reset(Vcpu *v, GError **error)
     return vcpu_set(v, &cpu, &apic, error);
 }
 
+static bool imitate_chips(Kvm *kvm, const Kvm *like, GError **error)
+{
+    if (like->split)
+        return kvm_create_lapics(kvm, like->pins, error);
+    return !like->irqchip || kvm_create_irqchip(kvm, error);
+}
+
 bool vcpu_rehearse(const Vcpu *v, const CpuState *cpu, const ApicState *apic, GError **error)
 {
     g_autoptr(Kvm) kvm = kvm_new(error);
 
-    if (!kvm || (v->kvm->irqchip && !kvm_create_irqchip(kvm, error)) || !kvm_imitate_memory(kvm, v->kvm, error))
+    if (!kvm || !imitate_chips(kvm, v->kvm, error) || !kvm_imitate_memory(kvm, v->kvm, error))
         return false;
     kvm->physical_bits = v->kvm->physical_bits; /* the model's */
     int vcpu = kvm_create_vcpu(kvm, v->index, v->cpuid, error);
     if (vcpu < 0)
         return false;
-    bool ok = vcpu_state_write(kvm, vcpu, cpu, kvm->irqchip ? apic : NULL, error);
+    bool ok = vcpu_state_write(kvm, vcpu, cpu, apic, error);
     close(vcpu);
     return ok;
 }

@@ -28,11 +28,50 @@ typedef struct VcpuEvents {
     void *opaque;
 } VcpuEvents;
 
+/* What else LAPICs send to processors. */
+typedef enum VcpuSignal {
+    VCPU_SIGNAL_INIT = 1 << 0,
+    VCPU_SIGNAL_SIPI = 1 << 1,
+    VCPU_SIGNAL_NMI = 1 << 2,
+} VcpuSignal;
+
+/* A LAPIC that is not KVM's, as its processor sees it. Called with the machine's lock. */
+typedef struct VcpuLapic {
+    unsigned (*take_signals)(void *opaque, uint8_t *start); /* VcpuSignal; of a SIPI, the page where to start */
+    bool (*waits)(void *opaque);                            /* for a SIPI */
+    uint64_t (*base)(void *opaque);                         /* the MSR IA32_APIC_BASE, */
+    void (*set_base)(void *opaque, uint64_t base);          /* which the guest has written */
+    uint8_t (*priority)(void *opaque);                      /* CR8 */
+    void (*set_priority)(void *opaque, uint8_t priority);
+    /* Registers in memory. False: they are not there. */
+    bool (*read)(void *opaque, uint64_t addr, unsigned size, uint64_t *value);
+    bool (*write)(void *opaque, uint64_t addr, unsigned size, uint64_t value);
+} VcpuLapic;
+
+/* Interrupt controllers that are not KVM's. Called with the machine's lock. */
+typedef struct VcpuInterrupts {
+    bool (*pending)(void *opaque);             /* is there something to take? */
+    int (*take)(void *opaque);                 /* acknowledges it: the vector; below 0: there is none */
+    void (*end)(void *opaque, uint8_t vector); /* KVM's LAPIC has ended one of kvm_watch_pins; NULL: nobody cares */
+    const VcpuLapic *lapic;                    /* NULL: it is KVM's */
+    void *opaque;
+} VcpuInterrupts;
+
 /* A new processor, number `index`, which is also the id of its LAPIC; it stands, as after a reset. */
 Vcpu *vcpu_new(Kvm *kvm, Machine *machine, unsigned index, const VcpuEvents *events, GError **error);
 
 /* Stops it and ends its thread. Without the lock. */
 void vcpu_free(Vcpu *vcpu);
+
+/* Before it runs for the first time. */
+void vcpu_set_interrupts(Vcpu *vcpu, const VcpuInterrupts *interrupts);
+
+/* There is something new for it to take. From any thread. */
+void vcpu_kick(Vcpu *vcpu);
+
+/* Does it wait for an interrupt after HLT? Of one whose LAPIC is KVM's, KVM knows. With the lock. */
+bool vcpu_is_halted(const Vcpu *vcpu);
+void vcpu_set_halted(Vcpu *vcpu, bool halted);
 
 unsigned vcpu_index(const Vcpu *vcpu);
 

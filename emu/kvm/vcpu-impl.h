@@ -1,0 +1,53 @@
+/* vcpu-impl.h: a processor from the inside. Only included in emu/kvm/. */
+#ifndef EMU_KVM_VCPU_IMPL_H
+#define EMU_KVM_VCPU_IMPL_H
+
+#include <pthread.h>
+#include <signal.h>
+
+#include "emu/kvm/vcpu.h"
+
+enum { VCPU_KICK = SIGUSR1 };
+
+struct Vcpu {
+    Kvm *kvm;
+    Machine *machine;
+    unsigned index;
+    VcpuEvents events;
+    VcpuInterrupts interrupts; /* without `take`: all that is the kernel's */
+    int fd;
+    struct kvm_run *run;
+    struct kvm_cpuid2 *cpuid; /* what its CPUID says */
+    pthread_t thread;
+    bool halted; /* by HLT, where KVM has no LAPIC to wake it; with the machine's lock */
+
+    pthread_mutex_t mutex; /* of these: */
+    pthread_cond_t changed;
+    gint wanted;  /* it shall run; read without the mutex, too */
+    bool running; /* it does, or is about to */
+    bool kicked;  /* what it waits for may have come */
+    bool quit;
+};
+
+static inline bool vcpu_has_interrupts(const Vcpu *v)
+{
+    return v->interrupts.take;
+}
+
+/* vcpu-interrupts.c: for a processor with VcpuInterrupts, from its thread. Before it goes to the guest at first; */
+void vcpu_interrupts_start(Vcpu *v);
+
+/* before each time: false: it has nothing to do there, and was asleep; `half_done`: an instruction waits for its end.
+ */
+bool vcpu_interrupts_enter(Vcpu *v, bool half_done);
+
+/* behind each time; */
+void vcpu_interrupts_leave(Vcpu *v);
+
+/* and an access to memory: is it to the LAPIC's registers, and done? With the lock. */
+bool vcpu_interrupts_access(Vcpu *v);
+
+/* What was sent to it while it stood has its effect. */
+void vcpu_interrupts_settle(Vcpu *v);
+
+#endif
