@@ -17,6 +17,7 @@ extern const DeviceType i8259_type;        /* i8259.c */
 extern const DeviceType ioapic_type;       /* ioapic.c */
 extern const DeviceType isa_serial_type;   /* serial.c; made by serial_new */
 extern const DeviceType kvmvapic_type;     /* kvmvapic.c */
+extern const DeviceType lapic_type;        /* lapic.c; made by lapic_new */
 extern const DeviceType mc146818rtc_type;  /* mc146818rtc.c */
 extern const DeviceType pckbd_type;        /* pckbd.c */
 extern const DeviceType pcspk_type;        /* pcspk.c */

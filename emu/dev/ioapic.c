@@ -37,6 +37,7 @@ enum {
     ENTRY_LEVEL = 1 << 15,
     ENTRY_MASKED = 1 << 16,
     ENTRY_READ_ONLY = ENTRY_STATUS | ENTRY_REMOTE_IRR,
+    ENTRY_NOT_SENT = ENTRY_READ_ONLY | ENTRY_MASKED,
 
     MODE_LOWEST_PRIORITY = 1, /* and below it fixed: the two that can look at levels */
 
@@ -65,15 +66,34 @@ static bool looks_at_level(uint64_t entry)
     return entry & ENTRY_LEVEL && ((entry >> ENTRY_MODE_SHIFT) & 7) <= MODE_LOWEST_PRIORITY;
 }
 
+static uint32_t message_of(uint64_t entry, uint64_t *address)
+{
+    *address = MESSAGE_BASE | entry >> 48 << 4 | (entry & ENTRY_LOGICAL ? MESSAGE_LOGICAL : 0);
+    return (entry & (ENTRY_VECTOR | 7 << ENTRY_MODE_SHIFT)) |
+           (looks_at_level(entry) ? MESSAGE_LEVEL | MESSAGE_ASSERT : 0);
+}
+
+bool ioapic_message(const Device *dev, unsigned pin, uint64_t *address, uint32_t *data)
+{
+    const uint64_t entry = ((const Ioapic *)dev)->s.ioredtbl[pin];
+
+    *data = message_of(entry, address);
+    return looks_at_level(entry);
+}
+
 static void send_message(Ioapic *p, uint64_t entry)
 {
-    uint64_t address = MESSAGE_BASE | entry >> 48 << 4 | (entry & ENTRY_LOGICAL ? MESSAGE_LOGICAL : 0);
-    uint32_t data = entry & (ENTRY_VECTOR | 7 << ENTRY_MODE_SHIFT);
+    uint64_t address;
+    uint32_t data = message_of(entry, &address);
 
-    if (looks_at_level(entry))
-        data |= MESSAGE_LEVEL | MESSAGE_ASSERT;
     if (p->output.send)
         p->output.send(p->output.opaque, address, data);
+}
+
+static void tell_change(const Ioapic *p)
+{
+    if (p->output.changed)
+        p->output.changed(p->output.opaque);
 }
 
 /* Sends what a pin has to send. State is changed first: who gets the message may end the interrupt at once. */
@@ -132,6 +152,7 @@ static void push(void *opaque)
 {
     Ioapic *p = opaque;
 
+    tell_change(p);
     for (unsigned n = 0; n < IOAPIC_PINS; n++)
         service(p, n);
 }
@@ -198,6 +219,8 @@ static void write_entry(Ioapic *p, unsigned reg, uint32_t value)
     if (looks_at_level(before) != looks_at_level(entry))
         p->s.irr = looks_at_level(entry) && p->levels & bit ? p->s.irr | bit : p->s.irr & ~bit;
     p->s.ioredtbl[n] = entry;
+    if ((looks_at_level(before) || looks_at_level(entry)) && (before ^ entry) & ~(uint64_t)ENTRY_NOT_SENT)
+        tell_change(p);
     service(p, n);
 }
 
@@ -262,6 +285,7 @@ static void reset(Device *dev)
     p->s = (IoapicState){.id = 0};
     for (unsigned n = 0; n < IOAPIC_PINS; n++)
         p->s.ioredtbl[n] = ENTRY_MASKED;
+    tell_change(p);
 }
 
 static bool realize(Device *dev, GError **error)

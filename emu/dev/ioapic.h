@@ -29,10 +29,14 @@ bool ioapic_check(const void *state, GError **error);
 typedef struct IoapicOutput {
     void (*send)(void *opaque, uint64_t address, uint32_t data); /* NULL: nowhere */
     void *opaque;                                                /* borrowed */
+    void (*changed)(void *opaque); /* what pins that look at levels send; NULL: as above */
 } IoapicOutput;
 
 /* For an ioapic_type; before it is realized. */
 void ioapic_set_output(Device *dev, IoapicOutput output);
+
+/* What a pin sends. Does it look at levels? */
+bool ioapic_message(const Device *dev, unsigned pin, uint64_t *address, uint32_t *data);
 
 /* A local APIC has ended a level interrupt of that vector. Pins whose line is still up send again before it returns. */
 void ioapic_eoi(Device *dev, uint8_t vector);

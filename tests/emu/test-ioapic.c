@@ -22,6 +22,7 @@ typedef struct Rig {
     uint64_t address;
     uint32_t data;
     bool end_at_once;
+    unsigned changes;
 } Rig;
 
 static void get(void *opaque, uint64_t address, uint32_t data)
@@ -37,10 +38,15 @@ static void get(void *opaque, uint64_t address, uint32_t data)
     }
 }
 
+static void note_change(void *opaque)
+{
+    ((Rig *)opaque)->changes++;
+}
+
 static void rig_init(Rig *rig, Board *board)
 {
     *rig = (Rig){.board = board, .dev = device_new(&ioapic_type)};
-    ioapic_set_output(rig->dev, (IoapicOutput){get, rig});
+    ioapic_set_output(rig->dev, (IoapicOutput){.send = get, .changed = note_change, .opaque = rig});
     board_add(board, rig->dev);
 }
 
@@ -387,4 +393,35 @@ Test(ioapic, removed_it_is_no_longer_there)
     rig_init(&rig, board);
     machine_remove_device(board->machine, rig.dev);
     cr_assert_eq(peek(&rig, 0x00), 0xffffffff);
+}
+
+/* So that a LAPIC that is elsewhere knows of which interrupts to tell the end. */
+Test(ioapic, it_tells_when_what_a_pin_that_looks_at_levels_sends_has_changed)
+{
+    g_autoptr(Board) board = board_new();
+    uint64_t address;
+    uint32_t data;
+    Rig rig;
+
+    rig_init(&rig, board);
+    rig.changes = 0;
+    set_reg(&rig, TABLE + 2 * 5, MASKED | 0x41);
+    set_reg(&rig, TABLE + 2 * 5, 0x42);
+    cr_expect_eq(rig.changes, 0, "an edge has no end");
+    cr_expect_not(ioapic_message(rig.dev, 5, &address, &data));
+    cr_expect_eq(data, 0x42);
+    set_reg(&rig, TABLE + 2 * 5, LEVEL | 0x42);
+    cr_expect_eq(rig.changes, 1);
+    set_reg(&rig, TABLE + 2 * 5, LEVEL | MASKED | 0x42);
+    set_reg(&rig, TABLE + 2 * 5, LEVEL | 0x42);
+    cr_expect_eq(rig.changes, 1, "masks change nothing of what is sent");
+    set_reg(&rig, TABLE + 2 * 5 + 1, 0x03000000);
+    cr_expect_eq(rig.changes, 2);
+    cr_expect(ioapic_message(rig.dev, 5, &address, &data));
+    cr_expect_eq(address, 0xfee03000);
+    cr_expect_eq(data, 0xc042);
+    set_reg(&rig, TABLE + 2 * 5, 0x42);
+    cr_expect_eq(rig.changes, 3, "it is none any more");
+    device_reset(rig.dev);
+    cr_expect_eq(rig.changes, 4);
 }
