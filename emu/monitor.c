@@ -85,6 +85,18 @@ static void info_version(Monitor *m)
     tell(m, "%s %s, %s\n", pc_identity()->writer, pc_identity()->writer_version, pc_identity()->type);
 }
 
+static void info_kvm(Monitor *m)
+{
+    static const char *const places[] = {[KVM_CHIPS_ALL] = "in the kernel",
+                                         [KVM_CHIPS_LAPICS] = "LAPICs in the kernel, the others in this program",
+                                         [KVM_CHIPS_NONE] = "in this program"};
+    bool kvm = vm_options(m->vm)->accel == OPTIONS_ACCEL_KVM;
+
+    tell(m, "kvm support: %s\n", kvm ? "enabled" : "disabled");
+    if (kvm)
+        tell(m, "interrupt controllers: %s\n", places[pc_chips(vm_pc(m->vm))]);
+}
+
 static void info_migrate(Monitor *m)
 {
     if (vm_state(m->vm) == VM_POSTMIGRATE)
@@ -129,6 +141,7 @@ static const struct {
 } infos[] = {
     {"block", "disks", info_block},
     {"chardev", "lines of characters", info_chardev},
+    {"kvm", "does KVM run it, and where are its interrupt controllers?", info_kvm},
     {"migrate", "what has become of a migration", info_migrate},
     {"name", "the guest's name (-name)", info_name},
     {"network", "what network cards lead to", info_network},

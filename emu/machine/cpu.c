@@ -8,7 +8,13 @@
 
 #include "emu/core/machine.h"
 
-enum { MP_HALTED = 3 };
+enum {
+    MP_RUNNABLE = 0,
+    MP_UNINITIALIZED = 1,
+    MP_INIT_RECEIVED = 2,
+    MP_HALTED = 3,
+    INTERRUPT_HARD = 1 << 1, /* QEMU's number of an interrupt to take */
+};
 
 typedef struct CpuApic {
     Device dev;
@@ -20,7 +26,9 @@ typedef struct CpuMain {
     Device dev;
     Vcpu *vcpu;
     unsigned index;
-    CpuApic *apic;
+    Device *lapic;   /* NULL: it is KVM's */
+    ApicState *apic; /* of either */
+    struct CpuCommon *common;
     CpuState s;
 } CpuMain;
 
@@ -36,7 +44,42 @@ static bool pull_cpu(void *opaque, GError **error)
 {
     CpuMain *c = opaque;
 
-    return !c->vcpu || vcpu_get(c->vcpu, &c->s, &c->apic->s, error);
+    return !c->vcpu || vcpu_get(c->vcpu, &c->s, c->apic, error);
+}
+
+/*
+ * Where the LAPIC is KVM's, KVM has in mp_state what a processor waits for; where it is not, it runs for KVM, and
+ * `halted` and the LAPIC have it. A stream may be of either kind.
+ */
+static void take_waiting(CpuMain *c)
+{
+    const CpuCommonState *common = &c->common->s;
+
+    if (!c->lapic && c->s.mp_state == MP_RUNNABLE && common->halted)
+        c->s.mp_state = c->apic->wait_for_sipi ? MP_INIT_RECEIVED : MP_HALTED;
+    if (!c->lapic)
+        return;
+    if (c->s.mp_state == MP_UNINITIALIZED || c->s.mp_state == MP_INIT_RECEIVED)
+        c->apic->wait_for_sipi = true;
+    vcpu_set_halted(c->vcpu, !c->apic->wait_for_sipi && (c->s.mp_state == MP_HALTED || common->halted));
+}
+
+/*
+ * What KVM's timer has left to count: KVM takes it from the register with the current count, which the wire does not
+ * have. QEMU's does not know it either, and has for the end of the count that of one that begins when it is saved, and
+ * is one longer: then KVM decides (a periodic timer begins anew, another ends at once).
+ */
+static void find_count(const CpuMain *c)
+{
+    ApicState *s = c->apic;
+    unsigned shift = (unsigned)s->count_shift & 7;
+    int64_t guess = s->initial_count_load_time + (((int64_t)s->initial_count + 1) << shift), left;
+
+    s->current_count = 0;
+    if (s->timer_expiry < 0 || s->timer_expiry == guess)
+        return;
+    left = s->timer_expiry - clock_now(c->dev.machine->virtual_clock);
+    s->current_count = (uint32_t)CLAMP(left >> shift, 1, MAX((int64_t)s->initial_count, 1));
 }
 
 /* KVM was asked before the load was committed (vcpu_rehearse); what it refuses now it has to say by stopping. */
@@ -44,8 +87,11 @@ static void push_cpu(void *opaque)
 {
     CpuMain *c = opaque;
 
-    if (c->vcpu)
-        vcpu_set(c->vcpu, &c->s, &c->apic->s, NULL);
+    if (!c->vcpu)
+        return;
+    take_waiting(c);
+    find_count(c);
+    vcpu_set(c->vcpu, &c->s, c->apic, NULL);
 }
 
 static void reset_cpu(Device *dev)
@@ -53,14 +99,17 @@ static void reset_cpu(Device *dev)
     CpuMain *c = (CpuMain *)dev;
 
     cpu_state_reset(&c->s, c->index == 0);
-    apic_state_reset(&c->apic->s, (uint8_t)c->index, c->index == 0);
+    c->common->s.halted = false;
+    if (c->lapic)
+        device_reset(c->lapic);
+    else
+        apic_state_reset(c->apic, (uint8_t)c->index, c->index == 0);
     push_cpu(c);
 }
 
 /* --- LAPIC ------------------------------------------------------------------------------------------------------ */
 
-/* What comes of the timer when the guest goes on now: it counts from the beginning, as the wire has no current count.
- */
+/* When the count that is on ends. Where there is none, or nobody will hear of it, a stream of QEMU's has 0 and -1. */
 static void predict_timer(CpuApic *a)
 {
     enum { LVT_MASKED = 1 << 16 };
@@ -68,8 +117,9 @@ static void predict_timer(CpuApic *a)
 
     s->initial_count_load_time = clock_now(a->dev.machine->virtual_clock);
     s->next_time = 0;
-    if (s->initial_count && !(s->lvt[0] & LVT_MASKED))
-        s->next_time = s->initial_count_load_time + (((int64_t)s->initial_count + 1) << s->count_shift);
+    s->timer_expiry = TIMER_NEVER;
+    if (s->initial_count && s->current_count && !(s->lvt[0] & LVT_MASKED))
+        s->next_time = s->timer_expiry = s->initial_count_load_time + ((int64_t)s->current_count << s->count_shift);
 }
 
 static bool pull_apic(void *opaque, GError **error)
@@ -100,6 +150,11 @@ static bool pull_common(void *opaque, GError **error)
     if (!pull_cpu(c->cpu, error))
         return false;
     c->s.halted = c->cpu->s.mp_state == MP_HALTED;
+    c->s.interrupt_request = 0;
+    if (c->cpu->lapic) {
+        c->s.halted = vcpu_is_halted(c->cpu->vcpu) || c->cpu->apic->wait_for_sipi;
+        c->s.interrupt_request = lapic_pending(c->cpu->lapic) ? INTERRUPT_HARD : 0;
+    }
     return true;
 }
 
@@ -162,17 +217,54 @@ static const DeviceType common_type = {
     .realize = realize_common,
 };
 
-CpuDevices cpu_devices_new(unsigned index, Vcpu *vcpu)
+static void kick_cpu(void *opaque)
+{
+    vcpu_kick(((CpuMain *)opaque)->vcpu);
+}
+
+static bool interrupt_pending(void *opaque)
+{
+    return lapic_pending(opaque);
+}
+
+static int take_interrupt(void *opaque)
+{
+    return lapic_take(opaque);
+}
+
+/* A LAPIC of KVM's has its section only. */
+static Device *kvm_lapic_new(CpuMain *cpu)
+{
+    CpuApic *apic = (CpuApic *)device_new(&apic_type);
+
+    apic->cpu = cpu;
+    apic_state_reset(&apic->s, (uint8_t)cpu->index, cpu->index == 0);
+    cpu->apic = &apic->s;
+    return &apic->dev;
+}
+
+static Device *own_lapic_new(CpuMain *cpu, LapicBus *bus)
+{
+    const LapicCpu wiring = {.kick = kick_cpu, .loaded = push_cpu, .opaque = cpu};
+
+    cpu->lapic = lapic_new(bus, cpu->index, &wiring);
+    cpu->apic = lapic_state(cpu->lapic);
+    vcpu_set_interrupts(cpu->vcpu, &(VcpuInterrupts){.pending = interrupt_pending,
+                                                     .take = take_interrupt,
+                                                     .lapic = &lapic_vcpu,
+                                                     .opaque = cpu->lapic});
+    return cpu->lapic;
+}
+
+CpuDevices cpu_devices_new(unsigned index, Vcpu *vcpu, LapicBus *bus)
 {
     CpuCommon *common = (CpuCommon *)device_new(&common_type);
     CpuMain *cpu = (CpuMain *)device_new(&cpu_type);
-    CpuApic *apic = (CpuApic *)device_new(&apic_type);
 
     cpu->vcpu = vcpu;
     cpu->index = index;
-    cpu->apic = apic;
-    apic->cpu = cpu;
+    cpu->common = common;
     common->cpu = cpu;
-    apic_state_reset(&apic->s, (uint8_t)index, index == 0);
-    return (CpuDevices){.common = &common->dev, .cpu = &cpu->dev, .apic = &apic->dev};
+    Device *apic = bus ? own_lapic_new(cpu, bus) : kvm_lapic_new(cpu);
+    return (CpuDevices){.common = &common->dev, .cpu = &cpu->dev, .apic = apic};
 }

@@ -4,6 +4,7 @@
 #ifndef EMU_MACHINE_CPU_H
 #define EMU_MACHINE_CPU_H
 
+#include "emu/dev/lapic.h"
 #include "emu/kvm/vcpu.h"
 
 /* A processor's devices, to be realized in the order in which a stream has their sections; all of them or none. */
@@ -11,7 +12,10 @@ typedef struct CpuDevices {
     Device *common, *cpu, *apic;
 } CpuDevices;
 
-/* vcpu: borrowed, outlives them; NULL: nobody runs it, and the sections are all there is of it. */
-CpuDevices cpu_devices_new(unsigned index, Vcpu *vcpu);
+/*
+ * vcpu: borrowed, outlives them; NULL: nobody runs it, and the sections are all there is of it. bus: where its LAPIC
+ * is, NULL: that is KVM's.
+ */
+CpuDevices cpu_devices_new(unsigned index, Vcpu *vcpu, LapicBus *bus);
 
 #endif

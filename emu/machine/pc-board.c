@@ -45,7 +45,7 @@ enum {
 
 /* --- interrupt lines -------------------------------------------------------------------------------------------- */
 
-/* Without KVM: both controllers see a line, where it is one of both. */
+/* To controllers that are not KVM's: both see a line, where it is one of both. */
 static void set_line(void *opaque, unsigned n, bool level)
 {
     Pc *pc = opaque;
@@ -58,17 +58,96 @@ static void set_line(void *opaque, unsigned n, bool level)
     irq_set(&pin, level);
 }
 
-static void make_controllers(Pc *pc)
+/* An interrupt by a message, to whoever has the LAPICs. */
+static void send_message(void *opaque, uint64_t address, uint32_t data)
+{
+    Pc *pc = opaque;
+
+    if (pc->chip_place == KVM_CHIPS_NONE)
+        lapic_send(&pc->lapics, address, data);
+    else
+        kvm_send_message(pc->kvm, address, data);
+}
+
+static int acknowledge(void *opaque)
+{
+    const PcChips *c = &((Pc *)opaque)->chips;
+
+    return i8259_acknowledge(c->pic[0], c->pic[1]);
+}
+
+static void end_interrupt(void *opaque, uint8_t vector)
+{
+    ioapic_eoi(((Pc *)opaque)->chips.ioapic, vector);
+}
+
+/* The 8259As' INT. Which LAPIC of KVM's takes it, KVM knows. */
+static void set_intr(void *opaque, unsigned n, bool level)
+{
+    Pc *pc = opaque;
+    bool rises = level && !pc->lapics.intr;
+
+    (void)n;
+    lapic_set_intr(&pc->lapics, level);
+    for (unsigned i = 0; i < pc->options.cpus && rises && pc->chip_place == KVM_CHIPS_LAPICS; i++)
+        vcpu_kick(pc->vcpus[i]);
+}
+
+static bool intr_pending(void *opaque)
+{
+    return ((Pc *)opaque)->lapics.intr;
+}
+
+static int take_intr(void *opaque)
+{
+    return intr_pending(opaque) ? acknowledge(opaque) : LAPIC_NONE;
+}
+
+/* KVM's LAPICs must know of which interrupts the I/O APIC has to hear the end. */
+static void watch_pins(void *opaque)
+{
+    Pc *pc = opaque;
+    KvmPin pins[IOAPIC_PINS];
+
+    for (unsigned n = 0; n < IOAPIC_PINS; n++)
+        pins[n].level = ioapic_message(pc->chips.ioapic, n, &pins[n].address, &pins[n].data);
+    kvm_watch_pins(pc->kvm, pins);
+}
+
+static void make_own_controllers(Pc *pc)
 {
     PcChips *c = &pc->chips;
 
     for (int i = 0; i < 2; i++)
-        c->pic[i] = pc->kvm ? kvm_i8259_new(pc->kvm, i == 0) : i8259_new(i == 0);
-    c->ioapic = pc->kvm ? kvm_ioapic_new(pc->kvm) : device_new(&ioapic_type);
+        c->pic[i] = i8259_new(i == 0);
+    c->ioapic = device_new(&ioapic_type);
+    device_connect(c->pic[1], "int", 0, c->pic[0], "irq", I8259_CASCADE);
     if (!pc->kvm)
-        device_connect(c->pic[1], "int", 0, c->pic[0], "irq", I8259_CASCADE);
+        return;
+    device_connect_irq(c->pic[0], "int", 0, (Irq){.handler = set_intr, .opaque = pc});
+    pc->lapics = (LapicBus){.acknowledge = acknowledge, .end = end_interrupt, .opaque = pc};
+    ioapic_set_output(c->ioapic, (IoapicOutput){.send = send_message,
+                                                .changed = pc->chip_place == KVM_CHIPS_LAPICS ? watch_pins : NULL,
+                                                .opaque = pc});
+    for (unsigned i = 0; i < pc->options.cpus && pc->chip_place == KVM_CHIPS_LAPICS; i++)
+        vcpu_set_interrupts(
+            pc->vcpus[i],
+            &(VcpuInterrupts){.pending = intr_pending, .take = take_intr, .end = end_interrupt, .opaque = pc});
+}
+
+static void make_controllers(Pc *pc)
+{
+    PcChips *c = &pc->chips;
+    bool own = !pc_has_kvm_chips(pc);
+
+    for (int i = 0; i < 2 && !own; i++)
+        c->pic[i] = kvm_i8259_new(pc->kvm, i == 0);
+    if (own)
+        make_own_controllers(pc);
+    else
+        c->ioapic = kvm_ioapic_new(pc->kvm);
     for (unsigned n = 0; n < KVM_IRQS; n++)
-        pc->lines[n] = pc->kvm ? kvm_irq(pc->kvm, n) : (Irq){.handler = set_line, .opaque = pc, .n = n};
+        pc->lines[n] = own ? (Irq){.handler = set_line, .opaque = pc, .n = n} : kvm_irq(pc->kvm, n);
 }
 
 /* --- what lines ask for ------------------------------------------------------------------------------------------ */
@@ -86,32 +165,28 @@ static void connect_request(Pc *pc, Device *dev, const char *output, PcRequest r
 
 /* --- timers ----------------------------------------------------------------------------------------------------- */
 
-/* The HPET may take the lines of the other two; with KVM the PIT's is the kernel's own. */
+/* The HPET may take the lines of the other two; the line of KVM's PIT is the kernel's own. */
 static void make_timers(Pc *pc)
 {
     PcChips *c = &pc->chips;
+    bool own = !pc_has_kvm_chips(pc);
 
     c->hpet = device_new(&hpet_type);
     c->rtc = device_new(&mc146818rtc_type);
     device_set(c->rtc, "date_offset", (uint64_t)pc->options.rtc_offset);
-    c->pit = pc->kvm ? kvm_i8254_new(pc->kvm) : device_new(&i8254_type);
+    c->pit = own ? device_new(&i8254_type) : kvm_i8254_new(pc->kvm);
     c->pcspk = device_new(&pcspk_type);
-    pcspk_set_pit(c->pcspk, pc->kvm ? &kvm_i8254_ops : &i8254_ops, c->pit);
+    pcspk_set_pit(c->pcspk, own ? &i8254_ops : &kvm_i8254_ops, c->pit);
     for (unsigned n = 0; n < KVM_IRQS; n++)
         device_connect_irq(c->hpet, "irq", n, n < ISA_IRQS ? pc->isa->irq[n] : pc->lines[n]);
     device_connect_irq(c->hpet, "irq", I8259_CASCADE, pc->lines[I8259_CASCADE]);
     device_connect(c->hpet, "legacy", 0, c->pit, "hpet legacy", 0);
-    if (!pc->kvm)
+    if (own)
         device_connect(c->pit, "irq", 0, c->hpet, "pit", 0);
     device_connect(c->rtc, "irq", 0, c->hpet, "rtc", 0);
 }
 
 /* --- PCI -------------------------------------------------------------------------------------------------------- */
-
-static void send_message(void *opaque, uint64_t address, uint32_t data)
-{
-    kvm_send_message(((Pc *)opaque)->kvm, address, data);
-}
 
 static void place(Pc *pc, Device *dev, unsigned slot, unsigned function)
 {
@@ -323,7 +398,8 @@ static Device *vapic_new(Pc *pc)
 static void queue_cpus(Pc *pc, Line *line)
 {
     for (unsigned i = 0; i < pc->options.cpus; i++) {
-        const CpuDevices cpu = cpu_devices_new(i, pc->vcpus[i]);
+        const CpuDevices cpu =
+            cpu_devices_new(i, pc->vcpus[i], pc->kvm && pc->chip_place == KVM_CHIPS_NONE ? &pc->lapics : NULL);
         queue(line, cpu.common);
         queue(line, cpu.cpu);
         if (i == 0) {

@@ -6,6 +6,7 @@
 #include "emu/boot/smbios.h"
 #include "emu/core/isa.h"
 #include "emu/core/vm-clock.h"
+#include "emu/dev/lapic.h"
 #include "emu/kvm/vcpu.h"
 #include "emu/machine/pc.h"
 #include "emu/pci/pci.h"
@@ -25,7 +26,9 @@ struct Pc {
     Machine *machine;
     Loop *loop;
     GSource *request_source;
-    Kvm *kvm; /* NULL: nobody runs it */
+    Kvm *kvm;            /* NULL: nobody runs it */
+    KvmChips chip_place; /* where interrupt controllers and the PIT are, if somebody does */
+    LapicBus lapics;     /* those that are not KVM's, and the 8259As' line to any */
     Vcpu *vcpus[PC_CPUS_MAX];
     RamArea *ram, *bios, *rom;
     IsaBus *isa;
@@ -46,6 +49,11 @@ typedef enum PcRequest {
     PC_REQUEST_POWER_OFF = 1 << 1,
     PC_REQUEST_FAILURE = 1 << 2,
 } PcRequest;
+
+static inline bool pc_has_kvm_chips(const Pc *pc)
+{
+    return pc->kvm && pc->chip_place == KVM_CHIPS_ALL;
+}
 
 /* From any thread. */
 void pc_request(Pc *pc, PcRequest request);

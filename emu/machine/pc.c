@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "emu/dev/globalstate.h"
+#include "emu/dev/ioapic.h"
 #include "emu/dev/vm-timer.h"
 #include "emu/machine/pc-impl.h"
 
@@ -199,6 +200,22 @@ char *pc_cpu_warnings(const Pc *pc)
     return pc->kvm && pc->kvm->model ? cpu_model_warnings(pc->kvm->model, &topology) : g_strdup("");
 }
 
+/* Somewhere they must be: on a KVM that has none they are here, unless it was to have some of them. */
+static bool place_chips(Pc *pc, GError **error)
+{
+    pc->chip_place = pc->options.chips;
+    if (pc->chip_place == KVM_CHIPS_ALL && !kvm_can_have(pc->kvm, KVM_CHIPS_ALL))
+        pc->chip_place = KVM_CHIPS_NONE;
+    if (pc->chip_place == KVM_CHIPS_LAPICS)
+        return kvm_create_lapics(pc->kvm, IOAPIC_PINS, error);
+    return pc->chip_place == KVM_CHIPS_NONE || kvm_create_irqchip(pc->kvm, error);
+}
+
+KvmChips pc_chips(const Pc *pc)
+{
+    return pc->chip_place;
+}
+
 static bool make_processors(Pc *pc, GMainContext *context, GError **error)
 {
     const VcpuEvents events = {.shutdown = processor_shuts_down, .failed = processor_fails, .opaque = pc};
@@ -206,8 +223,7 @@ static bool make_processors(Pc *pc, GMainContext *context, GError **error)
     if (!pc->options.kvm)
         return true;
     pc->kvm = kvm_new(error);
-    if (!pc->kvm || !set_model(pc, error) || !kvm_create_irqchip(pc->kvm, error) ||
-        !kvm_attach(pc->kvm, pc->machine, error))
+    if (!pc->kvm || !place_chips(pc, error) || !set_model(pc, error) || !kvm_attach(pc->kvm, pc->machine, error))
         return false;
     if (kvm_capability(pc->kvm, KVM_CAP_IOEVENTFD))
         bells_new(pc->machine, context, kvm_wire_bell, pc->kvm);

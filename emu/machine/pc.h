@@ -10,7 +10,7 @@
 #include "emu/chardev/chardev.h"
 #include "emu/core/loop.h"
 #include "emu/dev/ide.h"
-#include "emu/kvm/cpu-model.h"
+#include "emu/kvm/kvm.h"
 #include "emu/machine/state.h"
 
 enum { PC_CPUS_MAX = 8, PC_SERIAL_PORTS = 4, PC_SLOT_ANY = -1 };
@@ -54,7 +54,8 @@ typedef struct PcOptions {
     const char *bios;      /* path of the firmware: a multiple of 64 KiB, at most 16 MiB; NULL: none */
     const char *vapic_rom; /* path of kvmvapic.bin, which the firmware runs; NULL: none */
     PcKernel kernel;
-    bool kvm; /* processors run on KVM */
+    bool kvm;       /* processors run on KVM */
+    KvmChips chips; /* where interrupt controllers are, then; one that KVM has not at all is here */
     PcEvents events;
 
     /* Can be set until pc_complete; what they point to is borrowed. */
@@ -105,6 +106,9 @@ bool pc_is_running(const Pc *pc);
 /* The button on the front, and the one beside it. From any thread. */
 void pc_press_power(Pc *pc);
 void pc_press_reset(Pc *pc);
+
+/* Where its interrupt controllers are. */
+KvmChips pc_chips(const Pc *pc);
 
 /* What the processors lack that was asked for, a line each; empty: nothing. New string. */
 char *pc_cpu_warnings(const Pc *pc);

@@ -287,6 +287,9 @@ static void tell_cpu_warnings(const Vm *vm)
 
 static bool make_pc(Vm *vm, GError **error)
 {
+    static const KvmChips places[] = {[OPTIONS_IRQCHIP_ON] = KVM_CHIPS_ALL,
+                                      [OPTIONS_IRQCHIP_SPLIT] = KVM_CHIPS_LAPICS,
+                                      [OPTIONS_IRQCHIP_OFF] = KVM_CHIPS_NONE};
     const Options *o = vm->options;
     g_autofree CpuSetting *settings = cpu_settings(&o->cpu);
     static const char *const folders[] = {"qemu", NULL}; /* Debian's package is qemu-system-data */
@@ -303,6 +306,7 @@ static bool make_pc(Vm *vm, GError **error)
         .vapic_rom = vapic_rom,
         .kernel = {.path = o->kernel, .initrd = o->initrd, .command_line = o->append},
         .kvm = o->accel == OPTIONS_ACCEL_KVM,
+        .chips = places[o->machine.irqchip],
         .rtc_offset = rtc_offset(&o->rtc),
         .events = {.powered_off = powered_off, .reset = was_reset, .failed = failed, .moves = moves, .opaque = vm}};
 

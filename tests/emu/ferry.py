@@ -235,6 +235,12 @@ def _(folder):
     through_grub(folder, "-cdrom", "IMAGES/cd.iso")
 
 
+@case("SeaBIOS starts a boot sector, and a second processor, with the interrupt controllers outside of KVM or partly so")
+def _(folder):
+    boots(folder, "-machine", "kernel-irqchip=off", "-smp", "2", "-hda", "DISK")
+    boots(folder, "-machine", "kernel-irqchip=split", "-smp", "2", "-drive", "file=DISK,format=raw,if=virtio")
+
+
 @case("a kernel is started without firmware, and finds the machine that the firmware leaves")
 def _(folder):
     machine = Machine(folder, "-kernel", WITNESS, "-append", "iopl=3")
@@ -273,12 +279,26 @@ def _(folder):
     assert "02.0: 1af4:1001 class 0100, virtio-blk-pci" in machine.do("info pci")
     assert "serial0: %s\n" % machine.serial in machine.do("info chardev")
     assert "pc-i440fx-7.2" in machine.do("info version")
+    assert machine.do("info kvm") == "kvm support: enabled\ninterrupt controllers: in the kernel\n"
     assert "migrate" in machine.do("help")
     assert machine.do("info").count("\n") >= 8
     assert "unknown command: 'frobnicate'" in machine.do("frobnicate now")
     assert "migrate needs" in machine.do("migrate")
     assert "info knows no 'weather'" in machine.do("info weather")
     machine.end()
+
+
+def counts(line):
+    """What the witness has counted."""
+    return {name: int(value) for name, value in re.findall(r"(\w+)=(\d+)", line)}
+
+
+def after(machine, number):
+    """Its first line from that round on; None: it has not come."""
+    for line in re.findall(r"round=\d+ .* ok", machine.out()):
+        if counts(line)["round"] >= number or "FAILED" in machine.out():
+            return line
+    return None
 
 
 def moves(folder, option):
@@ -310,6 +330,27 @@ def moves(folder, option):
 @case("a running guest goes on in another process, by a file and a socket, in QEMU's form")
 def _(folder):
     moves(folder, "")
+
+
+@case("interrupts go on when it moves between machines whose controllers are in KVM, partly so, and outside")
+def _(folder):
+    places = {"off": "in this program", "split": "LAPICs in the kernel, the others in this program", "on": "in the kernel"}
+    options = ["-smp", "2", "-machine"]
+    machine = Machine(folder, "-kernel", WITNESS, "-append", "iopl=3 pit_once=1", *options, "kernel-irqchip=off")
+    machine.wait_out(r"round=10 .* ok")
+    for number, place in enumerate(("off", "split", "split", "on", "off")):
+        path = os.path.join(folder, "state%u" % number)
+        assert machine.do('migrate "exec:cat >%s"' % path) == ""
+        assert machine.said() == "", machine.said()
+        machine.end()
+        machine = Machine(folder, "-incoming", "file:" + path, *options, "kernel-irqchip=" + place)
+        assert machine.do("info kvm").endswith("interrupt controllers: %s\n" % places[place])
+        first = counts(machine.wait_out(r"round=(\d+) .* ok").group(0))
+        later = counts(wait_for("the guest", lambda: after(machine, first["round"] + 20)))
+        for name in ("pit", "pit_ioapic", "rtc", "hpet", "lapic", "ipi", "second", "lapic1"):
+            assert later[name] > first[name], "%s stands in %s: %s" % (name, place, later)
+        assert "FAILED" not in machine.out(), machine.out()
+    machine.end()
 
 
 @case("the same as BER")

@@ -4,9 +4,9 @@
  *
  * In each window of WINDOW_NS a timer must have given an interrupt. That is little, but a processor of a busy host may
  * stand for most of it, and what comes again before it is taken comes once; only the PIT through the 8259 makes up for
- * that, of which a fifth is asked for. Over all there may be no more than the rate, but for what was saved up: one in
- * 50, and BURST for each time that the machine stood. One-shots never come early, and those that were armed in time
- * come.
+ * that, if it is KVM's (option pit_once): a fifth of it is asked for. Over all there may be no more than the rate, but
+ * for what was saved up: one in 50, and BURST for each time that the machine stood. One-shots never come early, and
+ * those that were armed in time come.
  *
  * Sources: 8254 data sheet (mode 2); MC146818A data sheet (rate, alarm); IA-PC HPET Specification 1.0a, 2.3.8;
  * Intel SDM volume 3, 10.5.4.
@@ -68,6 +68,7 @@ static struct {
     uint64_t hpet_periodic_seen;
     uint64_t lapic_per_ms, lapic_mode, lapic_count, lapic_armed, lapic_shots, lapic_extra;
     bool lapic_waits;
+    bool made_up;
 } t;
 
 static Source sources[] = {
@@ -340,6 +341,7 @@ static void lapic_round(void)
 
 void timers_init(void)
 {
+    t.made_up = !option_number("pit_once", 0);
     if (option_has("timers", "hpet") && hpet_present())
         hpet_init();
     if (option_has("timers", "lapic"))
@@ -367,7 +369,7 @@ static void check_window(uint64_t now)
         if (!s->mhz)
             continue;
         bool held = i == PIT_BY_IOAPIC && t.hpet_shares && t.rounds < 5; /* by the HPET, until a round lets it go */
-        if (!held && count - s->at_window < (i == PIT_BY_PIC ? ticks(s->mhz, window) / 5 : 1))
+        if (!held && count - s->at_window < (i == PIT_BY_PIC && t.made_up ? ticks(s->mhz, window) / 5 : 1))
             fail(s->name, ticks(s->mhz, window), count - s->at_window);
         uint64_t most = ticks(s->mhz + (i == PIT_BY_IOAPIC && t.hpet_shares ? HPET_MOST_MHZ : 0), all),
                  extra = most / 50 + BURST * (1 + clocks_hops());

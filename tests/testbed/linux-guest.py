@@ -1,7 +1,8 @@
 """linux-guest.py: Debian's Linux on an emulator, run inside the test bed; what it does is told line by line.
 
 Each function whose name begins with `do_` is a command: linux-guest.py COMMAND EMULATOR [ARGUMENT...]. The emulator is
-ferry, or qemu-system-x86_64 with the same options. A failed check is an exception."""
+ferry, or qemu-system-x86_64 with the same options; behind a colon is where interrupt controllers are: "ferry:split". A
+failed check is an exception."""
 
 import base64
 import collections
@@ -29,10 +30,12 @@ class Guest:
 
     count = 0
 
-    def __init__(self, emulator, *options, smp=1, append=SHELL, disk=True, memory=256):
+    def __init__(self, emulator, *options, smp=1, append=SHELL, disk=True, memory=256, cpu="host"):
         Guest.count += 1
         self.emulator, self.name = emulator, f"/srv/guest{Guest.count}"
-        command = [emulator, "-nodefaults", "-M", "pc-i440fx-7.2", "-accel", "kvm", "-cpu", "host", "-m", str(memory),
+        program, _, irqchip = emulator.partition(":")
+        command = [program, "-nodefaults", "-M", "pc-i440fx-7.2,kernel-irqchip=" + (irqchip or "on"),
+                   "-accel", "kvm", "-cpu", cpu, "-m", str(memory),
                    "-smp", str(smp), "-display", "none", "-serial", f"unix:{self.name}.serial,server=on,wait=on",
                    "-monitor", f"unix:{self.name}.monitor,server=on,wait=off"]
         if isinstance(disk, list):
