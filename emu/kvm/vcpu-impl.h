@@ -26,6 +26,7 @@ struct Vcpu {
     gint wanted;  /* it shall run; read without the mutex, too */
     bool running; /* it does, or is about to */
     bool kicked;  /* what it waits for may have come */
+    gint inside;  /* it is in the guest, or about to go there; cleared without the mutex */
     bool quit;
 };
 

@@ -33,7 +33,8 @@ void vcpu_kick(Vcpu *v)
 {
     pthread_mutex_lock(&v->mutex);
     v->kicked = true;
-    if (v->running && !pthread_equal(v->thread, pthread_self())) {
+    /* otherwise it looks before it goes there */
+    if (g_atomic_int_get(&v->inside) && !pthread_equal(v->thread, pthread_self())) {
         v->run->immediate_exit = 1;
         pthread_kill(v->thread, VCPU_KICK);
     }
@@ -178,10 +179,12 @@ bool vcpu_interrupts_enter(Vcpu *v, bool half_done)
     v->run->immediate_exit = (half_done && v->kicked) || !g_atomic_int_get(&v->wanted);
     if (!half_done)
         v->kicked = false;
+    g_atomic_int_set(&v->inside, true);
     pthread_mutex_unlock(&v->mutex);
     machine_lock(v->machine);
     bool goes = prepare(v, half_done);
     machine_unlock(v->machine);
+    g_atomic_int_set(&v->inside, goes);
     if (!goes)
         sleep_until_kicked(v);
     return goes;
@@ -192,6 +195,7 @@ void vcpu_interrupts_leave(Vcpu *v)
     const VcpuLapic *lapic = v->interrupts.lapic;
     void *opaque = v->interrupts.opaque;
 
+    g_atomic_int_set(&v->inside, false);
     if (!lapic)
         return;
     machine_lock(v->machine);

@@ -288,6 +288,56 @@ Test(cpu_model, later_settings_win)
     close_recording(&r);
 }
 
+static uint32_t leaf_register(const CpuModel *m, uint32_t function, char reg)
+{
+    g_autofree struct kvm_cpuid2 *leaves = cpu_model_leaves(m, &one, 0);
+
+    for (uint32_t i = 0; i < leaves->nent; i++)
+        if (leaves->entries[i].function == function)
+            return reg == 'a' ? leaves->entries[i].eax : leaves->entries[i].ecx;
+    return 0;
+}
+
+/* x2APIC and the TSC deadline are KVM's LAPIC's, and without it KVM takes no MSR of asynchronous page faults. */
+Test(cpu_model, without_a_lapic_of_kvms_there_is_nothing_that_needs_it_and_nobody_complains)
+{
+    enum { X2APIC = 1 << 21, TSC_DEADLINE = 1 << 24 };
+    static const char *const models[] = {"qemu64", "host", "kvm64"};
+    Recording r = open_recording();
+    CpuHost host = host_of(&r, "amd");
+
+    for (size_t i = 0; i < G_N_ELEMENTS(models); i++) {
+        host.no_lapic = false;
+        g_autoptr(CpuModel) with = parse_model(models[i], &host, NULL);
+        host.no_lapic = true;
+        g_autoptr(CpuModel) without = parse_model(models[i], &host, NULL);
+        g_autofree char *warnings = cpu_model_warnings(with, &one), *more = cpu_model_warnings(without, &one);
+        cr_expect_str_eq(more, warnings, "%s", models[i]);
+        cr_expect_eq(leaf_register(without, 1, 'c'), leaf_register(with, 1, 'c') & ~(uint32_t)(X2APIC | TSC_DEADLINE),
+                     "%s", models[i]);
+        cr_expect_eq(leaf_register(without, 0x40000001, 'a'), leaf_register(with, 0x40000001, 'a') & ~0x4cd0U, "%s",
+                     models[i]);
+    }
+    g_autoptr(CpuModel) asked = parse_model("qemu64,+x2apic", &host, NULL);
+    g_autofree char *said = cpu_model_warnings(asked, &one);
+    cr_expect_not_null(strstr(said, "x2apic"), "%s", said);
+    close_recording(&r);
+}
+
+/* As QEMU 7.2 has it: 0x0100807b of qemu64 where it has 0x0100007b otherwise. */
+Test(cpu_model, with_an_io_apic_of_ours_destinations_may_be_long)
+{
+    Recording r = open_recording();
+    CpuHost host = host_of(&r, "amd");
+
+    host.split = true;
+    g_autoptr(CpuModel) split = parse_model("qemu64", &host, NULL);
+    g_autoptr(CpuModel) base = parse_model("base", &host, NULL);
+    cr_expect_eq(leaf_register(split, 0x40000001, 'a'), 0x0100807b);
+    cr_expect_eq(leaf_register(base, 0x40000001, 'a') & 0x8000, 0);
+    close_recording(&r);
+}
+
 Test(cpu_model, what_the_host_lacks_is_no_error_unless_it_is_enforced)
 {
     Recording r = open_recording();
