@@ -39,7 +39,6 @@ CONFIGS = [
     Config("blk", BLK, f"-smp 1 {RNG}", counters=ON_BLK),
     Config("virtio", BLK, f"-smp 1 {RNG} {NET}", counters=ON_NET),
     Config("virtio-smp2", BLK, f"-smp 2 {RNG} {NET}", counters=ON_NET + SECOND),
-    Config("ide-split", IDE, "-smp 2 -machine kernel-irqchip=split", "pit_once=1", counters=ON_IDE + SECOND),
     Config("ide-off", IDE, "-smp 1 -machine kernel-irqchip=off", "pit_once=1", counters=ON_IDE),
     Config("virtio-split", BLK, f"-smp 2 -machine kernel-irqchip=split {RNG} {NET}", "pit_once=1",
            counters=ON_NET + SECOND),

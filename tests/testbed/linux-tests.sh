@@ -65,6 +65,10 @@ works_and_moves() {
     tail -n 12 "$TMP/said"
     return "$_status"
 }
+# places WHERE: with two processors and interrupt controllers elsewhere.
+places() {
+    guest 900 checks "$BIN/ferry:$1" 2 /srv/kept
+}
 restarts() {
     guest 400 reboot "$BIN/ferry"
 }
@@ -95,8 +99,11 @@ fi
 case_ 'with one processor it comes to a shell, uses disks, network and clocks, and switches off, as on QEMU' runs 1
 case_ 'the same with two' runs 2
 case_ 'the same with four' runs 4
+case_ 'and with the LAPICs only in KVM' places split
+case_ 'and with no interrupt controllers in KVM' places off
 case_ 'it starts again however it is reset, and sees the power button' restarts
 case_ 'while it counts it moves from one ferry to another' moves "$BIN/ferry" "$BIN/ferry"
+case_ 'while it counts it moves between places of its interrupt controllers' moves "$BIN/ferry:off" "$BIN/ferry:split"
 case_ 'while it counts it moves from QEMU to ferry and back' moves qemu-system-x86_64 "$BIN/ferry" qemu-system-x86_64
 case_ 'while it works on an IDE disk it goes from QEMU to ferry and back, and again, without a mistake' works_and_moves ide
 case_ 'the same with a virtio disk, network and random numbers' works_and_moves virtio

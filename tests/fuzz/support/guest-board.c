@@ -159,7 +159,7 @@ static void add_interrupt_controllers(GuestBoard *b)
     add(b, CHIP_PIC_MASTER, i8259_new(true));
     add(b, CHIP_PIC_SLAVE, i8259_new(false));
     device_connect(b->chips[CHIP_PIC_SLAVE], "int", 0, b->chips[CHIP_PIC_MASTER], "irq", I8259_CASCADE);
-    ioapic_set_output(ioapic, (IoapicOutput){send, b});
+    ioapic_set_output(ioapic, (IoapicOutput){.send = send, .opaque = b});
     add(b, CHIP_IOAPIC, ioapic);
 }
 
