@@ -3,13 +3,15 @@
  *
  * Source: Intel SDM volume 3, chapter 10, "Advanced Programmable Interrupt Controller (APIC)"; what is quoted is from
  * there. It is that of a Pentium 4 with six entries in its local vector table.
- * Memory: 4 KiB at the base that IA32_APIC_BASE has, each processor its own. Input: "lint1", 1. LINT0 is the 8259As'
- * INT. Options: none; lapic_new wires it. The timer counts a clock of 1 GHz, divided: as KVM's and QEMU's do. Not
- * modelled: x2APIC and the timer's TSC mode, which CPUID has not; the thermal and performance interrupts, and SMIs, of
- * which none come; focus processors; the arbitration on a bus: a message is delivered when it is sent, so delivery
+ * Memory: 4 KiB at the base that IA32_APIC_BASE has, each processor its own. Input: "lint1". LINT0 is the 8259As' INT.
+ * Options: none; lapic_new wires it.
+ * The timer counts a clock of 1 GHz, divided: as KVM's and QEMU's do.
+ * Not modelled: x2APIC and the timer's TSC mode, which CPUID has not; the thermal and performance interrupts, and SMIs,
+ * of which none come; focus processors; the arbitration on a bus: a message is delivered when it is sent, so delivery
  * status is never 1. Of several processors that could take an interrupt of lowest priority, the first of the lowest
  * takes it. Periods shorter than 50 us come every 50 us. On the wire there is one number for errors that were told
- * (ESR) and those that were not yet: after a load all of them are told again.
+ * (ESR) and those that were not yet: after a load all of them are told again. Nor has it the level of LINT0: if that is
+ * up when the 8259As are loaded, and gives a vector by edges, it gives one more.
  */
 #include "emu/dev/dev.h"
 #include "emu/dev/lapic-impl.h"

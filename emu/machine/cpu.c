@@ -65,9 +65,10 @@ static void take_waiting(CpuMain *c)
 }
 
 /*
- * What KVM's timer has left to count: KVM takes it from the register with the current count, which the wire does not
- * have. QEMU's does not know it either, and has for the end of the count that of one that begins when it is saved, and
- * is one longer: then KVM decides (a periodic timer begins anew, another ends at once).
+ * What KVM's timer has left to count: KVM (Linux 6.1's kvm-amd, and later ones: test-vcpu-interrupts.c) takes it from
+ * the register with the current count, which the wire does not have. QEMU's does not know it either, and has for the
+ * end of the count that of one that begins when it is saved, and is one longer: then KVM decides (a periodic timer
+ * begins anew, another ends at once).
  */
 static void find_count(const CpuMain *c)
 {
