@@ -8,6 +8,8 @@
 
 #include <string.h>
 
+#include "visitors/uuid.h"
+
 enum { LINE_MAX_LENGTH = 4096, ANSWER_MAX = 1 << 20, ESCAPE = 27, DELETE = 127 };
 
 struct Monitor {
@@ -75,8 +77,9 @@ static void info_name(Monitor *m)
 
 static void info_uuid(Monitor *m)
 {
-    g_autofree char *text = machine_uuid_text(vm_options(m->vm)->uuid);
+    char text[UUID_TEXT];
 
+    uuid_text(vm_options(m->vm)->uuid, text);
     tell(m, "%s\n", text);
 }
 

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "emu/machine/options-impl.h"
+#include "visitors/uuid.h"
 #include "visitors/words.h"
 
 enum { SERIAL_PORTS_MAX = 4 };
@@ -47,22 +48,9 @@ static bool find_id(GHashTable *ids, const char *id, const char *what, const cha
 
 bool options_uuid(Options *o, const char *text, GError **error)
 {
-    static const char form[] = "xxxxxxxx-xxxx-xxxx-xxxx-xxxxxxxxxxxx";
-    uint8_t uuid[sizeof o->uuid] = {0};
-    unsigned digits = 0;
-    bool ok = strlen(text) == strlen(form);
-
-    for (size_t i = 0; ok && form[i]; i++) {
-        ok = form[i] == 'x' ? g_ascii_isxdigit(text[i]) : text[i] == '-';
-        if (ok && form[i] == 'x') {
-            uuid[digits / 2] = (uint8_t)(uuid[digits / 2] << 4 | g_ascii_xdigit_value(text[i]));
-            digits++;
-        }
-    }
-    if (!ok)
-        return options_fail(error, "-uuid", "'%s' is not of the form %s", text, form);
+    if (!uuid_parse(text, o->uuid))
+        return options_fail(error, "-uuid", "'%s' is not of the form xxxxxxxx-xxxx-xxxx-xxxx-xxxxxxxxxxxx", text);
     o->has_uuid = true;
-    memcpy(o->uuid, uuid, sizeof uuid);
     return true;
 }
 

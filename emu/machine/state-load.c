@@ -12,6 +12,7 @@
 #include "visitors/ber-in.h"
 #include "visitors/ber-out.h"
 #include "visitors/qemufile-in.h"
+#include "visitors/uuid.h"
 #include "vmstate/configuration.h"
 #include "vmstate/state.h"
 #include "vmstate/walk.h"
@@ -69,17 +70,6 @@ static bool take_header(StreamSink *sink, const StreamHeader *header, GError **e
     return !header->machine || check_type(l, header->machine, error);
 }
 
-enum { UUID_OCTETS = 16 };
-
-char *machine_uuid_text(const uint8_t uuid[16])
-{
-    GString *text = g_string_new(NULL);
-
-    for (int i = 0; i < UUID_OCTETS; i++)
-        g_string_append_printf(text, "%s%02x", i == 4 || i == 6 || i == 8 || i == 10 ? "-" : "", uuid[i]);
-    return g_string_free(text, FALSE);
-}
-
 /* Which machine it is, if the stream says it (QEMU's capability validate-uuid). */
 static bool check_uuid(const MachineLoad *l, const StreamSection *s, GError **error)
 {
@@ -92,7 +82,9 @@ static bool check_uuid(const MachineLoad *l, const StreamSection *s, GError **er
                 theirs = (const uint8_t *)s->state + f->offset;
     if (!theirs || !l->identity->uuid || memcmp(theirs, l->identity->uuid, UUID_OCTETS) == 0)
         return true;
-    g_autofree char *stream = machine_uuid_text(theirs), *here = machine_uuid_text(l->identity->uuid);
+    char stream[UUID_TEXT], here[UUID_TEXT];
+    uuid_text(theirs, stream);
+    uuid_text(l->identity->uuid, here);
     return mismatch(error, "the stream is of the machine with UUID %s, this one has %s", stream, here);
 }
 

@@ -17,9 +17,6 @@ typedef struct MachineIdentity {
     const uint8_t *uuid; /* 16 octets, highest first: a stream that has another one is refused; NULL: any will do */
 } MachineIdentity;
 
-/* As people write it. New string. */
-char *machine_uuid_text(const uint8_t uuid[16]);
-
 /*
  * Tells `sink` (stream-save.h, berstream-save.h) the machine's state. Everything is pulled before the sink hears of
  * anything, so a device that cannot be saved leaves nothing behind.

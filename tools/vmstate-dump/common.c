@@ -72,12 +72,6 @@ void ram_count_piece(RamCount *c, const RamPiece *piece)
 
 /* --- words ------------------------------------------------------------------------------------------------------ */
 
-char *dump_uuid(const uint8_t u[16])
-{
-    return g_strdup_printf("%02x%02x%02x%02x-%02x%02x-%02x%02x-%02x%02x-%02x%02x%02x%02x%02x%02x", u[0], u[1], u[2],
-                           u[3], u[4], u[5], u[6], u[7], u[8], u[9], u[10], u[11], u[12], u[13], u[14], u[15]);
-}
-
 char *dump_format(const StreamHeader *h)
 {
     const char *origin = h->from_qemufile && strcmp(h->format, "ber") == 0 ? ", converted from QEMUFile" : "";

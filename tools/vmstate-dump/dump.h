@@ -50,9 +50,6 @@ void ram_count_run(RamCount *count, const RamRun *run);
 void ram_count_piece(RamCount *count, const RamPiece *piece);
 BlockCount *ram_count_block(const RamCount *count, size_t i);
 
-/* The UUID as text. New string. */
-char *dump_uuid(const uint8_t uuid[16]);
-
 /* "QEMU migration stream, version 3", ... New string. */
 char *dump_format(const StreamHeader *header);
 

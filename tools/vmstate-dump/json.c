@@ -5,6 +5,7 @@
 
 #include "tools/vmstate-dump/dump.h"
 #include "visitors/json-out.h"
+#include "visitors/uuid.h"
 #include "vmstate/live.h"
 #include "vmstate/walk.h"
 
@@ -61,7 +62,8 @@ static bool dump_header(StreamSink *sink, const StreamHeader *h, GError **error)
     if (h->machine)
         json_string(json, "machine", h->machine);
     if (h->has_uuid) {
-        g_autofree char *uuid = dump_uuid(h->uuid);
+        char uuid[UUID_TEXT];
+        uuid_text(h->uuid, uuid);
         json_string(json, "uuid", uuid);
     }
     json_object_end(json);
@@ -217,8 +219,9 @@ static bool dump_command_element(StreamSink *sink, const StreamCommand *c, GErro
 static bool dump_greeting(StreamSink *sink, const StreamGreeting *g, GError **error)
 {
     JsonDump *d = dump_of(sink);
-    g_autofree char *uuid = dump_uuid(g->uuid);
+    char uuid[UUID_TEXT];
 
+    uuid_text(g->uuid, uuid);
     (void)error;
     json_object_start(d->json, NULL);
     json_string(d->json, "multifd", "greeting");

@@ -7,6 +7,7 @@
 
 #include "tools/vmstate-dump/dump.h"
 #include "visitors/text-out.h"
+#include "visitors/uuid.h"
 #include "vmstate/live.h"
 #include "vmstate/stream-load.h"
 #include "vmstate/walk.h"
@@ -55,7 +56,8 @@ static bool pretty_header(StreamSink *sink, const StreamHeader *h, GError **erro
     if (h->machine)
         say(p, "machine type %s", h->machine);
     if (h->has_uuid) {
-        g_autofree char *uuid = dump_uuid(h->uuid);
+        char uuid[UUID_TEXT];
+        uuid_text(h->uuid, uuid);
         say(p, "uuid %s", uuid);
     }
     return true;
@@ -186,8 +188,9 @@ static bool pretty_command(StreamSink *sink, const StreamCommand *c, GError **er
 
 static bool pretty_greeting(StreamSink *sink, const StreamGreeting *g, GError **error)
 {
-    g_autofree char *uuid = dump_uuid(g->uuid);
+    char uuid[UUID_TEXT];
 
+    uuid_text(g->uuid, uuid);
     (void)error;
     say(pretty_of(sink), "multifd greeting: version %u, channel %u, uuid %s", g->version, g->channel, uuid);
     return true;

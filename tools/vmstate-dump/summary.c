@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "tools/vmstate-dump/dump.h"
+#include "visitors/uuid.h"
 #include "vmstate/stream-load.h"
 
 enum { COLUMN_NAME = 32 };
@@ -88,7 +89,8 @@ static bool summary_header(StreamSink *sink, const StreamHeader *h, GError **err
     if (h->kind == STREAM_MACHINE)
         put(s, "machine  %s\n", h->machine ? h->machine : "the stream does not tell");
     if (h->has_uuid) {
-        g_autofree char *uuid = dump_uuid(h->uuid);
+        char uuid[UUID_TEXT];
+        uuid_text(h->uuid, uuid);
         put(s, "uuid     %s\n", uuid);
     }
     s->since = input->start;
