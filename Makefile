@@ -57,7 +57,7 @@ else
 
 # --- what there is ------------------------------------------------------------------------------------------------
 
-LAYERS := visitors vmstate $(patsubst %/,%,$(wildcard emu/*/))
+LAYERS := visitors qcow2 vmstate $(patsubst %/,%,$(wildcard emu/*/))
 PROGRAMS := $(patsubst tools/%/main.c,%,$(wildcard tools/*/main.c)) ferry
 LIB_SRC := $(foreach l,$(LAYERS),$(wildcard $l/*.c))
 TEST_SRC := $(wildcard tests/*/test-*.c)

@@ -1,10 +1,4 @@
-/*
- * blk-raw-open.c: what there is behind a path, and how it wants to be treated.
- *
- * Locks are those of QEMU 7.2 (as /proc/locks shows them while it runs): octet 100 + n of the file is locked by who
- * does something and 200 + n by who wants nobody else to, n = 0 reading what is consistent, 1 writing, 3 resizing. All
- * are shared locks, which only say so; who opens the file says it, and then looks whether anybody contradicts.
- */
+/* blk-raw-open.c: what there is behind a path, and how it wants to be treated. */
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -18,6 +12,7 @@
 #include <unistd.h>
 
 #include "emu/block/raw-impl.h"
+#include "qcow2/host-lock.h"
 #include "visitors/error.h"
 
 #define SECTOR 512
@@ -122,61 +117,19 @@ static bool find_alignment(Raw *raw, const BlkRaw *options, GError **error)
 
 /* --- locks ------------------------------------------------------------------------------------------------------ */
 
-enum { IMAGE_DOES = 100, IMAGE_FORBIDS = 200, IMAGE_END = 300, TO_READ = 0, TO_WRITE = 1, TO_RESIZE = 3 };
-
-static struct flock octet(short type, int at)
-{
-    return (struct flock){.l_type = type, .l_whence = SEEK_SET, .l_start = at, .l_len = 1};
-}
-
-/* A file system without locks is no reason to refuse; nor is one where they cannot be asked for. */
-static void say(int fd, int at)
-{
-    struct flock l = octet(F_RDLCK, at);
-
-    fcntl(fd, F_OFD_SETLK, &l);
-}
-
-static bool is_said(int fd, int at)
-{
-    struct flock l = octet(F_WRLCK, at);
-
-    return fcntl(fd, F_OFD_GETLK, &l) == 0 && l.l_type != F_UNLCK;
-}
-
-static void unlock(Raw *raw)
-{
-    struct flock l = octet(F_UNLCK, IMAGE_DOES);
-
-    l.l_len = IMAGE_END - IMAGE_DOES;
-    fcntl(raw->fd, F_OFD_SETLK, &l);
-}
-
 static bool lock(Raw *raw, GError **error)
 {
-    if (raw->shared)
-        return true;
-    say(raw->fd, IMAGE_DOES + TO_READ);
-    say(raw->fd, IMAGE_FORBIDS + TO_WRITE);
-    if (raw->snapshot)
-        say(raw->fd, IMAGE_FORBIDS + TO_RESIZE);
-    if (raw->writes)
-        say(raw->fd, IMAGE_DOES + TO_WRITE);
-    bool taken = is_said(raw->fd, IMAGE_DOES + TO_WRITE) || is_said(raw->fd, IMAGE_FORBIDS + TO_READ) ||
-                 (raw->snapshot && is_said(raw->fd, IMAGE_DOES + TO_RESIZE)) ||
-                 (raw->writes && is_said(raw->fd, IMAGE_FORBIDS + TO_WRITE));
-    if (!taken)
-        return true;
-    unlock(raw);
-    g_set_error(error, FERRY_ERROR, FERRY_ERROR_REFUSED, "disk %s: is in use by another program", raw->path);
-    return false;
+    unsigned does = HOST_LOCK_READ | (raw->writes ? HOST_LOCK_WRITE : 0);
+    unsigned forbids = HOST_LOCK_WRITE | (raw->snapshot ? HOST_LOCK_RESIZE : 0);
+
+    return raw->shared || host_lock_take(raw->fd, does, forbids, raw->path, error);
 }
 
 bool raw_set_active(Block *block, bool active, GError **error)
 {
     if (active)
         return lock((Raw *)block, error);
-    unlock((Raw *)block);
+    host_lock_drop(((Raw *)block)->fd);
     return true;
 }
 
@@ -214,7 +167,7 @@ static bool open_overlay(Raw *raw, const BlkRaw *options, GError **error)
 static bool start_engine(Raw *raw, const BlkRaw *options, GError **error)
 {
     if (options->engine != BLK_ENGINE_THREADS) {
-        raw->engine = engine_new_uring(raw->block.event);
+        raw->engine = engine_new_uring(raw->block.event, false);
         raw->engine_kind = BLK_ENGINE_URING;
         if (!raw->engine && options->engine == BLK_ENGINE_URING) {
             g_set_error(error, FERRY_ERROR, FERRY_ERROR_UNSUPPORTED, "disk %s: io_uring: %s", options->path,

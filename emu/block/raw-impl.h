@@ -4,7 +4,7 @@
 
 #include "emu/block/blk-raw.h"
 #include "emu/block/block-impl.h"
-#include "emu/block/engine-impl.h"
+#include "qcow2/engine.h"
 
 #define RAW_CLUSTER 65536u /* of a snapshot: what it takes from the file at once */
 

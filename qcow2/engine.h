@@ -1,11 +1,11 @@
 /*
- * engine-impl.h: who talks to the kernel: io_uring, or a pool of threads.
+ * engine.h: who talks to the kernel: io_uring, or a pool of threads.
  *
  * A transfer ends whole or with an error: what the kernel does only in part is continued. All functions, and `ended`,
- * are called on one thread, that of the disk's context.
+ * are called on one thread, that of who made the engine. Raw disks of the emulator use it, too.
  */
-#ifndef EMU_BLOCK_ENGINE_IMPL_H
-#define EMU_BLOCK_ENGINE_IMPL_H
+#ifndef QCOW2_ENGINE_H
+#define QCOW2_ENGINE_H
 
 #include <glib.h>
 #include <stdbool.h>
@@ -40,17 +40,19 @@ typedef struct Engine Engine;
 typedef struct EngineOps {
     void (*submit)(Engine *e, Transfer *t); /* may need a poll to go to the kernel */
     void (*poll)(Engine *e);                /* calls `ended` */
+    void (*wait)(Engine *e);                /* something is under way: until something has ended. `poll` comes next */
     void (*free)(Engine *e);                /* nothing is under way */
 } EngineOps;
 
 struct Engine {
     const EngineOps *ops;
-    int event; /* borrowed eventfd: signalled when there is something to poll; */
-    int fd;    /* as this can be read then; -1: there is none */
+    int event; /* borrowed eventfd: signalled when there is something to poll; -1: only `wait` tells; */
+    int fd;    /* that this can be read tells so, too; -1: there is none */
 };
 
-/* NULL: errno says why. */
-Engine *engine_new_uring(int event);
+/* NULL: errno says why. signals: the event comes up when transfers end; otherwise whoever wants to know looks at `fd`,
+ * which is cheaper, and the event is only for what the kernel would not take. */
+Engine *engine_new_uring(int event, bool signals);
 Engine *engine_new_threads(int event);
 
 /* The kernel has done `count` octets. True: that was all. Otherwise the rest is in the transfer. */

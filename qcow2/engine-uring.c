@@ -9,7 +9,7 @@
 #include <limits.h>
 #include <unistd.h>
 
-#include "emu/block/engine-impl.h"
+#include "qcow2/engine.h"
 
 #define DEPTH      128
 #define LENGTH_MAX (1U << 30) /* of one call; the rest is continued */
@@ -63,7 +63,7 @@ static void flush(Uring *u)
         return;
     int submitted = io_uring_submit(&u->ring);
     /* Not now (EAGAIN, EBUSY, EINTR): it stays in the ring and is tried again when the event comes up. */
-    if (submitted < 0 || io_uring_sq_ready(&u->ring))
+    if (u->e.event >= 0 && (submitted < 0 || io_uring_sq_ready(&u->ring)))
         while (write(u->e.event, &one, sizeof one) < 0 && errno == EINTR)
             ;
 }
@@ -106,6 +106,16 @@ static void uring_poll(Engine *e)
     while (reap(u));
 }
 
+static void uring_wait(Engine *e)
+{
+    Uring *u = (Uring *)e;
+    struct io_uring_cqe *cqe;
+
+    flush(u);
+    while (io_uring_wait_cqe(&u->ring, &cqe) == -EINTR)
+        ;
+}
+
 static void uring_free(Engine *e)
 {
     Uring *u = (Uring *)e;
@@ -117,6 +127,7 @@ static void uring_free(Engine *e)
 static const EngineOps uring_ops = {
     .submit = uring_submit,
     .poll = uring_poll,
+    .wait = uring_wait,
     .free = uring_free,
 };
 
@@ -131,7 +142,7 @@ static bool knows_enough(struct io_uring *ring)
     return enough;
 }
 
-Engine *engine_new_uring(int event)
+Engine *engine_new_uring(int event, bool signals)
 {
     Uring *u = g_new0(Uring, 1);
     int result = io_uring_queue_init(DEPTH, &u->ring, IORING_SETUP_COOP_TASKRUN);
@@ -139,7 +150,7 @@ Engine *engine_new_uring(int event)
     if (result == -EINVAL) /* before Linux 5.19 */
         result = io_uring_queue_init(DEPTH, &u->ring, 0);
     if (result == 0) {
-        result = knows_enough(&u->ring) ? 0 : -ENOSYS;
+        result = !knows_enough(&u->ring) ? -ENOSYS : signals ? io_uring_register_eventfd(&u->ring, event) : 0;
         if (result < 0)
             io_uring_queue_exit(&u->ring);
     }

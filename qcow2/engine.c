@@ -2,7 +2,7 @@
 #include <errno.h>
 #include <string.h>
 
-#include "emu/block/engine-impl.h"
+#include "qcow2/engine.h"
 
 #define SECTOR 512
 
