@@ -150,6 +150,7 @@ $(BIN)/ferry: $(call obj,$(wildcard emu/*.c)) $(LIB)
 TESTS := $(TEST_SRC:%.c=$(B)/%)
 SUPPORT := $(call obj,$(SUPPORT_SRC))
 EMU_SUPPORT := $(call obj,$(wildcard tests/emu/support/*.c))
+QCOW2_SUPPORT := $(call obj,$(wildcard tests/qcow2/support/*.c))
 
 # The ASN.1 module, compiled for the tests that hold streams against it.
 $(B)/gen/vmstate-asn1.c: visitors/vmstate.asn1
@@ -159,6 +160,7 @@ $(B)/gen/vmstate-asn1.o: $(B)/gen/vmstate-asn1.c
 	$(Q)$(CC) $(ALL_CFLAGS) -Wno-undef -c -o $@ $<
 
 $(filter $(B)/tests/emu/%,$(TESTS)): $(EMU_SUPPORT)
+$(filter $(B)/tests/qcow2/%,$(TESTS)): $(QCOW2_SUPPORT)
 $(TESTS): $(B)/%: $(B)/%.o $(SUPPORT) $(B)/gen/vmstate-asn1.o $(LIB)
 	$(call say,LD,$@)
 	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $(filter-out $(LIB),$^) $(LIB) $(PKG_LIBS) -lcriterion
