@@ -1,11 +1,8 @@
 /* vm-disks.c: a Vm's disks: -drive, -blockdev. */
-#include <stdio.h>
 #include <string.h>
 
-#include "emu/block/blk-raw.h"
+#include "emu/block/blk-qcow2.h"
 #include "emu/machine/vm-impl.h"
-
-enum { QCOW2_MAGIC = 0x514649fb, MAGIC_OCTETS = 4 };
 
 void vm_disk_free(void *data)
 {
@@ -27,27 +24,32 @@ static VmDisk *find(const Vm *vm, const char *id)
     return NULL;
 }
 
-/* An image that is taken for a raw disk would be overwritten by the guest, header and all. */
-static bool check_format(const char *path, bool probe, GError **error)
+/*
+ * What a file looks like decides only where nobody says its format, and only as long as it names no other files: what
+ * is raw to one guest's owner may have been written by the guest.
+ */
+static bool looks_like_qcow2(const char *path, bool *is, GError **error)
 {
-    uint8_t magic[MAGIC_OCTETS] = {0};
-    FILE *file = probe ? fopen(path, "rb") : NULL;
-    size_t got = file ? fread(magic, 1, sizeof magic, file) : 0;
+    bool names;
 
-    if (file)
-        fclose(file);
-    if (got < sizeof magic || ((uint32_t)magic[0] << 24 | magic[1] << 16 | magic[2] << 8 | magic[3]) != QCOW2_MAGIC)
+    *is = blk_qcow2_probe(path, &names);
+    if (!*is || !names)
         return true;
-    g_set_error(error, FERRY_ERROR, FERRY_ERROR_UNSUPPORTED,
-                "%s: a qcow2 image, which this version cannot open; format=raw takes it octet by octet", path);
+    g_set_error(error, FERRY_ERROR, FERRY_ERROR_REFUSED,
+                "disk %s: looks like a qcow2 image that names other files; say format=qcow2 (or raw) if that is meant",
+                path);
     return false;
 }
 
-static Block *open_raw(Vm *vm, BlkRaw raw, bool probe, GError **error)
+static Block *open_disk(Vm *vm, BlkRaw raw, OptionsFormat format, GError **error)
 {
+    bool qcow2 = format == OPTIONS_FORMAT_QCOW2;
+
     raw.context = vm->context;
     raw.inactive = vm->options->incoming;
-    return check_format(raw.path, probe, error) ? blk_raw_open(&raw, error) : NULL;
+    if (format == OPTIONS_FORMAT_PROBE && !looks_like_qcow2(raw.path, &qcow2, error))
+        return NULL;
+    return qcow2 ? blk_qcow2_open(&raw, error) : blk_raw_open(&raw, error);
 }
 
 static BlkEngine engine_of(uint8_t aio)
@@ -85,11 +87,6 @@ static bool make_drive(Vm *vm, const OptionsDrive *o, unsigned n, GError **error
 
     if (!check_id(vm, id, error))
         return false;
-    if (o->format == OPTIONS_FORMAT_QCOW2) {
-        g_set_error(error, FERRY_ERROR, FERRY_ERROR_UNSUPPORTED,
-                    "-drive.format: this version cannot open qcow2 images");
-        return false;
-    }
     VmDisk *d = add_disk(vm, id, o->file);
     d->cd = o->media;
     if (!o->file)
@@ -100,7 +97,7 @@ static bool make_drive(Vm *vm, const OptionsDrive *o, unsigned n, GError **error
                         .cache = caches[o->cache],
                         .discard = o->discard == DISCARD_UNMAP || o->discard == DISCARD_ON,
                         .engine = engine_of(o->aio)};
-    d->block = open_raw(vm, raw, o->format == OPTIONS_FORMAT_PROBE, error);
+    d->block = open_disk(vm, raw, o->format, error);
     if (!d->block)
         g_prefix_error(error, "-drive: ");
     return d->block;
@@ -137,14 +134,14 @@ static bool is_below(const Vm *vm, const OptionsBlockdev *node)
 
 static bool make_node(Vm *vm, const OptionsBlockdev *b, GError **error)
 {
-    enum { RAW, QCOW2, DISCARD_UNMAP = 1, DISCARD_ON = 3, LOCKING_OFF = 2 };
+    enum { QCOW2 = 1, DISCARD_UNMAP = 1, DISCARD_ON = 3, LOCKING_OFF = 2 };
     const OptionsBlockdev *below = b->file_node ? find_node(vm, b->file_node) : NULL;
     const char *path = b->driver > QCOW2 ? b->filename : below ? below->filename : b->file.filename;
 
     if (!b->node_name)
         return refuse(error, b, "the key 'node-name' is missing");
-    if (b->driver == QCOW2)
-        return refuse(error, b, "this version cannot open qcow2 images");
+    if (b->backing)
+        return refuse(error, b, "'backing' cannot be given here; it is the one that the image names");
     if (b->file_node && !below)
         return refuse(error, b, "there is no node of the name that 'file' has");
     if (!path)
@@ -165,7 +162,7 @@ static bool make_node(Vm *vm, const OptionsBlockdev *b, GError **error)
                         .shared = (below ? below->locking : b->file.locking) == LOCKING_OFF,
                         .engine = engine_of(below ? below->aio : b->file.aio)};
     VmDisk *d = add_disk(vm, b->node_name, path);
-    d->block = open_raw(vm, raw, false, error);
+    d->block = open_disk(vm, raw, b->driver == QCOW2 ? OPTIONS_FORMAT_QCOW2 : OPTIONS_FORMAT_RAW, error);
     if (!d->block)
         g_prefix_error(error, "-blockdev %s: ", b->node_name);
     return d->block;
