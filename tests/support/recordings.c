@@ -48,7 +48,8 @@ char **recording_names(void)
     const char *entry;
 
     while (dir && (entry = g_dir_read_name(dir)))
-        if (g_str_has_suffix(entry, ".xz") && !g_str_has_suffix(entry, ".dump.xz"))
+        if (g_str_has_suffix(entry, ".xz") && !g_str_has_suffix(entry, ".dump.xz") &&
+            !g_str_has_suffix(entry, ".qcow2.xz"))
             g_ptr_array_add(names, g_strndup(entry, strlen(entry) - 3));
     if (dir)
         g_dir_close(dir);

@@ -7,8 +7,10 @@ dump=$BIN/vmstate-dump
 convert=$BIN/vmstate-convert
 diff=$BIN/vmstate-diff
 check=$BIN/vmstate-check
+tool=$BIN/qcow2-tool
+_program='(vmstate-[a-z]+|qcow2-tool( [a-z]+)*)'
 python=$(python3 -c 'import sys; print(sys.executable)')
-export dump convert diff check python TMP
+export dump convert diff check tool python TMP
 unset NO_COLOR
 LC_ALL=C
 export LC_ALL
@@ -51,7 +53,7 @@ refuses() {
     _regex=$1
     shift
     "$@" >"$TMP/out" 2>"$TMP/err"
-    status 3 $? "$@" && is_one_line "$TMP/err" && has "^vmstate-[a-z]*: $_regex\$" "$TMP/err"
+    status 3 $? "$@" && is_one_line "$TMP/err" && has "^$_program: $_regex\$" "$TMP/err"
 }
 
 # misused REGEX COMMAND...: exit status 2, what is wrong, where there is help, and nothing else.
@@ -59,7 +61,7 @@ misused() {
     _regex=$1
     shift
     "$@" >"$TMP/out" 2>"$TMP/err"
-    status 2 $? "$@" && has "^vmstate-[a-z]*: $_regex\$" "$TMP/err" && has "^Try 'vmstate-[a-z]* --help'\.\$" "$TMP/err" &&
+    status 2 $? "$@" && has "^$_program: $_regex\$" "$TMP/err" && has "^Try '$_program --help'\.\$" "$TMP/err" &&
         [ "$(wc -l <"$TMP/err")" -eq 2 ] && has_none . "$TMP/out"
 }
 

@@ -69,7 +69,8 @@ not_a_stream() {
     : >"$TMP/empty" && each_refuses '.*/empty: the file is empty' "$TMP/empty" && printf 'Hello, \033[31mworld\n' >"$TMP/text" &&
         each_refuses '.*/text: this is no VM state: it starts with "Hello, .x1b.31mwo.*' "$TMP/text" &&
         each_refuses '.*: .*[Ii]s a directory' "$TMP" && each_refuses '.*/not-there: cannot open: No such file or directory' "$TMP/not-there" &&
-        printf 'QFI\373\0\0\0\3' >"$TMP/qcow2" && each_refuses '.*/qcow2: this is a qcow2 image, not a stream' "$TMP/qcow2" &&
+        printf 'QFI\373\0\0\0\3' >"$TMP/qcow2" && each_refuses '.*/qcow2: header offset 0: the file has 8 octets, a header has at least 72' "$TMP/qcow2" &&
+        refuses 'standard input: this is a qcow2 image: it can be read only from a file, and not packed' "$dump" - <"$TMP/qcow2" &&
         head -c 100000 /dev/zero >"$TMP/zeros" && each_refuses '.*/zeros: .*' "$TMP/zeros" &&
         printf 'QEVM\0\0\0\2' >"$TMP/old" && refuses '.*/old: .*version 2, this program reads 3' "$dump" "$TMP/old"
 }

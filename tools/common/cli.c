@@ -30,8 +30,8 @@ static void refuse_values(char **argv, const GOptionEntry *entries)
     }
 }
 
-char **cli_parse(int *argc, char ***argv, const GOptionEntry *entries, const char *arguments, size_t count,
-                 const char *summary, const char *more)
+char **cli_parse_some(int *argc, char ***argv, const GOptionEntry *entries, const char *arguments, size_t least,
+                      size_t most, const char *summary, const char *more)
 {
     static const GOptionEntry common[] = {
         {"version", 0, G_OPTION_FLAG_NO_ARG, G_OPTION_ARG_CALLBACK, print_version, "Show the program's version", NULL},
@@ -55,9 +55,16 @@ char **cli_parse(int *argc, char ***argv, const GOptionEntry *entries, const cha
         rest++;
         --*argc;
     }
-    if ((size_t)(*argc - 1) != count)
-        cli_usage("%s arguments: %s", (size_t)(*argc - 1) < count ? "too few" : "too many", arguments);
+    size_t count = (size_t)(*argc - 1);
+    if (count < least || count > most)
+        cli_usage("%s arguments: %s", count < least ? "too few" : "too many", arguments);
     return rest;
+}
+
+char **cli_parse(int *argc, char ***argv, const GOptionEntry *entries, const char *arguments, size_t count,
+                 const char *summary, const char *more)
+{
+    return cli_parse_some(argc, argv, entries, arguments, count, count, summary, more);
 }
 
 void cli_usage(const char *format, ...)

@@ -25,6 +25,11 @@ enum {
 char **cli_parse(int *argc, char ***argv, const GOptionEntry *entries, const char *arguments, size_t count,
                  const char *summary, const char *more);
 
+/* The same with `least` to `most` others, for which NULL follows. The program is called argv[0], which may have a
+ * command behind its name. */
+char **cli_parse_some(int *argc, char ***argv, const GOptionEntry *entries, const char *arguments, size_t least,
+                      size_t most, const char *summary, const char *more);
+
 /* Says that the program was called wrongly, and ends it. */
 void cli_usage(const char *format, ...) G_GNUC_PRINTF(1, 2) G_GNUC_NORETURN;
 

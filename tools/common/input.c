@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "tools/common/cli.h"
+#include "tools/common/snapshot.h"
 #include "vmstate/berstream-load.h"
 #include "vmstate/channel-load.h"
 #include "vmstate/stream-load.h"
@@ -93,7 +94,8 @@ static bool not_a_stream(const Opening *o, GError **error)
     if (o->got == 0)
         g_set_error(error, FERRY_ERROR, FERRY_ERROR_CUT, "the file is empty");
     else if (o->got >= 4 && memcmp(o->look, "QFI\xfb", 4) == 0)
-        g_set_error(error, FERRY_ERROR, FERRY_ERROR_UNSUPPORTED, "this is a qcow2 image, not a stream");
+        g_set_error(error, FERRY_ERROR, FERRY_ERROR_UNSUPPORTED,
+                    "this is a qcow2 image: it can be read only from a file, and not packed");
     else
         g_set_error(error, FERRY_ERROR, FERRY_ERROR_UNSUPPORTED,
                     "this is no VM state: it starts with \"%s\" (a QEMU stream starts with \"QEVM\")", shown);
@@ -181,9 +183,15 @@ Input *input_open_chan(Chan *chan, const char *path, StreamKind kind, bool diges
     return g_steal_pointer(&input);
 }
 
-Input *input_open(const char *path, StreamKind kind, bool digest, GError **error)
+Input *input_open(const char *path, const char *snapshot, StreamKind kind, bool digest, GError **error)
 {
     bool standard = strcmp(path, "-") == 0;
+
+    if (snapshot || (!standard && snapshot_is_image(path))) {
+        g_autofree char *name = NULL;
+        Chan *state = snapshot_chan_open(path, snapshot, &name, error);
+        return state ? input_open_chan(state, name, kind, digest, error) : NULL;
+    }
     Chan *chan = standard ? chan_fd_new(dup(STDIN_FILENO)) : chan_file_open(path, error);
 
     return chan ? input_open_chan(chan, standard ? "standard input" : path, kind, digest, error) : NULL;
@@ -230,7 +238,7 @@ StreamKind input_kind(const char *name)
 
 Schema *input_schema(const char *path, GError **error)
 {
-    g_autoptr(Input) input = input_open(path, STREAM_KINDS, false, error);
+    g_autoptr(Input) input = input_open(path, NULL, STREAM_KINDS, false, error);
 
     if (!input)
         return NULL;

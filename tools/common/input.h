@@ -1,7 +1,8 @@
 /*
  * input.h: finds out what a file is, and reads it.
  *
- * A stream may be a file, standard input ("-"), packed (gzip, bzip2, xz, zstd), or inside a libvirt save file. A
+ * A stream may be a file, standard input ("-"), packed (gzip, bzip2, xz, zstd), inside a libvirt save file, or the VM
+ * state of a snapshot in a qcow2 image. A
  * QEMUFile of a machine that cannot seek is first copied to an unnamed temporary file, for its description stands at
  * the end. BER streams and the other channels of a migration are read as they come.
  */
@@ -36,10 +37,10 @@ typedef struct Input {
 } Input;
 
 /*
- * kind: what the octets are, if they do not tell (a migration's other channels); STREAM_KINDS to look. digest: compute
- * one over the stream.
+ * snapshot: which one of a qcow2 image (snapshot.h); NULL: the only one, or it is none. kind: what the octets are, if
+ * they do not tell (a migration's other channels); STREAM_KINDS to look. digest: compute one over the stream.
  */
-Input *input_open(const char *path, StreamKind kind, bool digest, GError **error);
+Input *input_open(const char *path, const char *snapshot, StreamKind kind, bool digest, GError **error);
 /* The same for a channel that is open (taken); `path` is what messages call it. */
 Input *input_open_chan(Chan *chan, const char *path, StreamKind kind, bool digest, GError **error);
 

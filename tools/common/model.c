@@ -134,9 +134,9 @@ static void free_section(void *data)
     g_free(s);
 }
 
-Model *model_load(const char *path, const Schema *borrowed, StreamSink *also, GError **error)
+Model *model_load(const char *path, const char *snapshot, const Schema *borrowed, StreamSink *also, GError **error)
 {
-    g_autoptr(Input) input = input_open(path, STREAM_KINDS, false, error);
+    g_autoptr(Input) input = input_open(path, snapshot, STREAM_KINDS, false, error);
     g_autoptr(Model) m = g_new0(Model, 1);
     Fan fan;
 

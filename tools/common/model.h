@@ -35,8 +35,8 @@ typedef struct Model {
     RamBlocks blocks;
 } Model;
 
-/* Reads a stream; other sinks may listen (NULL: none). borrowed: as in StreamSource. */
-Model *model_load(const char *path, const Schema *borrowed, StreamSink *also, GError **error);
+/* Reads a stream (snapshot: as in input_open); other sinks may listen (NULL: none). borrowed: as in StreamSource. */
+Model *model_load(const char *path, const char *snapshot, const Schema *borrowed, StreamSink *also, GError **error);
 void model_free(Model *model);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(Model, model_free)
 

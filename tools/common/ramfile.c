@@ -317,7 +317,7 @@ static bool file_slice_end(StreamSink *sink, GError **error)
 
 bool ramfile_add_channel(RamFile *f, const char *path, GError **error)
 {
-    Input *input = input_open(path, STREAM_KINDS, false, error);
+    Input *input = input_open(path, NULL, STREAM_KINDS, false, error);
 
     if (!input)
         return false;

@@ -7,11 +7,12 @@
 #include "tools/common/cli.h"
 #include "tools/common/glob.h"
 #include "tools/common/model.h"
+#include "tools/common/snapshot.h"
 #include "visitors/json-write.h"
 
 static struct {
     char *format, *loader, *colour, *schema_from;
-    char **ignore;
+    char **ignore, **snapshots;
     gboolean strict;
 } opt;
 
@@ -24,6 +25,8 @@ static const GOptionEntry entries[] = {
     {"strict", 0, 0, G_OPTION_ARG_NONE, &opt.strict, "Anything but identical is a failure", NULL},
     {"schema-from", 0, 0, G_OPTION_ARG_FILENAME, &opt.schema_from, "Describe what A and B do not by the stream in FILE",
      "FILE"},
+    {"snapshot", 0, 0, G_OPTION_ARG_STRING_ARRAY, &opt.snapshots,
+     "Of a qcow2 image: which snapshot (name, id or UUID); twice: of A and of B", "WHICH"},
     {"color", 0, 0, G_OPTION_ARG_STRING, &opt.colour, "auto (default), always or never", "WHEN"},
     {NULL, 0, 0, 0, NULL, NULL, NULL},
 };
@@ -146,11 +149,13 @@ int main(int argc, char **argv)
     GError *error = NULL;
     bool json = is_json();
     VerdictLoader loader = loader_of();
+    const char *snapshots[2];
 
     if (opt.schema_from && !(borrowed = input_schema(opt.schema_from, &error)))
         return cli_fail(error);
-    g_autoptr(Model) a = model_load(paths[0], borrowed, NULL, &error);
-    g_autoptr(Model) b = a ? model_load(paths[1], borrowed, NULL, &error) : NULL;
+    snapshot_options(opt.snapshots, paths, snapshots);
+    g_autoptr(Model) a = model_load(paths[0], snapshots[0], borrowed, NULL, &error);
+    g_autoptr(Model) b = a ? model_load(paths[1], snapshots[1], borrowed, NULL, &error) : NULL;
     if (!b)
         return cli_fail(error);
     g_autofree VerdictSection *from_sections = NULL, *to_sections = NULL;

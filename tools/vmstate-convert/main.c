@@ -12,7 +12,7 @@
 enum { LEVEL_OWN = INT_MIN /* not given: zstd's own */ };
 
 static struct {
-    char *to, *compress, *kind, *schema_from;
+    char *to, *compress, *snapshot, *kind, *schema_from;
     int level;
     gboolean partial, verify;
 } opt = {.level = LEVEL_OWN};
@@ -26,6 +26,8 @@ static const GOptionEntry entries[] = {
     {"verify", 0, 0, G_OPTION_ARG_NONE, &opt.verify, "Read the output back and compare (to BER)", NULL},
     {"schema-from", 0, 0, G_OPTION_ARG_FILENAME, &opt.schema_from, "Describe what IN does not by the stream in FILE",
      "FILE"},
+    {"snapshot", 0, 0, G_OPTION_ARG_STRING, &opt.snapshot, "Of a qcow2 image: which snapshot (name, id or UUID)",
+     "WHICH"},
     {"channel-kind", 0, 0, G_OPTION_ARG_STRING, &opt.kind, "What IN is, if it does not tell", "KIND"},
     {NULL, 0, 0, 0, NULL, NULL, NULL},
 };
@@ -119,7 +121,7 @@ int main(int argc, char **argv)
     bool ber = strcmp(opt.to, "ber") == 0;
     if (opt.schema_from && !(borrowed = input_schema(opt.schema_from, &error)))
         return cli_fail(error);
-    g_autoptr(Input) input = input_open(paths[0], input_kind(opt.kind), ber, &error);
+    g_autoptr(Input) input = input_open(paths[0], opt.snapshot, input_kind(opt.kind), ber, &error);
     CliOutput *output = input ? cli_output_open(paths[1], &error) : NULL;
     if (!output)
         return cli_fail(error);

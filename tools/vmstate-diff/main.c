@@ -9,6 +9,7 @@
 #include "tools/common/cli.h"
 #include "tools/common/glob.h"
 #include "tools/common/ramfile.h"
+#include "tools/common/snapshot.h"
 #include "tools/vmstate-diff/compare.h"
 #include "visitors/json-write.h"
 #include "vmstate/stream-load.h"
@@ -17,7 +18,7 @@ enum { RAM_CHUNK = 256, /* pages compared at a time */ RAM_PATHS = 16 /* stretch
 
 static struct {
     char *format, *section, *colour, *schema_from;
-    char **ignore;
+    char **ignore, **snapshots;
     gboolean ram, quiet;
 } opt;
 
@@ -31,6 +32,8 @@ static const GOptionEntry entries[] = {
     {"quiet", 0, 0, G_OPTION_ARG_NONE, &opt.quiet, "Only the exit status", NULL},
     {"schema-from", 0, 0, G_OPTION_ARG_FILENAME, &opt.schema_from, "Describe what A and B do not by the stream in FILE",
      "FILE"},
+    {"snapshot", 0, 0, G_OPTION_ARG_STRING_ARRAY, &opt.snapshots,
+     "Of a qcow2 image: which snapshot (name, id or UUID); twice: of A and of B", "WHICH"},
     {"color", 0, 0, G_OPTION_ARG_STRING, &opt.colour, "auto (default), always or never", "WHEN"},
     {NULL, 0, 0, 0, NULL, NULL, NULL},
 };
@@ -297,12 +300,14 @@ static bool diff(char **paths, const Schema *borrowed, Report *r, GError **error
     RamCopy copies[2] = {{.fd = -1}, {.fd = -1}};
     g_autoptr(Model) a = NULL;
     g_autoptr(Model) b = NULL;
+    const char *snapshots[2];
 
+    snapshot_options(opt.snapshots, paths, snapshots);
     bool ok = !opt.ram || (ram_copy_open(&copies[0], error) && ram_copy_open(&copies[1], error));
     if (ok)
-        a = model_load(paths[0], borrowed, opt.ram ? ramfile_sink(copies[0].file) : NULL, error);
+        a = model_load(paths[0], snapshots[0], borrowed, opt.ram ? ramfile_sink(copies[0].file) : NULL, error);
     if (a)
-        b = model_load(paths[1], borrowed, opt.ram ? ramfile_sink(copies[1].file) : NULL, error);
+        b = model_load(paths[1], snapshots[1], borrowed, opt.ram ? ramfile_sink(copies[1].file) : NULL, error);
     ok = b;
     if (ok) {
         if (!opt.section && g_strcmp0(a->machine, b->machine) != 0)

@@ -10,7 +10,7 @@
 #include "tools/vmstate-dump/images.h"
 
 static struct {
-    char *format, *section, *colour, *kind, *schema_from, *ram, *core, *below, *blocks;
+    char *format, *section, *colour, *snapshot, *kind, *schema_from, *ram, *core, *below, *blocks;
     char **channels;
     gboolean schema, partial;
 } opt;
@@ -21,6 +21,8 @@ static const GOptionEntry entries[] = {
     {"schema", 0, 0, G_OPTION_ARG_NONE, &opt.schema, "Show the description, not the state", NULL},
     {"schema-from", 0, 0, G_OPTION_ARG_FILENAME, &opt.schema_from, "Describe what FILE does not by the stream in OTHER",
      "OTHER"},
+    {"snapshot", 0, 0, G_OPTION_ARG_STRING, &opt.snapshot, "Of a qcow2 image: which snapshot (name, id or UUID)",
+     "WHICH"},
     {"channel-kind", 0, 0, G_OPTION_ARG_STRING, &opt.kind, "What FILE is, if it does not tell", "KIND"},
     {"ram", 0, 0, G_OPTION_ARG_FILENAME, &opt.ram, "Write guest memory to IMAGE, at its physical addresses", "IMAGE"},
     {"core", 0, 0, G_OPTION_ARG_FILENAME, &opt.core, "Write memory and registers to CORE, an ELF core file", "CORE"},
@@ -35,7 +37,8 @@ static const GOptionEntry entries[] = {
 };
 
 static const char summary[] =
-    "Shows the VM state in FILE: a QEMU migration stream (x86), a libvirt save file, or a BER stream.\n"
+    "Shows the VM state in FILE: a QEMU migration stream (x86), a libvirt save file, a BER stream,\n"
+    "or that of a snapshot in a qcow2 image.\n"
     "\"-\" is standard input; gzip, bzip2, xz and zstd are unpacked.";
 static const char more[] =
     "Exit status: 0 fine, 2 wrong usage, 3 damaged or unreadable input (what came before is shown).\n"
@@ -134,7 +137,7 @@ int main(int argc, char **argv)
         cli_usage("--%s goes with --ram or --core", opt.channels ? "channel" : "partial");
     if (opt.schema_from && !(borrowed = input_schema(opt.schema_from, &error)))
         return cli_fail(error);
-    g_autoptr(Input) input = input_open(paths[0], input_kind(opt.kind), false, &error);
+    g_autoptr(Input) input = input_open(paths[0], opt.snapshot, input_kind(opt.kind), false, &error);
     if (!input)
         return cli_fail(error);
     if ((opt.ram || opt.core) && !(images = images_new(opt.ram, opt.core, opt.channels, &phys, &error)))
