@@ -10,6 +10,7 @@
 #   make format          clang-format everything
 #   make fuzz            every fuzzer for FUZZ_SECONDS (60) each, starting from its corpus; FUZZ_SEED=1: repeatably
 #   make mutate          flip bits in recorded streams and count what is noticed
+#   make qcow2-workload  qcow2 images under random work (WORKLOAD_STEPS, 10000), held against a flat copy and qemu-img
 #   make bench           benchmarks: medians, and ratios to a peer in the same run
 #   make interop         record streams from the installed QEMU and take them there and back
 #   make exchange        a guest that checks itself, moved between QEMU and Ferry, many times (EXCHANGE_ARGS)
@@ -165,8 +166,14 @@ $(TESTS): $(B)/%: $(B)/%.o $(SUPPORT) $(B)/gen/vmstate-asn1.o $(LIB)
 	$(call say,LD,$@)
 	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $(filter-out $(LIB),$^) $(LIB) $(PKG_LIBS) -lcriterion
 
+# What scripts among the tests run.
+HELPERS := $(B)/tests/qcow2/random-workload
+$(HELPERS): $(B)/%: $(B)/%.o $(LIB)
+	$(call say,LD,$@)
+	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(PKG_LIBS)
+
 .PHONY: check tests asan tsan
-tests: $(TESTS)
+tests: $(TESTS) $(HELPERS)
 check: all tests guest $(B)/tests/symmetry/tracer
 	@tests/support/run-tests $(B) $(BIN) $(TESTS) $(SCRIPTS)
 
@@ -217,6 +224,14 @@ bench: all guest $(BENCH)
 	@tests/bench/run-bench $(BIN) $(B) $(BENCH_ARGS)
 	@tests/bench/pc $(BIN) $(B)/guest/witness.elf
 	@tests/bench/io $(BIN) $(B)/guest/witness.elf $(B)/tests/bench
+	@tests/bench/qcow2 $(BIN)
+
+# Qcow2 images under everything that users do, held against qemu-img.
+WORKLOAD_STEPS ?= 10000
+.PHONY: qcow2-workload
+qcow2-workload: $(B)/tests/qcow2/random-workload
+	@dir=$$(mktemp -d) && program=$$PWD/$< && cd $$dir && $$program --steps=$(WORKLOAD_STEPS) --seed=$$(date +%j%H%M) $(WORKLOAD_ARGS); \
+	    status=$$?; [ $$status -ne 0 ] && echo "it is kept: $$dir" || rm -rf $$dir; exit $$status
 
 .PHONY: interop
 interop: all
