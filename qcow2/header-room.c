@@ -76,7 +76,7 @@ static void clear_extension(void *extension)
     g_clear_pointer(&((Qcow2Extension *)extension)->data, g_bytes_unref);
 }
 
-/* The extensions with the UUID in front of all others. New. */
+/* The extensions with the UUID in front of all others, without what a way that was cut has left. New. */
 static GArray *reordered(const Qcow2 *q)
 {
     GArray *old = q->header.extensions, *extensions = g_array_new(FALSE, FALSE, sizeof(Qcow2Extension));
@@ -88,7 +88,7 @@ static GArray *reordered(const Qcow2 *q)
     g_array_append_val(extensions, current);
     for (guint i = 0; i < old->len; i++) {
         Qcow2Extension e = g_array_index(old, Qcow2Extension, i);
-        if (e.type == QCOW2_EXT_CURRENT)
+        if (e.type == QCOW2_EXT_CURRENT || e.type == QCOW2_EXT_PAD)
             continue;
         g_bytes_ref(e.data);
         g_array_append_val(extensions, e);

@@ -38,6 +38,25 @@ static char *header_text(const GByteArray *octets)
     return g_string_free(text, FALSE);
 }
 
+/* Wherever it stopped, it goes on from there. */
+static void comes_in_then(const GByteArray *left, const char *old)
+{
+    HostFile *file = host_file_memory(left->data, left->len);
+    Image *image = rig_open(file, false);
+    uint8_t current[UUID_OCTETS];
+
+    rig_snapshot_new(image, "then", 0x22);
+    g_autoptr(GByteArray) end = rig_copy(host_file_memory_data(file));
+    image_close(image);
+    g_autofree char *text = header_text(end);
+    cr_assert_str_eq(text, old);
+    image = rig_open_octets(end, true);
+    qcow2_current_uuid(image, current);
+    cr_assert_eq(current[0], 0x22);
+    cr_assert_null(qcow2_header_extension(qcow2_header(image), QCOW2_EXT_PAD));
+    image_close(image);
+}
+
 static void comes_in(const char *command, bool kept)
 {
     g_autoptr(GByteArray) start = made_by(command);
@@ -60,6 +79,8 @@ static void comes_in(const char *command, bool kept)
             g_autofree char *text = header_text(left);
             cr_assert_str_eq(text, old, "before event %zu: %s, not %s", cut, text, old);
             rig_judge(left, true, command);
+            if (kept && i < 4)
+                comes_in_then(left, old);
         }
     g_autoptr(GByteArray) end = crash_file_left(file, events, CRASH_DROP, random);
     image_close(image);
