@@ -384,6 +384,34 @@ Test(transaction, a_count_that_cannot_become_more_is_told_before_anything_is_wri
     one_too_many(2, 2, "a refcount of 3 cannot become more: refcounts of this image have 2 bits");
 }
 
+Test(transaction, a_snapshot_whose_name_is_there_is_given_up_and_leaves_nothing)
+{
+    g_autoptr(GByteArray) start = base(&kinds[0]);
+    HostFile *file = crash_file_new(start->data, start->len);
+    Image *image = rig_open(file, false);
+    g_autoptr(GRand) random = g_rand_new_with_seed(3);
+    g_autofree char *old = rig_text(image);
+    g_autoptr(GError) refusal = NULL;
+    Qcow2Pending *pending;
+
+    OK(pending = qcow2_snapshot_prepare(image, &error));
+    OK(some_state(pending, &error));
+    cr_assert_not(
+        qcow2_snapshot_publish(pending, &(Qcow2SnapshotNew){.name = "a", .icount = UINT64_MAX}, 3000, &refusal));
+    cr_assert_str_eq(refusal->message, "snapshot: the name 'a' is there already (id 1)");
+    OK(pending = qcow2_snapshot_prepare(image, &error));
+    g_clear_error(&refusal);
+    cr_assert_not(qcow2_snapshot_publish(pending, &(Qcow2SnapshotNew){.name = "z", .icount = UINT64_MAX},
+                                         UINT64_C(1) << 62, &refusal));
+    cr_assert(strstr(refusal->message, "is too large"), "%s", refusal->message);
+    g_autofree char *now = rig_text(image);
+    cr_assert_str_eq(now, old);
+    OK(image_set_active(image, false, &error));
+    g_autoptr(GByteArray) left = crash_file_left(file, crash_file_events(file), CRASH_DROP, random);
+    rig_judge(left, false, "what is left");
+    image_close(image);
+}
+
 /* --- while it is read ------------------------------------------------------------------------------------------- */
 
 static void read_has_ended(ImageRequest *request, int error)
