@@ -24,36 +24,51 @@ static bool damaged(const Check *c, GError **error, const char *format, ...)
     return false;
 }
 
-static bool refer_alone(Check *c, const char *what, uint64_t offset, uint64_t len)
+/* Counts what lies there, later: the same place may be told of very often. */
+static bool refer_alone(Check *c, uint64_t offset, uint64_t len)
 {
-    Area area = {what, offset, len};
+    Range clusters = {offset >> c->cluster_bits, ((offset + len - 1) >> c->cluster_bits) + 1, 1, 0};
 
-    if (!check_refer(c, offset, len, 1, REF_METADATA))
+    if (!check_is_inside(c, offset, len))
         return false;
-    g_array_append_val(c->alone, area);
+    if (len)
+        g_array_append_val(c->alone, clusters);
     return true;
+}
+
+static void count_alone(Check *c)
+{
+    GArray *told = c->alone;
+
+    c->alone = check_disjoint(told);
+    g_array_unref(told);
+    for (unsigned i = 0; i < c->alone->len; i++) {
+        const Range *r = &g_array_index(c->alone, Range, i);
+        for (uint64_t cluster = r->start; cluster < r->end; cluster++)
+            refs_add(&c->refs, cluster, r->times, REF_METADATA);
+    }
 }
 
 /* A count that is right says nothing if two tables lie on each other. Data on tables has been found already. */
 void check_alone(Check *c)
 {
     for (unsigned i = 0; i < c->alone->len; i++) {
-        const Area *a = &g_array_index(c->alone, Area, i);
-        uint64_t first = a->offset >> c->cluster_bits, last = (a->offset + a->len - 1) >> c->cluster_bits;
-        for (uint64_t cluster = first; a->len && cluster <= last; cluster++) {
+        const Range *r = &g_array_index(c->alone, Range, i);
+        for (uint64_t cluster = r->start; cluster < r->end; cluster++) {
             uint64_t references = refs_get(&c->refs, cluster);
             if (references == 1 || bit_get(c->wrong, cluster) || (c->refs.counts[cluster] & REF_DATA))
                 continue;
-            check_corrupt(
-                c, 1, "%s: cluster %" PRIu64 " at offset 0x%" PRIx64 ": %" PRIu64 " references, must be the only one",
-                a->what, cluster, cluster << c->cluster_bits, references);
+            check_corrupt(c, 1,
+                          "cluster %" PRIu64 " at offset 0x%" PRIx64 ": %" PRIu64
+                          " references to a table that is written in place, must be the only one",
+                          cluster, cluster << c->cluster_bits, references);
         }
     }
 }
 
 static void area(Check *c, const char *what, uint64_t offset, uint64_t len)
 {
-    if (!refer_alone(c, what, offset, len))
+    if (!refer_alone(c, offset, len))
         check_corrupt(c, 1,
                       "%s: 0x%" PRIx64 " octets at 0x%" PRIx64 " are outside of the file, which ends at 0x%" PRIx64,
                       what, len, offset, c->length);
@@ -81,7 +96,7 @@ static void snapshot_l1(Check *c, unsigned number, uint64_t at, uint64_t offset,
     else if (len > QCOW2_L1_MAX)
         check_corrupt(c, 1, "snapshot %u at 0x%" PRIx64 ": an L1 table of %u entries, at most %u", number, at, size,
                       QCOW2_L1_MAX / 8);
-    else if (!refer_alone(c, "L1 table of a snapshot", offset, len))
+    else if (!refer_alone(c, offset, len))
         check_corrupt(c, 1,
                       "snapshot %u at 0x%" PRIx64 ": L1 table of 0x%" PRIx64 " octets at 0x%" PRIx64
                       " is outside of the file, which ends at 0x%" PRIx64,
@@ -129,7 +144,7 @@ static void bitmap_table(Check *c, uint64_t at, uint64_t offset, uint32_t size)
     if (offset & (c->cluster_size - 1))
         check_corrupt(c, 1, "bitmap at 0x%" PRIx64 ": table at 0x%" PRIx64 " is not aligned to 0x%x", at, offset,
                       c->cluster_size);
-    if (!refer_alone(c, "bitmap table", offset, len))
+    if (!refer_alone(c, offset, len))
         check_corrupt(c, 1,
                       "bitmap at 0x%" PRIx64 ": table of 0x%" PRIx64 " octets at 0x%" PRIx64
                       " is outside of the file, which ends at 0x%" PRIx64,
@@ -190,5 +205,8 @@ bool check_areas(Check *c, GError **error)
     area(c, "refcount table", h->reftable_offset, (uint64_t)h->reftable_clusters << h->cluster_bits);
     add_range(c->l1_ranges, c, h->l1_offset, (uint64_t)h->l1_size * 8, true);
     encryption(c);
-    return snapshots(c, error) && bitmaps(c, error);
+    if (!snapshots(c, error) || !bitmaps(c, error))
+        return false;
+    count_alone(c);
+    return true;
 }

@@ -71,12 +71,6 @@ typedef struct Range {
     uint32_t times, active;
 } Range;
 
-/* Written to where it is, whatever its count. */
-typedef struct Area {
-    const char *what;
-    uint64_t offset, len;
-} Area;
-
 /* An L2 table: so many L1 entries refer to it, so many of them of the active table. */
 typedef struct L2Ref {
     uint64_t offset;
@@ -110,9 +104,10 @@ typedef struct Check {
     uint8_t far[HOST_SECTOR];
 
     GArray *l1_ranges, *bitmap_ranges; /* of Range */
-    GArray *alone;                     /* of Area: that nothing else may refer to */
-    GArray *l2;                        /* of L2Ref, by offset */
+    GArray *alone; /* of Range, in clusters: tables that are written in place, so that nothing else may refer to them */
+    GArray *l2;    /* of L2Ref, by offset */
     size_t l2_done;
+    unsigned misaligned; /* of them */
 
     /* what the pass has found, as in Qcow2Check */
     uint64_t corruptions, leaks, check_errors, image_end;
@@ -137,6 +132,7 @@ void check_leak(Check *c, const char *format, ...) G_GNUC_PRINTF(2, 3);
 void check_unread(Check *c, const char *what, uint64_t offset, const char *cause);
 /* Counts references to what lies there. False: it ends a cluster or more behind the end of the file. */
 bool check_refer(Check *c, uint64_t offset, uint64_t len, uint64_t times, unsigned kind);
+bool check_is_inside(const Check *c, uint64_t offset, uint64_t len);
 
 /* check-counts.c: the refcount table and its blocks */
 bool check_load_counts(Check *c, GError **error);
@@ -154,6 +150,7 @@ void check_alone(Check *c); /* when all is counted and compared */
 
 /* check-walk.c: L1 and L2 tables */
 bool check_walk(Check *c, GError **error);
+GArray *check_disjoint(const GArray *ranges); /* new: parts, ascending, each with the sums of those that have it */
 
 /* check-entry.c: a single entry */
 typedef struct Entry {

@@ -8,7 +8,8 @@
 #include "visitors/bytes.h"
 #include "visitors/error.h"
 
-#define CHUNK (1u << 20)
+#define CHUNK           (1u << 20)
+#define MISALIGNED_MOST 256u /* L2 tables that are looked at though they are where none can be */
 
 /* --- ranges: parts of the file that are tables, and may be the same ---------------------------------------------- */
 
@@ -25,7 +26,7 @@ static int by_place(const void *a, const void *b)
 }
 
 /* The same octets are read once, however many tables they belong to. */
-static GArray *disjoint(const GArray *ranges)
+GArray *check_disjoint(const GArray *ranges)
 {
     GArray *out = g_array_new(FALSE, FALSE, sizeof(Range));
     g_autofree Edge *edges = g_new(Edge, (size_t)ranges->len * 2);
@@ -51,7 +52,7 @@ static GArray *disjoint(const GArray *ranges)
 
 static void each_entry(Check *c, const GArray *ranges, void (*entry)(Check *, const Range *, uint64_t, uint64_t))
 {
-    g_autoptr(GArray) parts = disjoint(ranges);
+    g_autoptr(GArray) parts = check_disjoint(ranges);
     g_autofree uint8_t *data = parts->len ? g_malloc(CHUNK) : NULL;
     g_autoptr(GError) error = NULL;
 
@@ -125,7 +126,12 @@ static void l1_entry(Check *c, const Range *r, uint64_t at, uint64_t entry)
         return;
     if (r->active)
         copied(c, r->active, "L1", at, entry, is_one(c, ref.offset >> c->cluster_bits));
-    if (inside)
+    if (!inside)
+        return;
+    /* Tables at all offsets could overlap, and take longer than the whole file. */
+    if ((ref.offset & (c->cluster_size - 1)) && ++c->misaligned > MISALIGNED_MOST)
+        c->blind = true;
+    else
         g_array_append_val(c->l2, ref);
 }
 

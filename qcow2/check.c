@@ -57,15 +57,18 @@ void check_unread(Check *c, const char *what, uint64_t offset, const char *cause
     error_found(c, "%s at 0x%" PRIx64 ": cannot be read: %s", what, offset, cause);
 }
 
+bool check_is_inside(const Check *c, uint64_t offset, uint64_t len)
+{
+    return offset <= UINT64_MAX - len && (offset + len <= c->length || offset + len - c->length < c->cluster_size);
+}
+
 bool check_refer(Check *c, uint64_t offset, uint64_t len, uint64_t times, unsigned kind)
 {
     if (G_UNLIKELY(len == 0))
         return true;
-    if (G_UNLIKELY(offset > UINT64_MAX - len))
+    if (G_UNLIKELY(!check_is_inside(c, offset, len)))
         return false;
     uint64_t end = offset + len;
-    if (G_UNLIKELY(end > c->length && end - c->length >= c->cluster_size))
-        return false;
     for (uint64_t cluster = offset >> c->cluster_bits; cluster <= (end - 1) >> c->cluster_bits; cluster++)
         refs_add(&c->refs, cluster, times, kind);
     return true;
@@ -104,9 +107,10 @@ static bool init(Check *c, GError **error)
     c->whole = (c->length >> c->cluster_bits) + !!(c->length & (c->cluster_size - 1));
     c->l1_ranges = g_array_new(FALSE, FALSE, sizeof(Range));
     c->bitmap_ranges = g_array_new(FALSE, FALSE, sizeof(Range));
-    c->alone = g_array_new(FALSE, FALSE, sizeof(Area));
+    c->alone = g_array_new(FALSE, FALSE, sizeof(Range));
     c->l2 = g_array_new(FALSE, FALSE, sizeof(L2Ref));
     c->blind = c->unsound = false;
+    c->misaligned = 0;
     c->far_at = 0;
     c->corruptions = c->leaks = c->check_errors = c->image_end = 0;
     c->allocated = c->fragmented = c->compressed = c->copied_wrong = c->repairable = 0;
