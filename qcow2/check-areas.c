@@ -83,8 +83,7 @@ static void add_range(GArray *ranges, const Check *c, uint64_t offset, uint64_t 
         g_array_append_val(ranges, r);
 }
 
-/* --- snapshots ------------------------------------------------------------------------------------------------------
- */
+/* --- snapshots ---------------------------------------------------------------------------------------------------- */
 
 static void snapshot_l1(Check *c, unsigned number, uint64_t at, uint64_t offset, uint32_t size)
 {
@@ -134,8 +133,7 @@ static bool snapshots(Check *c, GError **error)
     return true;
 }
 
-/* --- bitmaps --------------------------------------------------------------------------------------------------------
- */
+/* --- bitmaps ------------------------------------------------------------------------------------------------------ */
 
 static void bitmap_table(Check *c, uint64_t at, uint64_t offset, uint32_t size)
 {

@@ -10,8 +10,7 @@
 #include "visitors/bytes.h"
 #include "visitors/error.h"
 
-/* --- a block --------------------------------------------------------------------------------------------------------
- */
+/* --- a block ------------------------------------------------------------------------------------------------------ */
 
 uint64_t check_count_max(const Check *c)
 {
@@ -70,8 +69,7 @@ static uint64_t clusters_of(const Check *c, uint64_t index)
     return first < c->clusters ? MIN(c->clusters - first, UINT64_C(1) << c->refblock_bits) : 0;
 }
 
-/* --- the table ------------------------------------------------------------------------------------------------------
- */
+/* --- the table ---------------------------------------------------------------------------------------------------- */
 
 static uint64_t block_offset(const Check *c, uint64_t index)
 {
@@ -192,8 +190,7 @@ uint64_t check_count(Check *c, uint64_t cluster)
     return check_block_get(c, c->far, in_block % per_sector);
 }
 
-/* --- comparing ------------------------------------------------------------------------------------------------------
- */
+/* --- comparing ---------------------------------------------------------------------------------------------------- */
 
 /* All other references have been counted: a block that there are others to is overwritten by them. */
 static void refer_to_blocks(Check *c)

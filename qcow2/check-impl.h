@@ -11,8 +11,7 @@
 #include "qcow2/check.h"
 #include "qcow2/qcow2-impl.h"
 
-/* --- check-refs.c: references that were counted, two octets a cluster ----------------------------------------------
- */
+/* --- check-refs.c: references that were counted, two octets a cluster --------------------------------------------- */
 
 enum { REF_DATA = 0x8000, REF_METADATA = 0x4000, REF_COUNT = 0x3fff };
 
@@ -46,8 +45,7 @@ static inline uint64_t refs_get(const Refs *refs, uint64_t cluster)
     return G_LIKELY(count != REF_COUNT) ? count : refs_get_slowly(refs, cluster);
 }
 
-/* --- check-read.c: many parts of a file, some of them under way at a time ------------------------------------------
- */
+/* --- check-read.c: many parts of a file, some of them under way at a time ----------------------------------------- */
 
 typedef struct ReadMany ReadMany;
 struct ReadMany {
@@ -62,8 +60,7 @@ struct ReadMany {
 /* False: it was stopped. */
 bool read_many(ReadMany *many);
 
-/* --- the check ------------------------------------------------------------------------------------------------------
- */
+/* --- the check ---------------------------------------------------------------------------------------------------- */
 
 /* A part of the file that is an L1 table, or one of a bitmap, so many times. */
 typedef struct Range {

@@ -154,8 +154,7 @@ static bool fix_entries(Check *c, const Fixer *fixer, GError **error)
     return host_file_sync(c->file, error);
 }
 
-/* --- counts ---------------------------------------------------------------------------------------------------------
- */
+/* --- counts ------------------------------------------------------------------------------------------------------- */
 
 static bool fix_block(Check *c, uint64_t index, bool raise, bool lower, GError **error)
 {
@@ -195,8 +194,7 @@ static bool fix_counts(Check *c, unsigned repair, GError **error)
     return host_file_sync(c->file, error);
 }
 
-/* --- all of it ------------------------------------------------------------------------------------------------------
- */
+/* --- all of it ---------------------------------------------------------------------------------------------------- */
 
 static bool steps(Check *c, unsigned repair, GError **error)
 {

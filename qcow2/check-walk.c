@@ -11,7 +11,7 @@
 #define CHUNK           (1u << 20)
 #define MISALIGNED_MOST 256u /* L2 tables that are looked at though they are where none can be */
 
-/* --- ranges: parts of the file that are tables, and may be the same ---------------------------------------------- */
+/* --- ranges: parts of the file that are tables, and may be the same ----------------------------------------------- */
 
 typedef struct Edge {
     uint64_t at;
@@ -76,8 +76,7 @@ static void each_entry(Check *c, const GArray *ranges, void (*entry)(Check *, co
     }
 }
 
-/* --- L1 -------------------------------------------------------------------------------------------------------------
- */
+/* --- L1 ----------------------------------------------------------------------------------------------------------- */
 
 /* Has the cluster a count of one? Then nobody else refers to it, and the flag must be set. */
 static bool is_one(Check *c, uint64_t cluster)
@@ -166,8 +165,7 @@ static void merge_l2(Check *c)
     g_array_set_size(c->l2, count);
 }
 
-/* --- L2 -------------------------------------------------------------------------------------------------------------
- */
+/* --- L2 ----------------------------------------------------------------------------------------------------------- */
 
 typedef struct Walk {
     Check *c;

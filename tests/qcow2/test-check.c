@@ -72,8 +72,7 @@ static void says(const GByteArray *octets, uint64_t corruptions, uint64_t leaks,
     cr_assert(strstr(said->str, what), "'%s' is not in:\n%s", what, said->str);
 }
 
-/* --- what is found ---------------------------------------------------------------------------------------------------
- */
+/* --- what is found ------------------------------------------------------------------------------------------------ */
 
 Test(check, a_sound_image_has_no_errors_whatever_its_kind)
 {
@@ -301,8 +300,7 @@ Test(check, it_agrees_with_a_plain_judge_on_flipped_bits)
     cr_assert_eq(wrong, 0);
 }
 
-/* --- repair --------------------------------------------------------------------------------------------------------
- */
+/* --- repair ------------------------------------------------------------------------------------------------------- */
 
 typedef void Damage(GByteArray *octets);
 
