@@ -126,7 +126,7 @@ enum {
     VECTOR_PINS = 0x30,  /* and the 23 that follow: the I/O APIC */
     VECTOR_TIMER = 0x50, /* the local APIC's */
     VECTOR_IPI = 0x51,
-    VECTOR_HELD = 0x52,    /* is not acknowledged */
+    VECTOR_HELD = 0x54,    /* is not acknowledged */
     VECTOR_MESSAGE = 0x60, /* and the 15 that follow: MSI-X */
     MESSAGES = 16,
     VECTOR_SPURIOUS = 0xff,
