@@ -17,6 +17,7 @@ typedef void ExerciseBroken(const char *format, ...) G_GNUC_PRINTF(1, 2);
 typedef struct Exercise {
     ExerciseBroken *broken;
     uint8_t data[EXERCISE_STEP];
+    char first[256];                /* the first that a check has found after writing */
     bool opened, repaired, written; /* how far it came */
 } Exercise;
 
@@ -91,13 +92,26 @@ static inline bool exercise_check(Exercise *x, Image *image, unsigned repair, Qc
     return ok;
 }
 
+/*
+ * A leak does no harm. Nor does it to be without COPIED: an image may have a cluster twice on its disk, and when one of
+ * them is written to, the other is alone and does not know it.
+ */
+static inline void exercise_found(void *opaque, const char *message)
+{
+    Exercise *x = opaque;
+
+    if (!x->first[0] && !strstr(message, ": leaked") && !strstr(message, "has not COPIED"))
+        g_strlcpy(x->first, message, sizeof x->first);
+}
+
 /* What is sound stays so when it is written to. */
 static inline void exercise_write(Exercise *x, Image *image)
 {
     uint64_t half = image->length / 2;
     size_t len = MIN(sizeof x->data, image->length);
-    Qcow2Check result = {0};
+    Qcow2Check result = {.found = exercise_found, .opaque = x};
 
+    x->first[0] = 0;
     memset(x->data, 0x55, sizeof x->data);
     bool ok = image_write(image, 0, x->data, len, 0, NULL) &&
               image_write(image, half, x->data, MIN(len, image->length - half), 0, NULL);
@@ -108,8 +122,7 @@ static inline void exercise_write(Exercise *x, Image *image)
     x->written = ok;
     if (!exercise_check(x, image, 0, &result))
         return;
-    EXERCISE_MUST(x, result.corruptions == 0 || !ok, "%" G_GUINT64_FORMAT " corruptions after writing to a sound image",
-                  result.corruptions);
+    EXERCISE_MUST(x, !x->first[0] || !ok, "after writing to a sound image: %s", x->first);
 }
 
 static inline void exercise_repair(Exercise *x, const void *octets, size_t len)
