@@ -195,7 +195,10 @@ static bool grow(Qcow2 *q, uint64_t length, GError **error)
     if (!make_l1_longer(q, length, error))
         return false;
     q->active.disk_size = length;
-    bool ok = run(q, IMAGE_ZERO, old, MAX(shown, MIN(cluster_round_up(q, old), length)), error) &&
+    /* Version 2 leaves clusters over a backing file when it shrinks: what lies in the last one behind that file's end,
+     * too. */
+    uint64_t written = MIN(cluster_round_up(q, MAX(shown, old)), length);
+    bool ok = run(q, IMAGE_ZERO, old, written, error) &&
               run(q, IMAGE_DISCARD, MAX(cluster_round_up(q, old), cluster_round_up(q, shown)), length, error);
     q->active.disk_size = old;
     return ok && set_size(q, length, error) && qcow2_commit_now(q, error);
