@@ -1,7 +1,5 @@
 /* engine-threads.c: transfers by threads that wait for them. */
 #include <errno.h>
-#include <fcntl.h>
-#include <limits.h>
 #include <unistd.h>
 
 #include "qcow2/engine.h"
@@ -16,35 +14,13 @@ typedef struct Threads {
     GQueue ended;
 } Threads;
 
-static int64_t one_call(const Transfer *t)
-{
-    int count = MIN(t->iov_count, IOV_MAX);
-    ssize_t result;
-
-    switch (t->kind) {
-    case TRANSFER_READ:
-        result = preadv(t->fd, t->iov, count, (off_t)t->offset);
-        break;
-    case TRANSFER_WRITE:
-        result = pwritev2(t->fd, t->iov, count, (off_t)t->offset, t->flags);
-        break;
-    case TRANSFER_SYNC:
-        result = fdatasync(t->fd);
-        break;
-    default:
-        result = fallocate(t->fd, t->flags, (off_t)t->offset, (off_t)t->len);
-        break;
-    }
-    return result < 0 ? -errno : result;
-}
-
 static void work(void *data, void *opaque)
 {
     Transfer *t = data;
     Threads *threads = opaque;
     uint64_t one = 1;
 
-    while (!transfer_step(t, one_call(t)))
+    while (!transfer_step(t, transfer_call(t)))
         ;
     g_mutex_lock(&threads->lock);
     g_queue_push_tail_link(&threads->ended, &t->link);

@@ -18,6 +18,8 @@ typedef struct Uring {
     Engine e;
     struct io_uring ring;
     unsigned in_ring;
+    bool signals;   /* the event is looked at, and by several */
+    bool polling;   /* what is submitted meanwhile goes to the kernel at the end of it */
     GQueue waiting; /* of Transfer */
 } Uring;
 
@@ -68,11 +70,19 @@ static void flush(Uring *u)
             ;
 }
 
+/* Who submits from the callback of another file may not come back here before something has ended. */
 static void uring_submit(Engine *e, Transfer *t)
 {
+    Uring *u = (Uring *)e;
+    bool first = g_queue_is_empty(&u->waiting);
+    uint64_t one = 1;
+
     t->link.data = t;
     t->again = 0;
-    g_queue_push_tail_link(&((Uring *)e)->waiting, &t->link);
+    g_queue_push_tail_link(&u->waiting, &t->link);
+    if (first && !u->polling && u->signals)
+        while (write(e->event, &one, sizeof one) < 0 && errno == EINTR)
+            ;
 }
 
 /* False: nothing had ended. */
@@ -100,10 +110,12 @@ static void uring_poll(Engine *e)
 {
     Uring *u = (Uring *)e;
 
+    u->polling = true;
     reap(u);
     do
         flush(u);
     while (reap(u));
+    u->polling = false;
 }
 
 static void uring_wait(Engine *e)
@@ -162,6 +174,7 @@ Engine *engine_new_uring(int event, bool signals)
     u->e.ops = &uring_ops;
     u->e.event = event;
     u->e.fd = u->ring.ring_fd;
+    u->signals = signals;
     g_queue_init(&u->waiting);
     return &u->e;
 }

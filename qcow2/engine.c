@@ -1,6 +1,9 @@
 /* engine.c: transfers that the kernel does in part. */
 #include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "qcow2/engine.h"
 
@@ -56,4 +59,26 @@ bool transfer_step(Transfer *t, int64_t result)
         return true;
     }
     return false;
+}
+
+int64_t transfer_call(const Transfer *t)
+{
+    int count = MIN(t->iov_count, IOV_MAX);
+    ssize_t result;
+
+    switch (t->kind) {
+    case TRANSFER_READ:
+        result = preadv(t->fd, t->iov, count, (off_t)t->offset);
+        break;
+    case TRANSFER_WRITE:
+        result = pwritev2(t->fd, t->iov, count, (off_t)t->offset, t->flags);
+        break;
+    case TRANSFER_SYNC:
+        result = fdatasync(t->fd);
+        break;
+    default:
+        result = fallocate(t->fd, t->flags, (off_t)t->offset, (off_t)t->len);
+        break;
+    }
+    return result < 0 ? -errno : result;
 }

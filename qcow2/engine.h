@@ -1,5 +1,5 @@
 /*
- * engine.h: who talks to the kernel: io_uring, or a pool of threads.
+ * engine.h: who talks to the kernel: io_uring, a pool of threads, or who asks.
  *
  * A transfer ends whole or with an error: what the kernel does only in part is continued. All functions, and `ended`,
  * are called on one thread, that of who made the engine. Raw disks of the emulator use it, too.
@@ -54,6 +54,12 @@ struct Engine {
  * which is cheaper, and the event is only for what the kernel would not take. */
 Engine *engine_new_uring(int event, bool signals);
 Engine *engine_new_threads(int event);
+
+/* At once, when it is polled: for files that are memory (tmpfs), where the others take longer to hand it on. */
+Engine *engine_new_inline(int event);
+
+/* One system call for it, which waits. What it gave, or, negative, its errno. */
+int64_t transfer_call(const Transfer *t);
 
 /* The kernel has done `count` octets. True: that was all. Otherwise the rest is in the transfer. */
 bool transfer_advance(Transfer *t, uint64_t count);

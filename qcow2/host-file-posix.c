@@ -13,9 +13,11 @@
 #include <inttypes.h>
 #include <linux/falloc.h>
 #include <linux/fs.h>
+#include <linux/magic.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/stat.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 #include "qcow2/host-file.h"
@@ -346,7 +348,13 @@ static bool open_descriptors(Posix *p, const HostFilePosix *o, GError **error)
 static bool start_engine(Posix *p, const HostFilePosix *o, GError **error)
 {
     int event = o->events ? o->event : -1;
+    struct statfs system;
 
+    /* What lies in memory is copied sooner than handed on to somebody. */
+    if (o->engine == HOST_ENGINE_AUTO && fstatfs(p->fd, &system) == 0 && system.f_type == TMPFS_MAGIC) {
+        p->engine = engine_new_inline(event);
+        return true;
+    }
     if (o->engine != HOST_ENGINE_THREADS)
         p->engine = engine_new_uring(event, event >= 0);
     if (!p->engine && o->engine == HOST_ENGINE_URING) {

@@ -75,7 +75,7 @@ typedef enum HostCache {
 } HostCache;
 
 typedef enum HostEngine {
-    HOST_ENGINE_AUTO, /* io_uring, or threads where the kernel has none or forbids it */
+    HOST_ENGINE_AUTO, /* io_uring, or threads where the kernel has none or forbids it; on a tmpfs neither */
     HOST_ENGINE_URING,
     HOST_ENGINE_THREADS,
 } HostEngine;

@@ -310,6 +310,16 @@ convert_layer() {
         has '^backing file: mid$' && [ "$(size new)" -lt 600000 ] &&
         quiet "$tool" convert -c -o backing_file=mid,backing_fmt=qcow2 top new && clean new && same top new
 }
+# What is written over a backing file is copied from it first: nobody waits for an event that does not come.
+convert_soon() {
+    head -c 16M /dev/urandom >large && "$python" -c '
+f = open("parts", "wb")
+f.truncate(16 << 20)
+for i in range(256):
+    f.seek(i << 16)
+    f.write(b"x" * 4096)' &&
+        for m in 1 8; do quiet timeout 60 "$tool" convert -m $m -B large -F raw -f raw parts new && clean new || return; done
+}
 convert_many() {
     head -c 100000 data >a && head -c 3000000 data | tail -c 1000000 >b && cat a b >ab && truncate -s %512 ab &&
         quiet "$tool" convert -f raw -O raw a b two && cmp ab two && quiet "$tool" convert -c -f raw a b image &&
@@ -362,6 +372,7 @@ convert_errors() {
 case_ 'convert keeps holes, and with -S 0 makes none' convert_holes
 case_ 'convert makes one image of a chain' convert_flattens
 case_ 'convert -B leaves out what the backing file has' convert_layer
+case_ 'convert -B of parts of clusters takes no long time' convert_soon
 case_ 'convert puts several images behind each other' convert_many
 case_ 'convert does the same with any number of chunks at a time' convert_parallel
 case_ 'convert does the same through all caches' convert_caches
