@@ -47,7 +47,8 @@ int main(int argc, char **argv)
         argv[1] = name;
         return commands[i].run(argc - 1, argv + 1);
     }
-    g_autofree char *text = more();
+    static char *text; /* until the end */
+    text = more();
     char **rest = cli_parse_some(&argc, &argv, entries, "COMMAND ...", 1, (size_t)argc, summary, text);
     cli_usage("'%s' is no command: create, info, check, map, snapshot, convert, resize or bench", *rest);
 }

@@ -171,7 +171,7 @@ static const GOptionEntry entries[] = {TOOL_END};
 
 int snapshot_main(int argc, char **argv)
 {
-    g_autoptr(GString) text = g_string_new("Verbs:\n");
+    static GString *text; /* until the end */
 
     for (size_t i = 0; argc > 1 && i < G_N_ELEMENTS(verbs); i++) {
         if (strcmp(argv[1], verbs[i].name) != 0)
@@ -180,6 +180,7 @@ int snapshot_main(int argc, char **argv)
         argv[1] = name;
         return verbs[i].run(argc - 1, argv + 1);
     }
+    text = g_string_new("Verbs:\n");
     for (size_t i = 0; i < G_N_ELEMENTS(verbs); i++)
         g_string_append_printf(text, "  %-10s %s\n", verbs[i].name, verbs[i].what);
     g_string_append(text, "\n'qcow2-tool snapshot VERB --help' tells more.\nSee qcow2-tool(1).\n");
