@@ -63,6 +63,7 @@ Engine *engine_new_inline(int event)
 
     u->e.ops = &inline_ops;
     u->e.event = event;
+    u->e.fd = -1;
     g_queue_init(&u->waiting);
     return &u->e;
 }
