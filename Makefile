@@ -11,6 +11,7 @@
 #   make fuzz            every fuzzer for FUZZ_SECONDS (60) each, starting from its corpus; FUZZ_SEED=1: repeatably
 #   make mutate          flip bits in recorded streams and count what is noticed
 #   make qcow2-workload  qcow2 images under random work (WORKLOAD_STEPS, 10000), held against a flat copy and qemu-img
+#   make qcow2-kills     a program that writes to qcow2 images is killed KILLS (500) times: nothing is lost
 #   make bench           benchmarks: medians, and ratios to a peer in the same run
 #   make interop         record streams from the installed QEMU and take them there and back
 #   make exchange        a guest that checks itself, moved between QEMU and Ferry, many times (EXCHANGE_ARGS)
@@ -167,7 +168,7 @@ $(TESTS): $(B)/%: $(B)/%.o $(SUPPORT) $(B)/gen/vmstate-asn1.o $(LIB)
 	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $(filter-out $(LIB),$^) $(LIB) $(PKG_LIBS) -lcriterion
 
 # What scripts among the tests run.
-HELPERS := $(B)/tests/qcow2/random-workload
+HELPERS := $(B)/tests/qcow2/random-workload $(B)/tests/qcow2/kill-workload
 $(HELPERS): $(B)/%: $(B)/%.o $(LIB)
 	$(call say,LD,$@)
 	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(PKG_LIBS)
@@ -231,6 +232,13 @@ WORKLOAD_STEPS ?= 10000
 .PHONY: qcow2-workload
 qcow2-workload: $(B)/tests/qcow2/random-workload
 	@dir=$$(mktemp -d) && program=$$PWD/$< && cd $$dir && $$program --steps=$(WORKLOAD_STEPS) --seed=$$(date +%j%H%M) $(WORKLOAD_ARGS); \
+	    status=$$?; [ $$status -ne 0 ] && echo "it is kept: $$dir" || rm -rf $$dir; exit $$status
+
+# A program that writes to qcow2 images is killed so often.
+KILLS ?= 500
+.PHONY: qcow2-kills
+qcow2-kills: $(B)/tests/qcow2/kill-workload
+	@dir=$$(mktemp -d) && program=$$PWD/$< && cd $$dir && $$program --kills=$(KILLS) --seed=$$(date +%j%H%M); \
 	    status=$$?; [ $$status -ne 0 ] && echo "it is kept: $$dir" || rm -rf $$dir; exit $$status
 
 .PHONY: interop

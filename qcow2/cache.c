@@ -19,6 +19,32 @@ void waiters_resume(GQueue *waiters, int error)
         ((Waiter *)link->data)->resume(link->data, error);
 }
 
+static void pause_resumed(Waiter *w, int error)
+{
+    pause_ended(w, error);
+}
+
+Pause pause_new(void)
+{
+    return (Pause){.waiter.resume = pause_resumed};
+}
+
+void pause_ended(void *pause, int error)
+{
+    ((Pause *)pause)->ended = true;
+    ((Pause *)pause)->error = error;
+}
+
+int pause_wait(Qcow2 *q, Pause *pause)
+{
+    while (!pause->ended) {
+        reftable_grow_if_wanted(q);
+        if (!pause->ended)
+            qcow2_poll_files(q, true);
+    }
+    return pause->error;
+}
+
 void waiter_queue(GQueue *waiters, Waiter *waiter)
 {
     waiter->link = (GList){.data = waiter};
@@ -156,29 +182,15 @@ Table *cache_get(TableCache *cache, uint64_t offset, Waiter *waiter, int *error)
     return NULL;
 }
 
-typedef struct Pause {
-    Waiter waiter;
-    bool ended;
-    int error;
-} Pause;
-
-static void pause_ended(Waiter *w, int error)
-{
-    ((Pause *)w)->ended = true;
-    ((Pause *)w)->error = error;
-}
-
 Table *cache_get_now(TableCache *cache, uint64_t offset, GError **error)
 {
     for (;;) {
-        Pause pause = {.waiter.resume = pause_ended};
+        Pause pause = pause_new();
         int code = 0;
         Table *t = cache_get(cache, offset, &pause.waiter, &code);
         if (t)
             return t;
-        while (!pause.ended)
-            qcow2_poll_files(cache->q, true);
-        code = pause.error;
+        code = pause_wait(cache->q, &pause);
         if (code) {
             g_set_error(error, FERRY_ERROR, FERRY_ERROR_IO, "%s: %s at 0x%" G_GINT64_MODIFIER "x: %s",
                         cache->q->image.file->path, cache->what, offset, g_strerror(code));

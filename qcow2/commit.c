@@ -220,26 +220,12 @@ void commit_wait(Qcow2 *q, Waiter *waiter)
 
 /* --- for those who wait ------------------------------------------------------------------------------------------- */
 
-typedef struct Pause {
-    Waiter waiter;
-    bool ended;
-    int error;
-} Pause;
-
-static void pause_ended(Waiter *w, int error)
-{
-    ((Pause *)w)->ended = true;
-    ((Pause *)w)->error = error;
-}
-
 static int pause_commit(Qcow2 *q)
 {
-    Pause pause = {.waiter.resume = pause_ended};
+    Pause pause = pause_new();
 
     commit_wait(q, &pause.waiter);
-    while (!pause.ended)
-        qcow2_poll_files(q, true);
-    return pause.error;
+    return pause_wait(q, &pause);
 }
 
 bool qcow2_commit_now(Qcow2 *q, GError **error)

@@ -11,6 +11,16 @@
 
 void waiter_queue(GQueue *waiters, Waiter *waiter);
 
+/* Somebody who waits, and has nothing else to do. */
+typedef struct Pause {
+    Waiter waiter; /* first */
+    bool ended;
+    int error;
+} Pause;
+Pause pause_new(void);
+void pause_ended(void *pause, int error);
+int pause_wait(Qcow2 *q, Pause *pause); /* until pause_ended, or its waiter is resumed: the error */
+
 /* --- requests ---------------------------------------------------------------------------------------------------- */
 
 typedef struct DataRequest DataRequest;

@@ -107,18 +107,6 @@ static bool map(Image *image, uint64_t offset, uint64_t len, ImageExtent *extent
     return qcow2_map_tree(qcow2_of(image), &qcow2_of(image)->active, offset, len, extent, error);
 }
 
-typedef struct Pause {
-    Waiter waiter;
-    bool ended;
-    int error;
-} Pause;
-
-static void pause_ended(Waiter *w, int error)
-{
-    ((Pause *)w)->ended = true;
-    ((Pause *)w)->error = error;
-}
-
 bool qcow2_map_tree(Qcow2 *q, Tree *tree, uint64_t offset, uint64_t len, ImageExtent *extent, GError **error)
 {
     static const ImageKind kinds[] = {
@@ -131,12 +119,10 @@ bool qcow2_map_tree(Qcow2 *q, Tree *tree, uint64_t offset, uint64_t len, ImageEx
     int code = 0;
 
     for (;;) {
-        Pause pause = {.waiter.resume = pause_ended};
+        Pause pause = pause_new();
         if (map_at(q, tree, offset, len, &pause.waiter, &m, &code))
             break;
-        while (!code && !pause.ended)
-            qcow2_poll_files(q, true);
-        code = code ? code : pause.error;
+        code = code ? code : pause_wait(q, &pause);
         if (code)
             return refuse(q, FERRY_ERROR_IO, error, "disk offset 0x%" PRIx64 ": cannot find its cluster: %s", offset,
                           g_strerror(code));

@@ -12,24 +12,12 @@
 #include "visitors/bytes.h"
 #include "visitors/error.h"
 
-typedef struct Pause {
-    Waiter waiter;
-    bool ended;
-    int error;
-} Pause;
-
-static void pause_ended(Waiter *w, int error)
-{
-    ((Pause *)w)->ended = true;
-    ((Pause *)w)->error = error;
-}
-
 bool qcow2_alloc_now(Qcow2 *q, uint64_t count, uint64_t *host, GError **error)
 {
     uint64_t first = 0, have = 0;
 
     while (have < count) {
-        Pause pause = {.waiter.resume = pause_ended};
+        Pause pause = pause_new();
         uint64_t at, got;
         bool fresh;
         int code = 0;
@@ -42,12 +30,7 @@ bool qcow2_alloc_now(Qcow2 *q, uint64_t count, uint64_t *host, GError **error)
             have += got;
             continue;
         }
-        while (!code && !pause.ended) {
-            reftable_grow_if_wanted(q);
-            if (!pause.ended)
-                qcow2_poll_files(q, true);
-        }
-        code = code ? code : pause.error;
+        code = code ? code : pause_wait(q, &pause);
         if (code) {
             if (have)
                 alloc_undo(q, first, have);
@@ -138,19 +121,11 @@ static bool set_size(Qcow2 *q, uint64_t length, GError **error)
     return true;
 }
 
-static void run_ended(void *opaque, int error)
-{
-    Pause *pause = opaque;
-
-    pause->ended = true;
-    pause->error = error;
-}
-
 /* A request of our own, behind the end of the disk. */
 static bool run(Qcow2 *q, ImageOp op, uint64_t start, uint64_t end, GError **error)
 {
     DataRequest *d = g_new0(DataRequest, 1);
-    Pause pause = {0};
+    Pause pause = pause_new();
 
     d->q = q;
     d->tree = &q->active;
@@ -158,14 +133,10 @@ static bool run(Qcow2 *q, ImageOp op, uint64_t start, uint64_t end, GError **err
     d->flags = IMAGE_UNMAP;
     d->start = start;
     d->end = MAX(start, end);
-    d->done = run_ended;
+    d->done = pause_ended;
     d->opaque = &pause;
     data_request_start(d);
-    while (!pause.ended) {
-        qcow2_poll_files(q, true);
-        reftable_grow_if_wanted(q);
-    }
-    if (pause.error)
+    if (pause_wait(q, &pause))
         g_set_error(error, FERRY_ERROR, FERRY_ERROR_IO, "%s: disk offset 0x%" PRIx64 ": cannot clear it: %s",
                     q->image.file->path, start, g_strerror(pause.error));
     return !pause.error;

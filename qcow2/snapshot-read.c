@@ -16,19 +16,6 @@ static bool tree_open(Qcow2 *q, const Qcow2Snapshot *s, Tree *tree, GError **err
 
 /* --- VM state --------------------------------------------------------------------------------------------------- */
 
-typedef struct Pause {
-    bool ended;
-    int error;
-} Pause;
-
-static void read_ended(void *opaque, int error)
-{
-    Pause *pause = opaque;
-
-    pause->ended = true;
-    pause->error = error;
-}
-
 static bool judge(const Qcow2 *q, const Qcow2Snapshot *s, uint64_t offset, size_t len, GError **error)
 {
     unsigned bits = q->cluster_bits + q->l2_bits;
@@ -52,7 +39,7 @@ bool qcow2_vm_state_read(Image *image, const Qcow2Snapshot *snapshot, uint64_t o
 {
     Qcow2 *q = qcow2_of(image);
     struct iovec iov = {data, len};
-    Pause pause = {0};
+    Pause pause = pause_new();
 
     if (!judge(q, snapshot, offset, len, error))
         return false;
@@ -63,11 +50,9 @@ bool qcow2_vm_state_read(Image *image, const Qcow2Snapshot *snapshot, uint64_t o
     }
     if (len == 0)
         return true;
-    data_read(q, &q->vm_tree, qcow2_vm_state_offset(&q->header, snapshot->disk_size) + offset, &iov, read_ended,
+    data_read(q, &q->vm_tree, qcow2_vm_state_offset(&q->header, snapshot->disk_size) + offset, &iov, pause_ended,
               &pause);
-    while (!pause.ended)
-        qcow2_poll_files(q, true);
-    if (pause.error)
+    if (pause_wait(q, &pause))
         g_set_error(error, FERRY_ERROR, FERRY_ERROR_IO,
                     "%s: snapshot '%s': VM state offset 0x%" PRIx64 ": %zu octets: cannot read: %s", image->file->path,
                     snapshot->name, offset, len, g_strerror(pause.error));
