@@ -32,9 +32,9 @@ static struct {
 } opt = {.kills = 20, .each = 10, .seed = 1};
 
 typedef struct Op {
-    uint32_t first, count; /* sectors */
-    uint32_t stamp;        /* what is in them afterwards; 0: zeros */
-    bool begun, ended;
+    uint32_t first, count;    /* sectors */
+    uint32_t stamp;           /* what is in them afterwards; 0: zeros */
+    bool begun, ended, lasts; /* lasts: a flush that came after its end has ended */
 } Op;
 
 /* Shared with the child: what it has told survives it. */
@@ -55,21 +55,27 @@ static void fail(const char *format, ...)
     exit(1);
 }
 
-static Image *open_image(bool read_only)
+/* The kernel takes an io_uring of who is dead apart some time later, and then only is the file nobody's. */
+static Image *open_image(void)
 {
-    g_autoptr(GError) error = NULL;
-    Image *image = image_open(&(ImagePath){.path = "image", .format = "qcow2", .read_only = read_only}, &error);
-
-    if (!image)
-        fail("%s", error->message);
-    return image;
+    for (unsigned tries = 0;; tries++) {
+        g_autoptr(GError) error = NULL;
+        Image *image = image_open(&(ImagePath){.path = "image", .format = "qcow2"}, &error);
+        if (image)
+            return image;
+        if (tries == 1000 || !strstr(error->message, "in use"))
+            fail("%s", error->message);
+        usleep(10000);
+    }
 }
 
 /* --- the child ---------------------------------------------------------------------------------------------------- */
 
 typedef struct Flight {
     ImageRequest request; /* first */
-    Op *op;
+    Op *op;               /* NULL: a flush, */
+    Story *story;
+    bool *covers; /* which makes these last */
     uint32_t *data;
     struct iovec iov;
 } Flight;
@@ -82,6 +88,9 @@ static void flight_ended(ImageRequest *request, int error)
         fail("operation %d: %s", request->op, strerror(error));
     if (f->op)
         f->op->ended = true;
+    for (uint32_t i = 0; f->covers && i < f->story->count; i++)
+        f->story->ops[i].lasts |= f->covers[i];
+    g_clear_pointer(&f->covers, g_free);
     g_free(f->data);
     f->data = NULL;
     f->request.len = 0;
@@ -141,7 +150,7 @@ static void change_snapshots(Image *image, GRand *random, unsigned serial)
 
 static void work(Story *story, GRand *random, uint32_t stamp)
 {
-    Image *image = open_image(false);
+    Image *image = open_image();
     Flight flights[DEPTH] = {0};
 
     while (story->count < OPS_MAX) {
@@ -152,6 +161,10 @@ static void work(Story *story, GRand *random, uint32_t stamp)
         }
         Flight *f = idle(image, flights);
         if (kind < 4) {
+            f->story = story;
+            f->covers = g_new0(bool, OPS_MAX);
+            for (uint32_t i = 0; i < story->count; i++)
+                f->covers[i] = story->ops[i].ended;
             start(image, f, IMAGE_FLUSH, 0, NULL);
             continue;
         }
@@ -178,7 +191,7 @@ static void corruption(void *opaque, const char *message)
     fprintf(stderr, "%s\n", message);
 }
 
-/* What a sector may have: what was there, then the operations that came to it, from the last one that had ended on. */
+/* What a sector may have: what was there, or what came to it, from the last operation that lasts on. */
 static void verify_sector(const Story *story, uint32_t *shadow, uint32_t sector, const uint32_t *now)
 {
     bool known = *now == shadow[sector];
@@ -187,7 +200,7 @@ static void verify_sector(const Story *story, uint32_t *shadow, uint32_t sector,
         const Op *op = &story->ops[i];
         if (!op->begun || sector < op->first || sector >= op->first + op->count)
             continue;
-        if (op->ended)
+        if (op->lasts)
             known = false;
         known |= *now == op->stamp;
     }
@@ -204,7 +217,7 @@ static void verify(const Story *story, uint32_t *shadow)
     g_autoptr(GError) error = NULL;
     g_autofree uint32_t *now = g_malloc(DISK);
     Qcow2Check result = {.found = NULL};
-    Image *image = open_image(false); /* which repairs what says that it is dirty */
+    Image *image = open_image(); /* which repairs what says that it is dirty */
 
     if (!qcow2_check(image, 0, &result, &error))
         fail("%s", error->message);
