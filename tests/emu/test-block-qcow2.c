@@ -106,9 +106,10 @@ Test(block_qcow2, an_image_has_one_writer)
     BlkRaw writer = {.path = f.image}, reader = {.path = f.image, .read_only = true};
 
     make(f.image, &(Qcow2Create){.size = LENGTH});
-    g_autoptr(Block) block = opened(&writer);
+    Block *block = opened(&writer);
     refused(&writer, "in use by another program");
     refused(&reader, "in use by another program");
+    block_free(block);
 }
 
 Test(block_qcow2, a_disk_that_becomes_active_has_what_the_other_one_wrote)

@@ -274,7 +274,7 @@ int main(int argc, char **argv)
     const GOptionEntry entries[] = {{"kills", 0, 0, G_OPTION_ARG_INT, &opt.kills, "How often (20)", "N"},
                                     {"each", 0, 0, G_OPTION_ARG_INT, &opt.each, "How often one image (10)", "N"},
                                     {"seed", 0, 0, G_OPTION_ARG_INT, &opt.seed, "Of all that is random (1)", "N"},
-                                    {NULL}};
+                                    {0}};
     g_autoptr(GOptionContext) context = g_option_context_new(NULL);
     g_autoptr(GError) error = NULL;
     Story *story = mmap(NULL, sizeof *story, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
