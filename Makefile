@@ -180,7 +180,7 @@ check: all tests guest $(B)/tests/symmetry/tracer
 
 # Criterion's own workers outlive a test that fails; what leaks there is not ours.
 asan:
-	@ASAN_OPTIONS=detect_leaks=1 LSAN_OPTIONS=suppressions=tests/support/lsan.supp:print_suppressions=0 \
+	@ASAN_OPTIONS=detect_leaks=1 LSAN_OPTIONS=suppressions=$(CURDIR)/tests/support/lsan.supp:print_suppressions=0 \
 	$(MAKE) CONFIG=asan check
 
 STRESS := $(STRESS_SRC:%.c=$(B)/%)

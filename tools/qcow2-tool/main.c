@@ -47,7 +47,7 @@ int main(int argc, char **argv)
         argv[1] = name;
         return commands[i].run(argc - 1, argv + 1);
     }
-    static char *text; /* until the end */
+    static char *volatile text; /* until the end, which may come while options are read */
     text = more();
     char **rest = cli_parse_some(&argc, &argv, entries, "COMMAND ...", 1, (size_t)argc, summary, text);
     cli_usage("'%s' is no command: create, info, check, map, snapshot, convert, resize or bench", *rest);

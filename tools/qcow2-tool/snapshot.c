@@ -171,7 +171,7 @@ static const GOptionEntry entries[] = {TOOL_END};
 
 int snapshot_main(int argc, char **argv)
 {
-    static GString *text; /* until the end */
+    static GString *volatile text; /* until the end, which may come while options are read */
 
     for (size_t i = 0; argc > 1 && i < G_N_ELEMENTS(verbs); i++) {
         if (strcmp(argv[1], verbs[i].name) != 0)
