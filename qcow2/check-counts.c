@@ -7,59 +7,11 @@
 #include <stdlib.h>
 
 #include "qcow2/check-impl.h"
+#include "qcow2/data-impl.h"
 #include "visitors/bytes.h"
 #include "visitors/error.h"
 
 /* --- a block ------------------------------------------------------------------------------------------------------ */
-
-uint64_t check_count_max(const Check *c)
-{
-    unsigned bits = 1u << c->header->refcount_order;
-
-    return bits == 64 ? UINT64_MAX : (UINT64_C(1) << bits) - 1;
-}
-
-uint64_t check_block_get(const Check *c, const uint8_t *block, uint64_t i)
-{
-    unsigned order = c->header->refcount_order;
-
-    switch (order) {
-    case 3:
-        return block[i];
-    case 4:
-        return load_be16(block + i * 2);
-    case 5:
-        return load_be32(block + i * 4);
-    case 6:
-        return load_be64(block + i * 8);
-    default: /* narrower than an octet: the first is in the lowest bits */
-        return block[(i << order) >> 3] >> ((i << order) & 7) & check_count_max(c);
-    }
-}
-
-void check_block_put(const Check *c, uint8_t *block, uint64_t i, uint64_t count)
-{
-    unsigned order = c->header->refcount_order;
-    uint8_t *narrow = &block[(i << order) >> 3];
-    unsigned shift = (unsigned)(i << order) & 7;
-
-    switch (order) {
-    case 3:
-        block[i] = (uint8_t)count;
-        break;
-    case 4:
-        store_be16(block + i * 2, (uint16_t)count);
-        break;
-    case 5:
-        store_be32(block + i * 4, (uint32_t)count);
-        break;
-    case 6:
-        store_be64(block + i * 8, count);
-        break;
-    default:
-        *narrow = (uint8_t)((*narrow & ~(check_count_max(c) << shift)) | count << shift);
-    }
-}
 
 /* The clusters that a block counts: those there are. */
 static uint64_t clusters_of(const Check *c, uint64_t index)
@@ -160,7 +112,7 @@ static bool note_ones(ReadMany *many, size_t i, uint8_t *block, int read_error)
         return true;
     }
     for (uint64_t k = 0; k < count; k++)
-        if (check_block_get(c, block, k) == 1)
+        if (refcount_load(block, c->header->refcount_order, k) == 1)
             bit_set(c->one, first + k);
     return true;
 }
@@ -187,7 +139,7 @@ uint64_t check_count(Check *c, uint64_t cluster)
             return 0;
         c->far_at = at;
     }
-    return check_block_get(c, c->far, in_block % per_sector);
+    return refcount_load(c->far, c->header->refcount_order, in_block % per_sector);
 }
 
 /* --- comparing ---------------------------------------------------------------------------------------------------- */
@@ -268,7 +220,7 @@ static bool compare_block(ReadMany *many, size_t i, uint8_t *block, int error)
     uint64_t first = c->blocks[i] << c->refblock_bits, count = clusters_of(c, c->blocks[i]), end = 0;
 
     for (uint64_t k = 0; k < count && !error; k++)
-        compare(c, first + k, check_block_get(c, block, k), &end);
+        compare(c, first + k, refcount_load(block, c->header->refcount_order, k), &end);
     c->image_end = MAX(c->image_end, end << c->cluster_bits);
     return true;
 }

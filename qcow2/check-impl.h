@@ -135,9 +135,6 @@ bool check_is_inside(const Check *c, uint64_t offset, uint64_t len);
 bool check_load_counts(Check *c, GError **error);
 uint64_t check_count(Check *c, uint64_t cluster); /* that the file has for any cluster; slow */
 void check_compare_counts(Check *c);
-uint64_t check_block_get(const Check *c, const uint8_t *block, uint64_t index);
-void check_block_put(const Check *c, uint8_t *block, uint64_t index, uint64_t count);
-uint64_t check_count_max(const Check *c);
 bool check_is_block(const Check *c, uint64_t index);     /* Can the block be read? */
 bool check_counts_block(const Check *c, uint64_t index); /* Does its entry count as a reference? */
 

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "qcow2/check-impl.h"
+#include "qcow2/data-impl.h"
 #include "visitors/bytes.h"
 #include "visitors/error.h"
 
@@ -139,7 +140,7 @@ static void drop_old(Check *c)
 static void fill(const Plan *p, uint64_t index, uint8_t *block)
 {
     const Check *c = p->c;
-    uint64_t first = index << c->refblock_bits, most = check_count_max(c);
+    uint64_t first = index << c->refblock_bits, most = refcount_max(c->header->refcount_order);
 
     memset(block, 0, c->cluster_size);
     for (uint64_t i = 0; i < UINT64_C(1) << c->refblock_bits; i++) {
@@ -149,7 +150,7 @@ static void fill(const Plan *p, uint64_t index, uint8_t *block)
         else if (cluster < c->clusters)
             count = refs_get(&c->refs, cluster);
         if (count)
-            check_block_put(c, block, i, MIN(count, most));
+            refcount_store(block, c->header->refcount_order, i, MIN(count, most));
     }
 }
 

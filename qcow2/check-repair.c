@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "qcow2/check-impl.h"
+#include "qcow2/data-impl.h"
 #include "visitors/bytes.h"
 #include "visitors/error.h"
 
@@ -159,7 +160,7 @@ static bool fix_entries(Check *c, const Fixer *fixer, GError **error)
 static bool fix_block(Check *c, uint64_t index, bool raise, bool lower, GError **error)
 {
     uint64_t first = index << c->refblock_bits, end = MIN(c->clusters, (index + 1) << c->refblock_bits);
-    uint64_t offset = c->reftable[index] & REFTABLE_OFFSET, most = check_count_max(c);
+    uint64_t offset = c->reftable[index] & REFTABLE_OFFSET, most = refcount_max(c->header->refcount_order);
     g_autofree uint8_t *old = NULL, *new = NULL;
 
     if (!is_sound(c, offset, 1))
@@ -173,9 +174,9 @@ static bool fix_block(Check *c, uint64_t index, bool raise, bool lower, GError *
                 return false;
             new = g_memdup2(old, c->cluster_size);
         }
-        uint64_t count = check_block_get(c, old, i - first), references = refs_get(&c->refs, i);
+        uint64_t count = refcount_load(old, c->header->refcount_order, i - first), references = refs_get(&c->refs, i);
         if (count < references ? raise : lower)
-            check_block_put(c, new, i - first, MIN(references, most));
+            refcount_store(new, c->header->refcount_order, i - first, MIN(references, most));
     }
     return !old || check_write_changes(c, offset, old, new, c->cluster_size, error);
 }

@@ -235,8 +235,7 @@ bool qcow2_commit_now(Qcow2 *q, GError **error)
     /* The first makes references go, then counts go down, the second has them. */
     for (unsigned round = 0; !code && (is_dirty(q) || q->commit || freed_any(q, false)) && round < 16; round++) {
         code = pause_commit(q);
-        while (!code && freed_any(q, false) && !freed_any(q, true) && !q->requests.head &&
-               !g_queue_is_empty(&q->freed) && q->image.file->in_flight)
+        while (!code && freed_any(q, false) && !freed_any(q, true) && !q->requests.head && q->image.file->in_flight)
             qcow2_poll_files(q, true);
     }
     if (code)

@@ -8,6 +8,7 @@
 #define QCOW2_DATA_IMPL_H
 
 #include "qcow2/qcow2-impl.h"
+#include "visitors/bytes.h"
 
 void waiter_queue(GQueue *waiters, Waiter *waiter);
 
@@ -52,9 +53,18 @@ void data_request_step(DataRequest *d);
 /* The request fails with this errno, once its pieces have ended. */
 void data_request_fail(DataRequest *d, int error);
 
+/* What it needs is not there: it is queued behind it (0), or fails with this errno. */
+void data_request_hold(DataRequest *d, int error);
+
 /* A new request that reads `len` octets of a tree into memory, for ourselves. */
 void data_read(Qcow2 *q, Tree *tree, uint64_t offset, struct iovec *iov, void (*done)(void *opaque, int error),
                void *opaque);
+
+/*
+ * Does a request of our own and waits for it: an errno. iov: where it reads to, or what it writes; of ZERO and DISCARD
+ * only the length counts, and the room may be given back. It may lie behind the disk's end.
+ */
+int data_run(Qcow2 *q, Tree *tree, ImageOp op, uint64_t offset, struct iovec *iov);
 
 /* One transfer for a request. */
 typedef struct Piece Piece;
@@ -104,6 +114,12 @@ bool map_at(Qcow2 *q, Tree *tree, uint64_t offset, uint64_t len, Waiter *waiter,
 /* What an L2 entry says of one cluster, or of its subclusters from `sub` on. EIO: nonsense. */
 int map_entry(const Qcow2 *q, uint64_t entry, uint64_t bitmap, unsigned sub, Mapping *m);
 
+/* Has the backing file something to show at this offset, where nothing is allocated? */
+bool backing_shows(const Qcow2 *q, const Tree *tree, uint64_t offset);
+
+/* Does what is mapped so read as zeros, from this offset on? */
+bool map_reads_zeros(const Qcow2 *q, const Tree *tree, MapKind kind, uint64_t offset);
+
 /* The slice of the L2 table that has this cluster, to be changed: the table exists and is nobody else's. NULL: the
  * waiter is resumed later, or *error is set. */
 Table *l2_writable(Qcow2 *q, Tree *tree, uint64_t guest_cluster, Waiter *waiter, int *error);
@@ -127,9 +143,27 @@ void busy_end(Qcow2 *q, Tree *tree, uint64_t guest_cluster, uint64_t count);
 
 /* --- counts ------------------------------------------------------------------------------------------------------- */
 
-/* A count in the octets of a refcount block or a slice of it. */
-uint64_t refcount_load(const void *block, unsigned order, uint64_t index);
+/* A count in the octets of a refcount block or a slice of it. Loops go over all of them. */
+static inline uint64_t refcount_load(const void *block, unsigned order, uint64_t index)
+{
+    const uint8_t *p = block;
+
+    switch (order) {
+    case 3:
+        return p[index];
+    case 4:
+        return load_be16(p + index * 2);
+    case 5:
+        return load_be32(p + index * 4);
+    case 6:
+        return load_be64(p + index * 8);
+    default: /* several to an octet, the first in its lowest bits */
+        return p[index << order >> 3] >> ((index << order) & 7) & ((1u << (1u << order)) - 1);
+    }
+}
+
 void refcount_store(void *block, unsigned order, uint64_t index, uint64_t value);
+uint64_t refcount_max(unsigned order);
 
 /*
  * At most `want` free clusters in a row, whose counts are 1 afterwards. *fresh: they were never in the file, and read

@@ -148,6 +148,16 @@ bool map_at(Qcow2 *q, Tree *tree, uint64_t offset, uint64_t len, Waiter *waiter,
     return !*error;
 }
 
+bool backing_shows(const Qcow2 *q, const Tree *tree, uint64_t offset)
+{
+    return q->image.backing && offset < MIN(q->image.backing->length, tree->disk_size);
+}
+
+bool map_reads_zeros(const Qcow2 *q, const Tree *tree, MapKind kind, uint64_t offset)
+{
+    return kind == MAP_ZERO || (kind == MAP_UNALLOCATED && !backing_shows(q, tree, offset));
+}
+
 /* --- tables of our own ------------------------------------------------------------------------------------------ */
 
 static void set_l1(Tree *tree, uint64_t index, uint64_t entry)

@@ -133,7 +133,6 @@ struct Qcow2 {
     GQueue requests;  /* of DataRequest that are under way, oldest first */
     uint64_t sequence;
     GQueue freed;          /* of Freed: clusters whose counts go down later */
-    GQueue freed_waiters;  /* for all of them to have */
     struct Commit *commit; /* NULL: none is under way */
     GQueue commit_waiters; /* for the end of the next one that starts */
 };

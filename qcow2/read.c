@@ -92,9 +92,7 @@ void read_step(DataRequest *d)
     int error;
 
     if (!map_at(q, d->tree, d->position, d->end - d->position, &d->waiter, &m, &error)) {
-        d->waits = !error;
-        if (error)
-            data_request_fail(d, error);
+        data_request_hold(d, error);
         return;
     }
     uint64_t offset = d->position;

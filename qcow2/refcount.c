@@ -9,24 +9,6 @@
 
 #define CLUSTER_LIMIT (UINT64_C(1) << 56) /* octets: no entry refers to what is behind */
 
-uint64_t refcount_load(const void *block, unsigned order, uint64_t index)
-{
-    const uint8_t *p = block;
-
-    switch (order) {
-    case 3:
-        return p[index];
-    case 4:
-        return load_be16(p + index * 2);
-    case 5:
-        return load_be32(p + index * 4);
-    case 6:
-        return load_be64(p + index * 8);
-    default: /* several to an octet, the first in its lowest bits */
-        return p[index << order >> 3] >> ((index << order) & 7) & ((1u << (1u << order)) - 1);
-    }
-}
-
 void refcount_store(void *block, unsigned order, uint64_t index, uint64_t value)
 {
     uint8_t *p = block;
@@ -49,6 +31,11 @@ void refcount_store(void *block, unsigned order, uint64_t index, uint64_t value)
         p += index << order >> 3;
         *p = (uint8_t)((*p & ~(mask << shift)) | (unsigned)value << shift);
     }
+}
+
+uint64_t refcount_max(unsigned order)
+{
+    return order == 6 ? UINT64_MAX : (UINT64_C(1) << (1u << order)) - 1;
 }
 
 /* --- slices of blocks --------------------------------------------------------------------------------------------- */
@@ -180,11 +167,6 @@ bool alloc_clusters(Qcow2 *q, uint64_t want, Waiter *waiter, uint64_t *host, uin
     }
 }
 
-static uint64_t greatest(const Qcow2 *q)
-{
-    return q->refcount_order == 6 ? UINT64_MAX : (UINT64_C(1) << (1u << q->refcount_order)) - 1;
-}
-
 /* One more compressed cluster lies in this one. False: it cannot have more, the waiter waits, or *error is set. */
 static bool share(Qcow2 *q, uint64_t cluster, Waiter *waiter, bool *full, int *error)
 {
@@ -195,7 +177,7 @@ static bool share(Qcow2 *q, uint64_t cluster, Waiter *waiter, bool *full, int *e
     if (!t)
         return false;
     uint64_t index = cluster & (counts_in_slice(q) - 1), count = refcount_load(t->data, q->refcount_order, index);
-    *full = !count || count == greatest(q);
+    *full = !count || count == refcount_max(q->refcount_order);
     if (*full)
         return false;
     refcount_store(t->data, q->refcount_order, index, count + 1);
@@ -351,8 +333,6 @@ static void freed_step(Freed *f)
     }
     g_queue_unlink(&q->freed, &f->link);
     g_free(f);
-    if (g_queue_is_empty(&q->freed))
-        waiters_resume(&q->freed_waiters, 0);
 }
 
 static void freed_resumed(Waiter *w, int error)

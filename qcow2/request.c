@@ -33,6 +33,13 @@ void data_request_fail(DataRequest *d, int error)
     d->position = d->end;
 }
 
+void data_request_hold(DataRequest *d, int error)
+{
+    d->waits = !error;
+    if (error)
+        data_request_fail(d, error);
+}
+
 static void end(DataRequest *d)
 {
     Qcow2 *q = d->q;
@@ -115,6 +122,26 @@ void data_request_step(DataRequest *d)
     d->in_step = false;
     if (d->position == d->end && !d->waits && !d->pieces)
         finish(d);
+}
+
+int data_run(Qcow2 *q, Tree *tree, ImageOp op, uint64_t offset, struct iovec *iov)
+{
+    DataRequest *d = g_new0(DataRequest, 1);
+    Pause pause = pause_new();
+    bool memory = op == IMAGE_READ || op == IMAGE_WRITE;
+
+    d->q = q;
+    d->tree = tree;
+    d->op = op;
+    d->flags = memory ? 0 : IMAGE_UNMAP;
+    d->start = offset;
+    d->end = offset + iov->iov_len;
+    d->iov = memory ? iov : NULL;
+    d->iov_count = memory ? 1 : 0;
+    d->done = pause_ended;
+    d->opaque = &pause;
+    data_request_start(d);
+    return pause_wait(q, &pause);
 }
 
 /* --- pieces ------------------------------------------------------------------------------------------------------ */

@@ -121,25 +121,15 @@ static bool set_size(Qcow2 *q, uint64_t length, GError **error)
     return true;
 }
 
-/* A request of our own, behind the end of the disk. */
-static bool run(Qcow2 *q, ImageOp op, uint64_t start, uint64_t end, GError **error)
+static bool clear(Qcow2 *q, ImageOp op, uint64_t start, uint64_t end, GError **error)
 {
-    DataRequest *d = g_new0(DataRequest, 1);
-    Pause pause = pause_new();
+    struct iovec range = {NULL, end > start ? end - start : 0};
+    int code = data_run(q, &q->active, op, start, &range);
 
-    d->q = q;
-    d->tree = &q->active;
-    d->op = op;
-    d->flags = IMAGE_UNMAP;
-    d->start = start;
-    d->end = MAX(start, end);
-    d->done = pause_ended;
-    d->opaque = &pause;
-    data_request_start(d);
-    if (pause_wait(q, &pause))
+    if (code)
         g_set_error(error, FERRY_ERROR, FERRY_ERROR_IO, "%s: disk offset 0x%" PRIx64 ": cannot clear it: %s",
-                    q->image.file->path, start, g_strerror(pause.error));
-    return !pause.error;
+                    q->image.file->path, start, g_strerror(code));
+    return !code;
 }
 
 /* The size first: a crash leaves clusters that nobody reads, not a disk that has lost its end. */
@@ -150,7 +140,7 @@ static bool shrink(Qcow2 *q, uint64_t length, GError **error)
     if (!set_size(q, length, error))
         return false;
     q->active.disk_size = old;
-    bool ok = run(q, IMAGE_ZERO, length, MIN(rest, old), error) && run(q, IMAGE_DISCARD, rest, old, error);
+    bool ok = clear(q, IMAGE_ZERO, length, MIN(rest, old), error) && clear(q, IMAGE_DISCARD, rest, old, error);
     q->active.disk_size = length;
     return ok && qcow2_commit_now(q, error);
 }
@@ -169,8 +159,8 @@ static bool grow(Qcow2 *q, uint64_t length, GError **error)
     /* Version 2 leaves clusters over a backing file when it shrinks: what lies in the last one behind that file's end,
      * too. */
     uint64_t written = MIN(cluster_round_up(q, MAX(shown, old)), length);
-    bool ok = run(q, IMAGE_ZERO, old, written, error) &&
-              run(q, IMAGE_DISCARD, MAX(cluster_round_up(q, old), cluster_round_up(q, shown)), length, error);
+    bool ok = clear(q, IMAGE_ZERO, old, written, error) &&
+              clear(q, IMAGE_DISCARD, MAX(cluster_round_up(q, old), cluster_round_up(q, shown)), length, error);
     q->active.disk_size = old;
     return ok && set_size(q, length, error) && qcow2_commit_now(q, error);
 }

@@ -287,20 +287,22 @@ static int reach(Qcow2Pending *p, uint64_t end)
     return 0;
 }
 
+/* Can these octets of the VM state be written? An errno. */
+static int may_write(Qcow2Pending *p, uint64_t offset, uint64_t len)
+{
+    return offset > INT64_MAX - len ? EFBIG : p->q->broken ? EIO : reach(p, offset + len);
+}
+
 void qcow2_pending_submit(Qcow2Pending *p, ImageRequest *request)
 {
     Qcow2 *q = p->q;
-    int error = request->op != IMAGE_WRITE || request->flags ? EINVAL
-                : request->offset > INT64_MAX - request->len ? EFBIG
-                : q->broken                                  ? EIO
-                                                             : 0;
+    bool sound = request->op == IMAGE_WRITE && !request->flags;
+    int error = sound ? may_write(p, request->offset, request->len) : EINVAL;
 
     request->image = &q->image;
     request->data = NULL;
     request->link = (GList){.data = request};
     q->image.in_flight++;
-    if (!error)
-        error = reach(p, request->offset + request->len);
     if (error) {
         image_end(&q->image, request, error);
         return;
@@ -317,65 +319,31 @@ void qcow2_pending_submit(Qcow2Pending *p, ImageRequest *request)
     data_request_start(d);
 }
 
-typedef struct Wait {
-    ImageRequest request;
-    bool ended;
-    int error;
-} Wait;
-
-static void waited(ImageRequest *request, int error)
-{
-    ((Wait *)request)->ended = true;
-    ((Wait *)request)->error = error;
-}
-
 bool qcow2_pending_write(Qcow2Pending *p, uint64_t offset, const void *data, size_t len, GError **error)
 {
-    Image *image = &p->q->image;
+    Qcow2 *q = p->q;
     struct iovec iov = {(void *)data, len};
-    Wait wait = {
-        .request = {.op = IMAGE_WRITE, .offset = offset, .len = len, .iov = &iov, .iov_count = 1, .done = waited}};
+    int code = may_write(p, offset, len);
 
-    qcow2_pending_submit(p, &wait.request);
-    while (!wait.ended)
-        image_poll(image, true);
-    if (wait.error)
+    if (!code)
+        code = data_run(q, &p->tree, IMAGE_WRITE, p->vm_state + offset, &iov);
+    if (code)
         g_set_error(error, FERRY_ERROR, FERRY_ERROR_IO,
-                    "%s: VM state offset 0x%" PRIx64 ": %zu octets: cannot write: %s", image->file->path, offset, len,
-                    g_strerror(wait.error));
-    return !wait.error;
-}
-
-static void disk_written(void *opaque, int error)
-{
-    ((Wait *)opaque)->ended = true;
-    ((Wait *)opaque)->error = error;
+                    "%s: VM state offset 0x%" PRIx64 ": %zu octets: cannot write: %s", q->image.file->path, offset, len,
+                    g_strerror(code));
+    return !code;
 }
 
 bool qcow2_pending_write_disk(Qcow2Pending *p, uint64_t offset, const void *data, uint64_t len, GError **error)
 {
     Qcow2 *q = p->q;
-    struct iovec iov = {(void *)data, len};
-    Wait wait = {0};
-    DataRequest *d = g_new0(DataRequest, 1);
+    struct iovec iov = {(void *)data, MIN(offset + len, p->disk_size) - offset};
+    int code = data_run(q, &p->tree, data ? IMAGE_WRITE : IMAGE_ZERO, offset, &iov);
 
-    d->q = q;
-    d->tree = &p->tree;
-    d->op = data ? IMAGE_WRITE : IMAGE_ZERO;
-    d->flags = data ? 0 : IMAGE_UNMAP;
-    d->start = offset;
-    d->end = MIN(offset + len, p->disk_size);
-    d->iov = &iov;
-    d->iov_count = data ? 1 : 0;
-    d->done = disk_written;
-    d->opaque = &wait;
-    data_request_start(d);
-    while (!wait.ended)
-        image_poll(&q->image, true);
-    if (wait.error)
+    if (code)
         g_set_error(error, FERRY_ERROR, FERRY_ERROR_IO, "%s: disk offset 0x%" PRIx64 ": cannot write: %s",
-                    q->image.file->path, offset, g_strerror(wait.error));
-    return !wait.error;
+                    q->image.file->path, offset, g_strerror(code));
+    return !code;
 }
 
 /* The flags in its tables are not ours to leave. */

@@ -39,7 +39,6 @@ bool qcow2_vm_state_read(Image *image, const Qcow2Snapshot *snapshot, uint64_t o
 {
     Qcow2 *q = qcow2_of(image);
     struct iovec iov = {data, len};
-    Pause pause = pause_new();
 
     if (!judge(q, snapshot, offset, len, error))
         return false;
@@ -50,13 +49,13 @@ bool qcow2_vm_state_read(Image *image, const Qcow2Snapshot *snapshot, uint64_t o
     }
     if (len == 0)
         return true;
-    data_read(q, &q->vm_tree, qcow2_vm_state_offset(&q->header, snapshot->disk_size) + offset, &iov, pause_ended,
-              &pause);
-    if (pause_wait(q, &pause))
+    int code =
+        data_run(q, &q->vm_tree, IMAGE_READ, qcow2_vm_state_offset(&q->header, snapshot->disk_size) + offset, &iov);
+    if (code)
         g_set_error(error, FERRY_ERROR, FERRY_ERROR_IO,
                     "%s: snapshot '%s': VM state offset 0x%" PRIx64 ": %zu octets: cannot read: %s", image->file->path,
-                    snapshot->name, offset, len, g_strerror(pause.error));
-    return !pause.error;
+                    snapshot->name, offset, len, g_strerror(code));
+    return !code;
 }
 
 /* --- the disk as it was ----------------------------------------------------------------------------------------- */

@@ -197,14 +197,6 @@ static void cow_start(Cow *c, bool head_zero, bool tail_zero)
 
 /* --- where to ----------------------------------------------------------------------------------------------------- */
 
-static bool reads_zeros(const Qcow2 *q, const Tree *tree, MapKind kind, uint64_t offset)
-{
-    const Image *backing = q->image.backing;
-
-    return kind == MAP_ZERO ||
-           (kind == MAP_UNALLOCATED && (!backing || offset >= MIN(backing->length, tree->disk_size)));
-}
-
 /* How many guest clusters from `first` on, which needs one, need new ones, too; whether all of them read as zeros. */
 static uint64_t run_length(DataRequest *d, const Table *l2, uint64_t first, uint64_t end, bool *zeros)
 {
@@ -222,8 +214,8 @@ static uint64_t run_length(DataRequest *d, const Table *l2, uint64_t first, uint
         if (count && ((m.kind != MAP_COMPRESSED && m.has_room && m.in_place) || is_busy(q, d->tree, first + count)))
             break;
         bool untouched = !q->extended || (bitmap >> 32) == 0 || (bitmap >> 32) == UINT32_MAX;
-        *zeros =
-            *zeros && untouched && !m.has_room && reads_zeros(q, d->tree, m.kind, (first + count) << q->cluster_bits);
+        *zeros = *zeros && untouched && !m.has_room &&
+                 map_reads_zeros(q, d->tree, m.kind, (first + count) << q->cluster_bits);
     }
     return count;
 }
@@ -236,7 +228,7 @@ static bool zeros_at(const DataRequest *d, const Table *l2, uint64_t offset)
     Mapping m = {0};
 
     return map_entry(q, entry, bitmap, (offset >> q->sub_bits) & (SUBCLUSTERS - 1), &m) == 0 &&
-           reads_zeros(q, d->tree, m.kind, offset);
+           map_reads_zeros(q, d->tree, m.kind, offset);
 }
 
 /* Nothing of the old cluster has to be copied but what lies in the same subclusters. */
@@ -298,9 +290,7 @@ static void use_new(DataRequest *d, Table *l2)
     if (!(q->header.incompatible & QCOW2_DATA_FILE) &&
         !alloc_clusters(q, got, &d->waiter, &host, &got, &fresh, &error)) {
         l2->pins--;
-        d->waits = !error;
-        if (error)
-            data_request_fail(d, error);
+        data_request_hold(d, error);
         return;
     }
     l2->pins--;
@@ -417,9 +407,7 @@ static void write_compressed(DataRequest *d, Table *l2, const Mapping *m)
         return;
     }
     g_free(data);
-    d->waits = !error;
-    if (error)
-        data_request_fail(d, error);
+    data_request_hold(d, error);
 }
 
 /* ------------------------------------------------------------------------------------------------------------------ */
@@ -451,7 +439,5 @@ void write_step(DataRequest *d)
         if (l2)
             return;
     }
-    d->waits = !error;
-    if (error)
-        data_request_fail(d, error);
+    data_request_hold(d, error);
 }

@@ -55,13 +55,6 @@ static void write_zeros(DataRequest *d, uint64_t len)
 
 /* --- whole clusters ----------------------------------------------------------------------------------------------- */
 
-static bool backing_shows(const Qcow2 *q, const Tree *tree, uint64_t offset)
-{
-    const Image *backing = q->image.backing;
-
-    return backing && offset < MIN(backing->length, tree->disk_size);
-}
-
 /* The entry of a cluster that reads as zeros. False: this version has none. */
 static bool zero_entry(const DataRequest *d, uint64_t offset, uint64_t *entry, uint64_t *bitmap)
 {
@@ -123,9 +116,7 @@ static void clear_clusters(DataRequest *d)
     }
     Table *l2 = l2_writable(q, d->tree, first, &d->waiter, &error);
     if (!l2) {
-        d->waits = !error;
-        if (error)
-            data_request_fail(d, error);
+        data_request_hold(d, error);
         return;
     }
     uint64_t end = d->end == d->tree->disk_size ? cluster_round_up(q, d->end) : d->end;
@@ -158,15 +149,8 @@ static bool map_here(DataRequest *d, uint64_t len, Mapping *m)
 
     if (map_at(d->q, d->tree, d->position, len, &d->waiter, m, &error))
         return true;
-    d->waits = !error;
-    if (error)
-        data_request_fail(d, error);
+    data_request_hold(d, error);
     return false;
-}
-
-static bool reads_zeros(const DataRequest *d, const Mapping *m)
-{
-    return m->kind == MAP_ZERO || (m->kind == MAP_UNALLOCATED && !backing_shows(d->q, d->tree, d->position));
 }
 
 void zero_step(DataRequest *d)
@@ -177,7 +161,7 @@ void zero_step(DataRequest *d)
 
     if (!map_here(d, part ? part : d->end - d->position, &m))
         return;
-    if (reads_zeros(d, &m) && (part || !m.has_room || !(d->flags & IMAGE_UNMAP)) &&
+    if (map_reads_zeros(q, d->tree, m.kind, d->position) && (part || !m.has_room || !(d->flags & IMAGE_UNMAP)) &&
         !(m.kind == MAP_UNALLOCATED && m.has_room)) {
         d->position += m.len;
     } else if (part) {

@@ -96,16 +96,9 @@ static const BlockOps qcow2_ops = {
 
 static ImagePath path_of(const Block *block, const BlkRaw *options)
 {
-    static const HostCache caches[] = {
-        [BLK_CACHE_WRITEBACK] = HOST_CACHE_WRITEBACK, [BLK_CACHE_WRITETHROUGH] = HOST_CACHE_WRITEBACK,
-        [BLK_CACHE_NONE] = HOST_CACHE_NONE,           [BLK_CACHE_DIRECTSYNC] = HOST_CACHE_NONE,
-        [BLK_CACHE_UNSAFE] = HOST_CACHE_UNSAFE,
-    };
-    static const HostEngine engines[] = {
-        [BLK_ENGINE_AUTO] = HOST_ENGINE_AUTO,
-        [BLK_ENGINE_URING] = HOST_ENGINE_URING,
-        [BLK_ENGINE_THREADS] = HOST_ENGINE_THREADS,
-    };
+    /* What writes through here is a write with its metadata, so not the file's business. */
+    bool direct = options->cache == HOST_CACHE_NONE || options->cache == HOST_CACHE_DIRECTSYNC;
+    HostCache cached = options->cache == HOST_CACHE_UNSAFE ? HOST_CACHE_UNSAFE : HOST_CACHE_WRITEBACK;
 
     return (ImagePath){.path = options->path,
                        .format = "qcow2",
@@ -114,8 +107,8 @@ static ImagePath path_of(const Block *block, const BlkRaw *options)
                        .inactive = options->inactive,
                        .events = true,
                        .event = block->event,
-                       .cache = caches[options->cache],
-                       .engine = engines[options->engine]};
+                       .cache = direct ? HOST_CACHE_NONE : cached,
+                       .engine = options->engine};
 }
 
 /* A new image of the same length in a file that is gone with it. Takes the backing image. */
@@ -167,7 +160,7 @@ Block *blk_qcow2_open(const BlkRaw *options, GError **error)
     b->block.inactive = options->inactive;
     b->discard = options->discard;
     b->block.can_discard = options->discard && !options->read_only;
-    b->through = options->cache == BLK_CACHE_WRITETHROUGH || options->cache == BLK_CACHE_DIRECTSYNC;
+    b->through = options->cache == HOST_CACHE_WRITETHROUGH || options->cache == HOST_CACHE_DIRECTSYNC;
     return &b->block;
 }
 

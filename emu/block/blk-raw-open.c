@@ -25,7 +25,7 @@ static bool fail(const BlkRaw *options, int cause, GError **error)
 
 static bool is_direct(const BlkRaw *options)
 {
-    return options->cache == BLK_CACHE_NONE || options->cache == BLK_CACHE_DIRECTSYNC;
+    return options->cache == HOST_CACHE_NONE || options->cache == HOST_CACHE_DIRECTSYNC;
 }
 
 /* --- length ----------------------------------------------------------------------------------------------------- */
@@ -166,10 +166,10 @@ static bool open_overlay(Raw *raw, const BlkRaw *options, GError **error)
 
 static bool start_engine(Raw *raw, const BlkRaw *options, GError **error)
 {
-    if (options->engine != BLK_ENGINE_THREADS) {
+    if (options->engine != HOST_ENGINE_THREADS) {
         raw->engine = engine_new_uring(raw->block.event, false);
-        raw->engine_kind = BLK_ENGINE_URING;
-        if (!raw->engine && options->engine == BLK_ENGINE_URING) {
+        raw->engine_kind = HOST_ENGINE_URING;
+        if (!raw->engine && options->engine == HOST_ENGINE_URING) {
             g_set_error(error, FERRY_ERROR, FERRY_ERROR_UNSUPPORTED, "disk %s: io_uring: %s", options->path,
                         g_strerror(errno));
             return false;
@@ -179,7 +179,7 @@ static bool start_engine(Raw *raw, const BlkRaw *options, GError **error)
         block_watch(&raw->block, raw->engine->fd);
     if (!raw->engine) {
         raw->engine = engine_new_threads(raw->block.event);
-        raw->engine_kind = BLK_ENGINE_THREADS;
+        raw->engine_kind = HOST_ENGINE_THREADS;
     }
     return true;
 }
@@ -210,8 +210,8 @@ static void settle(Raw *raw, const BlkRaw *options)
     raw->block.can_discard = options->discard && !options->read_only;
     raw->granule = options->snapshot ? RAW_CLUSTER : raw->alignment;
     raw->discard_unit = MAX(raw->discard_unit, raw->granule);
-    raw->sync = options->cache != BLK_CACHE_UNSAFE && !options->snapshot;
-    raw->through = options->cache == BLK_CACHE_WRITETHROUGH || options->cache == BLK_CACHE_DIRECTSYNC;
+    raw->sync = options->cache != HOST_CACHE_UNSAFE && !options->snapshot;
+    raw->through = options->cache == HOST_CACHE_WRITETHROUGH || options->cache == HOST_CACHE_DIRECTSYNC;
     raw->zero_way = options->discard || options->snapshot ? 0 : 1;
 }
 
@@ -239,7 +239,7 @@ Block *blk_raw_open(const BlkRaw *options, GError **error)
     return &raw->block;
 }
 
-BlkEngine blk_raw_engine(const Block *block)
+HostEngine blk_raw_engine(const Block *block)
 {
     return ((const Raw *)block)->engine_kind;
 }

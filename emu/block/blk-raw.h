@@ -3,20 +3,7 @@
 #define EMU_BLOCK_BLK_RAW_H
 
 #include "emu/block/block.h"
-
-typedef enum BlkCache {
-    BLK_CACHE_WRITEBACK,    /* the host caches; what is flushed is on stable storage */
-    BLK_CACHE_WRITETHROUGH, /* the host caches; a write ends when it is on stable storage */
-    BLK_CACHE_NONE,         /* the host does not cache (O_DIRECT); what is flushed is on stable storage */
-    BLK_CACHE_DIRECTSYNC,   /* the host does not cache; a write ends when it is on stable storage */
-    BLK_CACHE_UNSAFE,       /* the host caches, and a flush does nothing */
-} BlkCache;
-
-typedef enum BlkEngine {
-    BLK_ENGINE_AUTO,  /* io_uring, or threads where the kernel has none or forbids it */
-    BLK_ENGINE_URING, /* or it is not opened */
-    BLK_ENGINE_THREADS,
-} BlkEngine;
+#include "qcow2/host-file.h"
 
 typedef struct BlkRaw {
     const char *path;
@@ -24,9 +11,9 @@ typedef struct BlkRaw {
     bool read_only;
     bool snapshot;            /* what is written goes to a file that is gone with the disk; nothing is flushed */
     const char *snapshot_dir; /* where that is; NULL: $TMPDIR, or /var/tmp */
-    BlkCache cache;           /* of the file; the snapshot's is always cached */
+    HostCache cache;          /* of the file; the snapshot's is always cached */
     bool discard;             /* discards free room in the file, as do zeros; otherwise they are ignored */
-    BlkEngine engine;
+    HostEngine engine;
     unsigned alignment; /* of direct transfers: a power of 2, 512 to 65536; 0: what the file asks for */
     bool inactive;      /* others may write it until block_set_active */
     bool shared;        /* no lock: others may write it meanwhile */
@@ -38,7 +25,7 @@ typedef struct BlkRaw {
  */
 Block *blk_raw_open(const BlkRaw *options, GError **error);
 
-/* BLK_ENGINE_URING or BLK_ENGINE_THREADS: which it came to be. */
-BlkEngine blk_raw_engine(const Block *block);
+/* HOST_ENGINE_URING or HOST_ENGINE_THREADS: which it came to be. */
+HostEngine blk_raw_engine(const Block *block);
 
 #endif

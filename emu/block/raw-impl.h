@@ -13,7 +13,7 @@ typedef struct Raw {
     char *path;
     bool shared, writes, snapshot; /* of the locks: none; it writes, or another file in its place */
     Engine *engine;
-    BlkEngine engine_kind;
+    HostEngine engine_kind;
     int fd;
     int overlay;               /* -1: no snapshot. Sparse: what was never written is zeros */
     uint64_t *written;         /* a bit a cluster: it is in the overlay */

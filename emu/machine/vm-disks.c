@@ -52,11 +52,11 @@ static Block *open_disk(Vm *vm, BlkRaw raw, OptionsFormat format, GError **error
     return qcow2 ? blk_qcow2_open(&raw, error) : blk_raw_open(&raw, error);
 }
 
-static BlkEngine engine_of(uint8_t aio)
+static HostEngine engine_of(uint8_t aio)
 {
     enum { THREADS, NATIVE, URING };
 
-    return aio == THREADS ? BLK_ENGINE_AUTO : BLK_ENGINE_URING; /* the default is whatever is fastest here */
+    return aio == THREADS ? HOST_ENGINE_AUTO : HOST_ENGINE_URING; /* the default is whatever is fastest here */
 }
 
 static VmDisk *add_disk(Vm *vm, const char *id, const char *path)
@@ -80,8 +80,8 @@ static bool check_id(const Vm *vm, const char *id, GError **error)
 static bool make_drive(Vm *vm, const OptionsDrive *o, unsigned n, GError **error)
 {
     static const char *const names[] = {"ide", "floppy", "virtio", "pflash", "none"};
-    static const BlkCache caches[] = {BLK_CACHE_WRITEBACK, BLK_CACHE_NONE, BLK_CACHE_WRITETHROUGH, BLK_CACHE_DIRECTSYNC,
-                                      BLK_CACHE_UNSAFE};
+    static const HostCache caches[] = {HOST_CACHE_WRITEBACK, HOST_CACHE_NONE, HOST_CACHE_WRITETHROUGH,
+                                       HOST_CACHE_DIRECTSYNC, HOST_CACHE_UNSAFE};
     enum { DISCARD_UNMAP = 1, DISCARD_ON = 3 };
     g_autofree char *id = o->id ? g_strdup(o->id) : g_strdup_printf("%s%u", names[o->interface], n);
 
@@ -155,9 +155,9 @@ static bool make_node(Vm *vm, const OptionsBlockdev *b, GError **error)
     uint8_t discard = MAX(b->discard, below ? below->discard : b->file.discard);
     const BlkRaw raw = {.path = path,
                         .read_only = b->read_only || b->file.read_only || (below && below->read_only),
-                        .cache = no_flush ? BLK_CACHE_UNSAFE
-                                 : direct ? BLK_CACHE_NONE
-                                          : BLK_CACHE_WRITEBACK,
+                        .cache = no_flush ? HOST_CACHE_UNSAFE
+                                 : direct ? HOST_CACHE_NONE
+                                          : HOST_CACHE_WRITEBACK,
                         .discard = discard == DISCARD_UNMAP || discard == DISCARD_ON,
                         .shared = (below ? below->locking : b->file.locking) == LOCKING_OFF,
                         .engine = engine_of(below ? below->aio : b->file.aio)};

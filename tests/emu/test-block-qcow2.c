@@ -60,9 +60,9 @@ static void hold_against_shadow(BlkRaw options)
 
 Test(block_qcow2, what_is_written_is_read_with_the_host_s_cache)
 {
-    hold_against_shadow((BlkRaw){.cache = BLK_CACHE_WRITEBACK, .discard = true});
-    hold_against_shadow((BlkRaw){.cache = BLK_CACHE_WRITETHROUGH, .engine = BLK_ENGINE_THREADS});
-    hold_against_shadow((BlkRaw){.cache = BLK_CACHE_UNSAFE});
+    hold_against_shadow((BlkRaw){.cache = HOST_CACHE_WRITEBACK, .discard = true});
+    hold_against_shadow((BlkRaw){.cache = HOST_CACHE_WRITETHROUGH, .engine = HOST_ENGINE_THREADS});
+    hold_against_shadow((BlkRaw){.cache = HOST_CACHE_UNSAFE});
 }
 
 Test(block_qcow2, what_is_written_is_read_without_the_host_s_cache)
@@ -73,8 +73,8 @@ Test(block_qcow2, what_is_written_is_read_without_the_host_s_cache)
     if (fd < 0)
         cr_skip_test("no O_DIRECT here");
     close(fd);
-    hold_against_shadow((BlkRaw){.cache = BLK_CACHE_NONE, .discard = true});
-    hold_against_shadow((BlkRaw){.cache = BLK_CACHE_DIRECTSYNC});
+    hold_against_shadow((BlkRaw){.cache = HOST_CACHE_NONE, .discard = true});
+    hold_against_shadow((BlkRaw){.cache = HOST_CACHE_DIRECTSYNC});
 }
 
 Test(block_qcow2, a_snapshot_leaves_the_image_as_it_was)

@@ -14,7 +14,7 @@
 
 #define MIB (1024 * 1024)
 
-static const BlkEngine engines[] = {BLK_ENGINE_THREADS, BLK_ENGINE_AUTO};
+static const HostEngine engines[] = {HOST_ENGINE_THREADS, HOST_ENGINE_AUTO};
 
 static void refused(const BlkRaw *options, FerryError code, const char *says)
 {
@@ -61,9 +61,10 @@ Test(block_raw, a_file_ends_with_a_whole_sector_whose_missing_octets_are_zeros)
         g_autofree uint8_t *before = contents(f.image, &len), *after = NULL;
         uint8_t data[1024], new[SECTOR];
         g_autoptr(GError) error = NULL;
-        Block *block = blk_raw_open(
-            &(BlkRaw){.path = f.image, .engine = engines[i / 2], .cache = i % 2 ? BLK_CACHE_NONE : BLK_CACHE_WRITEBACK},
-            &error);
+        Block *block = blk_raw_open(&(BlkRaw){.path = f.image,
+                                              .engine = engines[i / 2],
+                                              .cache = i % 2 ? HOST_CACHE_NONE : HOST_CACHE_WRITEBACK},
+                                    &error);
 
         if (!block && i % 2)
             continue; /* no O_DIRECT here */
@@ -86,7 +87,7 @@ Test(block_raw, a_file_ends_with_a_whole_sector_whose_missing_octets_are_zeros)
 Test(block_raw, a_file_whose_last_block_is_not_whole_is_not_written_past_the_cache)
 {
     g_auto(Folder) f = folder_new(4096 + SECTOR);
-    BlkRaw options = {.path = f.image, .cache = BLK_CACHE_NONE, .alignment = 4096};
+    BlkRaw options = {.path = f.image, .cache = HOST_CACHE_NONE, .alignment = 4096};
     int fd = open(f.image, O_RDWR | O_DIRECT);
     uint8_t data[SECTOR], *before;
     size_t len;
@@ -141,9 +142,9 @@ static void without_uring(int error)
     DiskRig rig;
 
     forbid(SYS_io_uring_setup, -1, error);
-    refused(&(BlkRaw){.path = f.image, .engine = BLK_ENGINE_URING}, FERRY_ERROR_UNSUPPORTED, g_strerror(error));
+    refused(&(BlkRaw){.path = f.image, .engine = HOST_ENGINE_URING}, FERRY_ERROR_UNSUPPORTED, g_strerror(error));
     Block *block = disk_open(&(BlkRaw){.path = f.image});
-    cr_assert_eq(blk_raw_engine(block), BLK_ENGINE_THREADS);
+    cr_assert_eq(blk_raw_engine(block), HOST_ENGINE_THREADS);
     rig_start(&rig, block, 3);
     rig_run(&rig, 300);
     block_free(block);
@@ -166,16 +167,16 @@ Test(block_raw, where_io_uring_is_forbidden_threads_do_it)
 Test(block_raw, what_is_to_be_on_stable_storage_waits_for_it_and_nothing_else_does)
 {
     static const struct {
-        BlkCache cache;
+        HostCache cache;
         bool snapshot;
         int write, through, flush;
     } cases[] = {
-        {BLK_CACHE_WRITEBACK, false, 0, EUCLEAN, EREMOTEIO},
-        {BLK_CACHE_WRITETHROUGH, false, EUCLEAN, EUCLEAN, EREMOTEIO},
-        {BLK_CACHE_NONE, false, 0, EUCLEAN, EREMOTEIO},
-        {BLK_CACHE_DIRECTSYNC, false, EUCLEAN, EUCLEAN, EREMOTEIO},
-        {BLK_CACHE_UNSAFE, false, 0, 0, 0},
-        {BLK_CACHE_WRITETHROUGH, true, 0, 0, 0},
+        {HOST_CACHE_WRITEBACK, false, 0, EUCLEAN, EREMOTEIO},
+        {HOST_CACHE_WRITETHROUGH, false, EUCLEAN, EUCLEAN, EREMOTEIO},
+        {HOST_CACHE_NONE, false, 0, EUCLEAN, EREMOTEIO},
+        {HOST_CACHE_DIRECTSYNC, false, EUCLEAN, EUCLEAN, EREMOTEIO},
+        {HOST_CACHE_UNSAFE, false, 0, 0, 0},
+        {HOST_CACHE_WRITETHROUGH, true, 0, 0, 0},
     };
     uint8_t data[SECTOR] = {1};
 
@@ -185,7 +186,7 @@ Test(block_raw, what_is_to_be_on_stable_storage_waits_for_it_and_nothing_else_do
         g_auto(Folder) f = folder_new(MIB);
         g_autoptr(Block) block = blk_raw_open(
             &(BlkRaw){
-                .path = f.image, .cache = cases[i].cache, .snapshot = cases[i].snapshot, .engine = BLK_ENGINE_THREADS},
+                .path = f.image, .cache = cases[i].cache, .snapshot = cases[i].snapshot, .engine = HOST_ENGINE_THREADS},
             NULL);
         if (!block)
             continue; /* no O_DIRECT here */
@@ -345,7 +346,7 @@ Test(block_raw, a_snapshot_is_in_no_folder_and_the_next_begins_anew)
 
     for (int round = 0; round < 2; round++) {
         g_autoptr(Block) block =
-            disk_open(&(BlkRaw){.path = f.image, .snapshot = true, .snapshot_dir = f.path, .cache = BLK_CACHE_UNSAFE});
+            disk_open(&(BlkRaw){.path = f.image, .snapshot = true, .snapshot_dir = f.path, .cache = HOST_CACHE_UNSAFE});
         cr_assert_not(block_read_only(block));
         cr_assert_eq(disk_read(block, 70000 / SECTOR * SECTOR, back, SECTOR), 0);
         cr_assert_neq(memcmp(back, data, SECTOR), 0);

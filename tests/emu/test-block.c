@@ -7,7 +7,7 @@
 static bool has_uring(void)
 {
     g_auto(Folder) f = folder_new(SECTOR);
-    g_autoptr(Block) block = blk_raw_open(&(BlkRaw){.path = f.image, .engine = BLK_ENGINE_URING}, NULL);
+    g_autoptr(Block) block = blk_raw_open(&(BlkRaw){.path = f.image, .engine = HOST_ENGINE_URING}, NULL);
 
     return block != NULL;
 }
@@ -50,13 +50,13 @@ static void hold_against_shadow(BlkRaw options, size_t len)
 
 static void all_engines(BlkRaw options)
 {
-    if ((options.cache == BLK_CACHE_NONE || options.cache == BLK_CACHE_DIRECTSYNC) && !has_direct())
+    if ((options.cache == HOST_CACHE_NONE || options.cache == HOST_CACHE_DIRECTSYNC) && !has_direct())
         cr_skip_test("no O_DIRECT here");
-    options.engine = BLK_ENGINE_THREADS;
+    options.engine = HOST_ENGINE_THREADS;
     hold_against_shadow(options, LENGTH);
     if (!has_uring())
         return;
-    options.engine = BLK_ENGINE_URING;
+    options.engine = HOST_ENGINE_URING;
     hold_against_shadow(options, LENGTH);
 }
 
@@ -74,52 +74,52 @@ Test(block, a_disk_in_memory_is_what_was_written)
 
 Test(block, a_file_with_writeback_is_what_was_written)
 {
-    all_engines((BlkRaw){.cache = BLK_CACHE_WRITEBACK, .discard = true});
+    all_engines((BlkRaw){.cache = HOST_CACHE_WRITEBACK, .discard = true});
 }
 
 Test(block, a_file_whose_room_is_kept_is_what_was_written)
 {
-    all_engines((BlkRaw){.cache = BLK_CACHE_WRITEBACK, .discard = false});
+    all_engines((BlkRaw){.cache = HOST_CACHE_WRITEBACK, .discard = false});
 }
 
 Test(block, a_file_with_writethrough_is_what_was_written)
 {
-    all_engines((BlkRaw){.cache = BLK_CACHE_WRITETHROUGH, .discard = true});
+    all_engines((BlkRaw){.cache = HOST_CACHE_WRITETHROUGH, .discard = true});
 }
 
 Test(block, a_file_past_the_cache_is_what_was_written)
 {
-    all_engines((BlkRaw){.cache = BLK_CACHE_NONE, .discard = true});
+    all_engines((BlkRaw){.cache = HOST_CACHE_NONE, .discard = true});
 }
 
 Test(block, a_file_past_the_cache_with_synchronous_writes_is_what_was_written)
 {
-    all_engines((BlkRaw){.cache = BLK_CACHE_DIRECTSYNC, .discard = true});
+    all_engines((BlkRaw){.cache = HOST_CACHE_DIRECTSYNC, .discard = true});
 }
 
 Test(block, a_file_past_the_cache_with_large_blocks_is_what_was_written)
 {
-    all_engines((BlkRaw){.cache = BLK_CACHE_NONE, .discard = true, .alignment = 4096});
+    all_engines((BlkRaw){.cache = HOST_CACHE_NONE, .discard = true, .alignment = 4096});
 }
 
 Test(block, an_unsafe_file_is_what_was_written)
 {
-    all_engines((BlkRaw){.cache = BLK_CACHE_UNSAFE, .discard = true});
+    all_engines((BlkRaw){.cache = HOST_CACHE_UNSAFE, .discard = true});
 }
 
 Test(block, a_snapshot_is_what_was_written_and_its_file_is_as_before)
 {
-    all_engines((BlkRaw){.cache = BLK_CACHE_WRITEBACK, .discard = true, .snapshot = true});
+    all_engines((BlkRaw){.cache = HOST_CACHE_WRITEBACK, .discard = true, .snapshot = true});
 }
 
 Test(block, a_snapshot_that_ignores_discards_is_what_was_written)
 {
-    all_engines((BlkRaw){.cache = BLK_CACHE_WRITETHROUGH, .snapshot = true});
+    all_engines((BlkRaw){.cache = HOST_CACHE_WRITETHROUGH, .snapshot = true});
 }
 
 Test(block, a_snapshot_of_a_file_past_the_cache_is_what_was_written)
 {
-    all_engines((BlkRaw){.cache = BLK_CACHE_NONE, .discard = true, .snapshot = true, .alignment = 4096});
+    all_engines((BlkRaw){.cache = HOST_CACHE_NONE, .discard = true, .snapshot = true, .alignment = 4096});
 }
 
 /* --- what holds for every disk ---------------------------------------------------------------------------------- */
@@ -128,13 +128,13 @@ typedef void OnDisk(Block *block);
 
 static void on_every_disk(OnDisk *f, bool read_only)
 {
-    BlkRaw options = {.read_only = read_only, .engine = BLK_ENGINE_THREADS, .discard = true};
+    BlkRaw options = {.read_only = read_only, .engine = HOST_ENGINE_THREADS, .discard = true};
     g_auto(Folder) folder = folder_new(1024 * 1024);
 
     options.path = folder.image;
     for (int snapshot = 0; snapshot < 2; snapshot++)
         for (int engine = 0; engine < 2; engine++) {
-            options.engine = engine ? BLK_ENGINE_AUTO : BLK_ENGINE_THREADS;
+            options.engine = engine ? HOST_ENGINE_AUTO : HOST_ENGINE_THREADS;
             options.snapshot = snapshot;
             f(disk_open(&options));
         }
