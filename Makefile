@@ -100,6 +100,7 @@ say = $(if $(V),,@printf '  %-8s %s\n' $1 $2)
 
 obj = $(patsubst %.c,$(B)/%.o,$1)
 LIB := $(B)/libferry.a
+BENCH := $(BENCH_SRC:%.c=$(B)/%)
 
 # Objects are made again when the way to make them changes.
 $(B)/flags: force
@@ -174,7 +175,7 @@ $(HELPERS): $(B)/%: $(B)/%.o $(LIB)
 	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(PKG_LIBS)
 
 .PHONY: check tests asan tsan
-tests: $(TESTS) $(HELPERS)
+tests: $(TESTS) $(HELPERS) $(BENCH)
 check: all tests guest $(B)/tests/symmetry/tracer
 	@tests/support/run-tests $(B) $(BIN) $(TESTS) $(SCRIPTS)
 
@@ -217,7 +218,6 @@ $(MUTATE): $(B)/%: $(B)/%.o $(SUPPORT) $(LIB)
 mutate: all $(MUTATE)
 	@set -e; for program in $(MUTATE); do $$program traces $(MUTATE_ARGS); done
 
-BENCH := $(BENCH_SRC:%.c=$(B)/%)
 $(BENCH): $(B)/%: $(B)/%.o $(SUPPORT) $(LIB)
 	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(PKG_LIBS)
 .PHONY: bench

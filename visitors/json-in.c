@@ -26,6 +26,7 @@ typedef struct JsonLevel {
 typedef struct JsonIn {
     Visitor v;
     bool text;    /* leaves are text */
+    bool unknown; /* members that nobody visits are no error */
     json_t *root; /* one reference */
     JsonLevel levels[VISIT_DEPTH_MAX + 1];
 } JsonIn;
@@ -112,22 +113,40 @@ static json_t *take(JsonLevel *l, const char *name)
     return member(l, name);
 }
 
-/* How many elements an array has; of text, whose arrays are objects, as well. -1: it is none. */
+/* How many elements an array has; of text, whose arrays are objects, or keys given several times. -1: it is none. */
 static ssize_t array_size(const Visitor *v, const json_t *array)
 {
-    if (is_text(v) ? json_is_object(array) : json_is_array(array))
-        return is_text(v) ? (ssize_t)json_object_size(array) : (ssize_t)json_array_size(array);
-    return -1;
+    if (json_is_array(array))
+        return (ssize_t)json_array_size(array);
+    return is_text(v) && json_is_object(array) ? (ssize_t)json_object_size(array) : -1;
 }
 
 static json_t *element(const Visitor *v, const json_t *array, size_t i)
 {
     char key[24];
 
-    if (!is_text(v))
+    if (json_is_array(array))
         return json_array_get(array, i);
+    if (is_text(v) && json_is_string(array))
+        return i == 0 ? (json_t *)array : NULL;
     g_snprintf(key, sizeof key, "%zu", i);
     return json_object_get(array, key);
+}
+
+/* The value that is visited next: the outermost one, an element, or a member, which is then accepted. NULL: absent. */
+static json_t *find(Visitor *v, const char *name)
+{
+    const VisitFrame *frame = v->depth ? &v->frames[v->depth - 1] : NULL;
+
+    if (!frame)
+        return ((JsonIn *)v)->root;
+    if (frame->leaf) {
+        const json_t *list = ((JsonIn *)v)->levels[v->depth - 1].value;
+        return list ? element(v, list, frame->index) : NULL;
+    }
+    if (frame->list && !name)
+        return level(v)->value ? element(v, level(v)->value, frame->index) : NULL;
+    return take(level(v), name);
 }
 
 /* Is it an array of that many elements? */
@@ -222,7 +241,7 @@ static void in_struct_end(Visitor *v)
     const char *key;
     json_t *value;
 
-    json_object_foreach (l->value, key, value) {
+    json_object_foreach (((JsonIn *)v)->unknown ? NULL : l->value, key, value) {
         check_member(v, l, key, value);
         if (visit_failed(v))
             return;
@@ -241,8 +260,8 @@ static void in_list_start(Visitor *v, const char *name, size_t count, size_t ele
     JsonLevel *outer = &((JsonIn *)v)->levels[v->depth - 1];
 
     (void)elem_size;
-    open_level(v, take(outer, name));
-    if (level(v)->value)
+    open_level(v, v->depth == 1 ? ((JsonIn *)v)->root : take(outer, name));
+    if (level(v)->value && !(count == 1 && is_text(v) && json_is_string(level(v)->value)))
         check_array(v, NULL, level(v)->value, count);
 }
 
@@ -305,11 +324,16 @@ static void store_scalar(Visitor *v, const char *name, const json_t *found, Scal
 }
 
 /* "nowait": a truth value given without a value, and with "no" in front. */
+static bool is_negated(Visitor *v, const char *name)
+{
+    g_autofree char *key = is_text(v) ? g_strconcat("no", name, NULL) : NULL;
+
+    return key && json_is_true(member(level(v), key));
+}
+
 static void take_negated(Visitor *v, const char *name, bool *value)
 {
-    g_autofree char *key = g_strconcat("no", name, NULL);
-
-    if (!is_text(v) || !json_is_true(member(level(v), key)))
+    if (!is_negated(v, name))
         return;
     set_used(level(v), name, NEGATED);
     *value = false;
@@ -317,11 +341,11 @@ static void take_negated(Visitor *v, const char *name, bool *value)
 
 static void in_scalar(Visitor *v, const char *name, Scalar scalar, void *value)
 {
-    json_t *found = take(level(v), name);
+    json_t *found = find(v, name);
 
     if (found)
         store_scalar(v, name, found, scalar, value);
-    else if (scalar == SCALAR_BOOL)
+    else if (scalar == SCALAR_BOOL && name)
         take_negated(v, name, value);
 }
 
@@ -379,10 +403,9 @@ static void in_bitmap(Visitor *v, const char *name, uint64_t *words, size_t bits
         text_value_bits(v, name, text, words, bits);
 }
 
-/* The elements of an array one after the other, unless it has only one. */
-static void in_string(Visitor *v, const char *name, char **text)
+/* The value of a member; the elements of an array one after the other, unless it has only one. */
+static json_t *next_of(JsonLevel *l, const char *name)
 {
-    JsonLevel *l = level(v);
     json_t *found = take(l, name);
     guint used = times_used(l, name);
 
@@ -395,11 +418,76 @@ static void in_string(Visitor *v, const char *name, char **text)
     } else {
         found = used ? NULL : found;
     }
+    return found;
+}
+
+static void in_string(Visitor *v, const char *name, char **text)
+{
+    json_t *found = name ? next_of(level(v), name) : find(v, name);
     const char *value = text_of(v, name, found);
+
     if (!value)
         return;
     g_free(*text);
     *text = g_strdup(value);
+}
+
+static VisitKind in_peek(Visitor *v, const char *name, const char **text)
+{
+    const json_t *found = find(v, name);
+
+    if (!found)
+        return name && is_negated(v, name) ? VISIT_TEXT : VISIT_ABSENT;
+    *text = json_string_value(found);
+    if (is_text(v) && !json_is_object(found) && !json_is_array(found))
+        return VISIT_TEXT;
+    switch (json_typeof(found)) {
+    case JSON_OBJECT:
+        return VISIT_STRUCT;
+    case JSON_ARRAY:
+        return VISIT_LIST;
+    case JSON_STRING:
+        return VISIT_STRING;
+    case JSON_INTEGER:
+        return VISIT_INTEGER;
+    case JSON_REAL:
+        return VISIT_NUMBER;
+    case JSON_NULL:
+        return VISIT_NULL;
+    default:
+        return VISIT_BOOL;
+    }
+}
+
+/* A key that was given once may be a list of one. */
+static size_t in_list_length(Visitor *v, const char *name)
+{
+    const json_t *found = find(v, name);
+    ssize_t size = found ? array_size(v, found) : 0;
+
+    if (size < 0 && is_text(v) && json_is_string(found))
+        return 1;
+    if (size < 0)
+        fail_kind(v, name, found, is_text(v) ? "a list (.0, .1 and so on)" : "an array");
+    return size < 0 ? 0 : (size_t)size;
+}
+
+static void in_any(Visitor *v, const char *name, struct json_t **value)
+{
+    json_t *found = find(v, name);
+
+    if (!found)
+        return;
+    json_decref(*value);
+    *value = json_deep_copy(found);
+}
+
+static void in_null(Visitor *v, const char *name)
+{
+    const json_t *found = find(v, name);
+
+    if (found && !json_is_null(found))
+        fail_kind(v, name, found, "null");
 }
 
 static void in_free(Visitor *v)
@@ -429,6 +517,10 @@ static const VisitorOps ops = {
     .octets = in_octets,
     .bitmap = in_bitmap,
     .string = in_string,
+    .peek = in_peek,
+    .list_length = in_list_length,
+    .any = in_any,
+    .null = in_null,
     .free = in_free,
 };
 
@@ -445,6 +537,11 @@ static Visitor *make(json_t *root, const char *name, bool text)
 Visitor *json_in_new(struct json_t *object, const char *root)
 {
     return make(json_incref(object), root, false);
+}
+
+void json_in_allow_unknown(Visitor *v)
+{
+    ((JsonIn *)v)->unknown = true;
 }
 
 Visitor *json_in_new_text(struct json_t *object, const char *root, const char *wrong)

@@ -1,5 +1,6 @@
 /* json-write.c: writes JSON text as it goes. Source: RFC 8259. */
 #include <inttypes.h>
+#include <jansson.h>
 
 #include "visitors/json-write.h"
 
@@ -96,38 +97,38 @@ static void close_level(JsonWrite *json)
         put(json, "\n");
 }
 
-unsigned json_depth(const JsonWrite *json)
+unsigned json_write_depth(const JsonWrite *json)
 {
     return json->depth;
 }
 
-void json_close_to(JsonWrite *json, unsigned depth)
+void json_write_close_to(JsonWrite *json, unsigned depth)
 {
     while (json->depth > depth)
         close_level(json);
 }
 
-void json_object_start(JsonWrite *json, const char *key)
+void json_write_object_start(JsonWrite *json, const char *key)
 {
     open_level(json, key, "{", '}');
 }
 
-void json_object_end(JsonWrite *json)
+void json_write_object_end(JsonWrite *json)
 {
     close_level(json);
 }
 
-void json_array_start(JsonWrite *json, const char *key)
+void json_write_array_start(JsonWrite *json, const char *key)
 {
     open_level(json, key, "[", ']');
 }
 
-void json_array_end(JsonWrite *json)
+void json_write_array_end(JsonWrite *json)
 {
     close_level(json);
 }
 
-void json_string(JsonWrite *json, const char *key, const char *text)
+void json_write_string(JsonWrite *json, const char *key, const char *text)
 {
     start_value(json, key);
     if (g_utf8_validate(text, -1, NULL)) {
@@ -138,39 +139,39 @@ void json_string(JsonWrite *json, const char *key, const char *text)
     }
 }
 
-void json_number(JsonWrite *json, const char *key, const char *spelling)
+void json_write_number(JsonWrite *json, const char *key, const char *spelling)
 {
     start_value(json, key);
     put(json, spelling);
 }
 
-void json_uint(JsonWrite *json, const char *key, uint64_t value)
+void json_write_uint(JsonWrite *json, const char *key, uint64_t value)
 {
     char text[24];
 
     g_snprintf(text, sizeof text, "%" PRIu64, value);
-    json_number(json, key, text);
+    json_write_number(json, key, text);
 }
 
-void json_int(JsonWrite *json, const char *key, int64_t value)
+void json_write_int(JsonWrite *json, const char *key, int64_t value)
 {
     char text[24];
 
     g_snprintf(text, sizeof text, "%" PRId64, value);
-    json_number(json, key, text);
+    json_write_number(json, key, text);
 }
 
-void json_bool(JsonWrite *json, const char *key, bool value)
+void json_write_bool(JsonWrite *json, const char *key, bool value)
 {
-    json_number(json, key, value ? "true" : "false");
+    json_write_number(json, key, value ? "true" : "false");
 }
 
-void json_null(JsonWrite *json, const char *key)
+void json_write_null(JsonWrite *json, const char *key)
 {
-    json_number(json, key, "null");
+    json_write_number(json, key, "null");
 }
 
-void json_hex(JsonWrite *json, const char *key, const void *data, size_t len)
+void json_write_hex(JsonWrite *json, const char *key, const void *data, size_t len)
 {
     static const char digits[] = "0123456789abcdef";
     const uint8_t *p = data;
@@ -189,4 +190,51 @@ void json_hex(JsonWrite *json, const char *key, const void *data, size_t len)
     }
     chan_out_put(json->out, text, n);
     put(json, "\"");
+}
+
+static void tree_object(JsonWrite *json, const char *key, json_t *object)
+{
+    const char *name;
+    json_t *value;
+
+    json_write_object_start(json, key);
+    json_object_foreach (object, name, value)
+        json_write_tree(json, name, value);
+    json_write_object_end(json);
+}
+
+static void tree_array(JsonWrite *json, const char *key, const json_t *array)
+{
+    json_write_array_start(json, key);
+    for (size_t i = 0; i < json_array_size(array); i++)
+        json_write_tree(json, NULL, json_array_get(array, i));
+    json_write_array_end(json);
+}
+
+void json_write_tree(JsonWrite *json, const char *key, const struct json_t *tree)
+{
+    char text[40];
+
+    switch (tree ? json_typeof(tree) : JSON_NULL) {
+    case JSON_OBJECT:
+        tree_object(json, key, (json_t *)tree);
+        break;
+    case JSON_ARRAY:
+        tree_array(json, key, tree);
+        break;
+    case JSON_STRING:
+        json_write_string(json, key, json_string_value(tree));
+        break;
+    case JSON_INTEGER:
+        json_write_int(json, key, json_integer_value(tree));
+        break;
+    case JSON_REAL:
+        json_write_number(json, key, g_ascii_dtostr(text, sizeof text, json_real_value(tree)));
+        break;
+    case JSON_NULL:
+        json_write_null(json, key);
+        break;
+    default:
+        json_write_bool(json, key, json_is_true(tree));
+    }
 }

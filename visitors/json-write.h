@@ -17,21 +17,26 @@ void json_write_free(JsonWrite *json);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(JsonWrite, json_write_free)
 
 /* How many objects and arrays are open; closes them until only so many are. */
-unsigned json_depth(const JsonWrite *json);
-void json_close_to(JsonWrite *json, unsigned depth);
+unsigned json_write_depth(const JsonWrite *json);
+void json_write_close_to(JsonWrite *json, unsigned depth);
 
-void json_object_start(JsonWrite *json, const char *key);
-void json_object_end(JsonWrite *json);
-void json_array_start(JsonWrite *json, const char *key);
-void json_array_end(JsonWrite *json);
-void json_string(JsonWrite *json, const char *key, const char *text);
-void json_uint(JsonWrite *json, const char *key, uint64_t value);
-void json_int(JsonWrite *json, const char *key, int64_t value);
-void json_bool(JsonWrite *json, const char *key, bool value);
-void json_null(JsonWrite *json, const char *key);
+void json_write_object_start(JsonWrite *json, const char *key);
+void json_write_object_end(JsonWrite *json);
+void json_write_array_start(JsonWrite *json, const char *key);
+void json_write_array_end(JsonWrite *json);
+void json_write_string(JsonWrite *json, const char *key, const char *text);
+void json_write_uint(JsonWrite *json, const char *key, uint64_t value);
+void json_write_int(JsonWrite *json, const char *key, int64_t value);
+void json_write_bool(JsonWrite *json, const char *key, bool value);
+void json_write_null(JsonWrite *json, const char *key);
 /* A number in JSON's own spelling. */
-void json_number(JsonWrite *json, const char *key, const char *spelling);
+void json_write_number(JsonWrite *json, const char *key, const char *spelling);
 /* Octets as a string of hexadecimal digits. */
-void json_hex(JsonWrite *json, const char *key, const void *data, size_t len);
+void json_write_hex(JsonWrite *json, const char *key, const void *data, size_t len);
+
+struct json_t;
+
+/* A tree of values, borrowed; NULL is null. */
+void json_write_tree(JsonWrite *json, const char *key, const struct json_t *tree);
 
 #endif

@@ -30,6 +30,10 @@ typedef struct VisitorOps {
     void (*octets)(Visitor *v, const char *name, const char *type, void *data, size_t len);
     void (*bitmap)(Visitor *v, const char *name, uint64_t *words, size_t bits);
     void (*string)(Visitor *v, const char *name, char **text);
+    VisitKind (*peek)(Visitor *v, const char *name, const char **text); /* optional, as are the next three */
+    size_t (*list_length)(Visitor *v, const char *name);
+    void (*any)(Visitor *v, const char *name, struct json_t **value);
+    void (*null)(Visitor *v, const char *name);
     int64_t (*offset)(const Visitor *v); /* optional */
     void (*finish)(Visitor *v);          /* optional: the last call was made and all went well */
     void (*free)(Visitor *v);
@@ -39,6 +43,7 @@ typedef struct VisitorOps {
 typedef struct VisitFrame {
     const char *name; /* NULL: an element of the list below */
     bool list;
+    bool leaf;               /* an element that is no struct and no list */
     size_t count, elem_size; /* of a list */
     size_t index;            /* of the next element of a list; of an element: its own */
 } VisitFrame;

@@ -95,13 +95,19 @@ static bool push(Visitor *v, VisitFrame frame)
     return true;
 }
 
+/* Is what has that name an element of a list? */
+static bool is_element(const Visitor *v, const char *name)
+{
+    return !name && v->depth && v->frames[v->depth - 1].list;
+}
+
 void visit_struct_start(Visitor *v, const char *name)
 {
     VisitFrame frame = {.name = name};
 
     if (v->error)
         return;
-    if (!name && v->depth && v->frames[v->depth - 1].list)
+    if (is_element(v, name))
         frame.index = v->frames[v->depth - 1].index++;
     if (push(v, frame) && v->ops->struct_start)
         v->ops->struct_start(v, name);
@@ -187,10 +193,55 @@ void visit_skip_fields(Visitor *v)
 
 /* --- values ----------------------------------------------------------------------------------------------------- */
 
+/* An element that is no struct is a level of its own while it is visited. False: there is an error. */
+static bool leaf_start(Visitor *v, const char *name)
+{
+    if (v->error)
+        return false;
+    if (!is_element(v, name))
+        return true;
+    return push(v, (VisitFrame){.leaf = true, .index = v->frames[v->depth - 1].index++});
+}
+
+static void leaf_end(Visitor *v)
+{
+    if (!v->error && v->depth && v->frames[v->depth - 1].leaf)
+        v->depth--;
+}
+
+VisitKind visit_peek(Visitor *v, const char *name, const char **text)
+{
+    *text = NULL;
+    return v->error ? VISIT_ABSENT : v->ops->peek(v, name, text);
+}
+
+size_t visit_list_length(Visitor *v, const char *name)
+{
+    return v->error ? 0 : v->ops->list_length(v, name);
+}
+
+void visit_any(Visitor *v, const char *name, struct json_t **value)
+{
+    if (!leaf_start(v, name))
+        return;
+    v->ops->any(v, name, value);
+    leaf_end(v);
+}
+
+void visit_null(Visitor *v, const char *name)
+{
+    if (!leaf_start(v, name))
+        return;
+    v->ops->null(v, name);
+    leaf_end(v);
+}
+
 void visit_scalar(Visitor *v, const char *name, Scalar scalar, void *value)
 {
-    if (!v->error)
-        v->ops->scalar(v, name, scalar, value);
+    if (!leaf_start(v, name))
+        return;
+    v->ops->scalar(v, name, scalar, value);
+    leaf_end(v);
 }
 
 void visit_array(Visitor *v, const char *name, Scalar scalar, void *values, size_t count)
@@ -225,6 +276,8 @@ void visit_bitmap(Visitor *v, const char *name, uint64_t *words, size_t bits)
 
 void visit_string(Visitor *v, const char *name, char **text)
 {
-    if (!v->error)
-        v->ops->string(v, name, text);
+    if (!leaf_start(v, name))
+        return;
+    v->ops->string(v, name, text);
+    leaf_end(v);
 }

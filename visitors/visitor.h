@@ -83,7 +83,35 @@ void visit_select(Visitor *v, size_t index);
 /* Load: what is left of the open struct's values is not wanted; its subsections are. */
 void visit_skip_fields(Visitor *v);
 
-/* --- values ----------------------------------------------------------------------------------------------------- */
+/* --- what only formats have whose values say what they are (JSON, keys and values) ------------------------------- */
+
+typedef enum VisitKind {
+    VISIT_ABSENT,
+    VISIT_NULL,
+    VISIT_BOOL,
+    VISIT_INTEGER,
+    VISIT_NUMBER, /* not a whole one */
+    VISIT_STRING,
+    VISIT_LIST,
+    VISIT_STRUCT,
+    VISIT_TEXT, /* a string that may be meant as any of those that are no list and no struct */
+} VisitKind;
+
+/* Load: what is there, without taking it. *text (borrowed) is set of strings and of text, else NULL. */
+VisitKind visit_peek(Visitor *v, const char *name, const char **text);
+
+/* Load: how many elements a list has that is there, before it is started. Fails if it is no list. */
+size_t visit_list_length(Visitor *v, const char *name);
+
+struct json_t;
+
+/* Anything: a tree that load makes (it replaces what *value had: a reference). */
+void visit_any(Visitor *v, const char *name, struct json_t **value);
+
+/* Nothing, said by a value. */
+void visit_null(Visitor *v, const char *name);
+
+/* --- values: of an element of a list `name` is NULL -------------------------------------------------------------- */
 
 void visit_scalar(Visitor *v, const char *name, Scalar scalar, void *value);
 

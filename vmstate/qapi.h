@@ -2,9 +2,9 @@
  * qapi.h: QMP's types as constant data, and values of them.
  *
  * What a command takes and gives, what an event carries and what an option has is described once, in the QAPI language
- * (emu/qmp/schema/). tools/qapi-gen makes C types of it, and for each of them a QapiType, which is data. One walk drives
- * any visitor over a value, in both directions: JSON of a monitor, keys of a command line, text for people. The rest
- * (to free, to copy, to explain to people) rests on the same data.
+ * (emu/qmp/schema/). tools/qapi-gen makes C types of it, and for each of them a QapiType, which is data. One walk
+ * drives any visitor over a value, in both directions: JSON of a monitor, keys of a command line, text for people. The
+ * rest (to free, to copy, to explain to people) rests on the same data.
  *
  *     { 'enum': 'RunState', 'data': [ 'paused', 'running' ] }
  *     { 'struct': 'StatusInfo', 'data': { 'running': 'bool', 'status': 'RunState', '*since': 'int' } }
@@ -58,10 +58,10 @@ typedef struct QapiList {
 } QapiList;
 
 typedef struct QapiMember {
-    const char *name;            /* NULL ends them */
+    const char *name; /* NULL ends them */
     const QapiType *type;
-    size_t offset;               /* of the value in the struct */
-    size_t presence;             /* offset + 1 of has_NAME; 0: there is none */
+    size_t offset;   /* of the value in the struct */
+    size_t presence; /* offset + 1 of has_NAME; 0: there is none */
     bool optional;
     const char *const *features; /* NULL: none; NULL ends them */
     const char *about;           /* what its doc comment says, in one line */
@@ -70,21 +70,21 @@ typedef struct QapiMember {
 struct QapiType {
     const char *name; /* as the schema has it; of a list "[T]" */
     QapiKind kind;
-    uint8_t scalar;   /* Scalar */
-    bool octets;      /* 'size': text may have a unit ("4G") */
-    size_t size;      /* octets of what the C type is: of a struct, not of the pointer to it */
+    uint8_t scalar; /* Scalar */
+    bool octets;    /* 'size': text may have a unit ("4G") */
+    size_t size;    /* octets of what the C type is: of a struct, not of the pointer to it */
 
-    const QapiMember *members;     /* of a struct, a union (its common ones), an alternate (one for each kind of JSON) */
-    const char *const *names;      /* of an enum: as many as it has values, then NULL */
-    const char *const *abouts;     /* what their doc comments say */
-    const QapiType *element;       /* of a list */
+    const QapiMember *members; /* of a struct, a union (its common ones), an alternate (one for each kind of JSON) */
+    const char *const *names;  /* of an enum: as many as it has values, then NULL */
+    const char *const *abouts; /* what their doc comments say */
+    const QapiType *element;   /* of a list */
 
     /* A union: which member is the tag, and for each of its values the struct that follows (NULL: none). An alternate:
      * `tag` is the offset of an int that is the number of the member which the value is. */
-    size_t tag;                        /* of a union: the offset of the enum */
+    size_t tag; /* of a union: the offset of the enum */
     const QapiType *tag_type;
     const QapiType *const *variants;
-    size_t variant;                    /* the offset of the pointer to the variant's struct */
+    size_t variant; /* the offset of the pointer to the variant's struct */
 
     const char *const *features;
     const char *about;
@@ -111,6 +111,9 @@ void *qapi_copy(const QapiType *type, const void *object);
 bool qapi_from_json(const QapiType *type, void *value, struct json_t *json, const char *root, GError **error);
 bool qapi_from_text(const QapiType *type, void *value, const char *text, const char *implied, const char *root,
                     GError **error);
+
+/* The same of what a server has said, which may be a later one: members that nobody here knows are no error. */
+bool qapi_from_reply(const QapiType *type, void *value, struct json_t *json, const char *root, GError **error);
 
 /* To JSON: as a tree (new), or as the next member of what is written (`key` NULL: an element). */
 struct json_t *qapi_to_json(const QapiType *type, const void *value);
@@ -143,7 +146,7 @@ typedef struct QapiCommand {
     uint32_t flags;
     const char *const *features;
     const char *about;
-    QapiRun *run;              /* the server's table has it; the client's has NULL */
+    QapiRun *run; /* the server's table has it; the client's has NULL */
 } QapiCommand;
 
 typedef struct QapiEvent {

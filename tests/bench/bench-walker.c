@@ -100,11 +100,18 @@ static double median(double *times)
     return times[RUNS / 2];
 }
 
+static void keep_leaf(void *leaves, const Leaf *leaf)
+{
+    g_array_append_vals(leaves, leaf, 1);
+}
+
 int main(void)
 {
     static const StreamSinkOps ops = {.schema = take_schema, .section = take_section};
     static double qemufile[RUNS], ber[RUNS], plain[RUNS];
-    Pc pc = {.sink.ops = &ops, .devices = g_array_new(FALSE, FALSE, sizeof(Device)), .leaves = leaf_array_new()};
+    Pc pc = {.sink.ops = &ops,
+             .devices = g_array_new(FALSE, FALSE, sizeof(Device)),
+             .leaves = g_array_new(FALSE, FALSE, sizeof(Leaf))};
     ByteOut recording = {0}, out = {0};
     size_t scalars = 0, legacy, self_describing;
 
@@ -113,7 +120,7 @@ int main(void)
         g_error("the recording does not load");
     for (guint i = 0; i < pc.devices->len; i++) {
         const Device *d = &g_array_index(pc.devices, Device, i);
-        g_autoptr(Visitor) v = leaf_out_new(pc.leaves);
+        g_autoptr(Visitor) v = leaf_out_new(keep_leaf, pc.leaves);
         vmstate_save(v, d->desc, d->state);
         visit_finish(v, NULL);
     }

@@ -1,10 +1,5 @@
 /* test-json.c: JSON text, letter for letter and as another reader of JSON understands it. */
-/* json-write.h has functions of these names, too */
-#define json_string jansson_string
-#define json_null   jansson_null
 #include <jansson.h>
-#undef json_string
-#undef json_null
 #include <math.h>
 
 #include "tests/visitors/sample.h"
@@ -50,21 +45,21 @@ static void json_done(Json *j)
 
 static void write_example(JsonWrite *w)
 {
-    json_object_start(w, NULL);
-    json_uint(w, "a", 1);
-    json_array_start(w, "list");
-    json_int(w, NULL, -1);
-    json_object_start(w, NULL);
-    json_bool(w, "yes", true);
-    json_bool(w, "no", false);
-    json_object_end(w);
-    json_array_end(w);
-    json_array_start(w, "none");
-    json_array_end(w);
-    json_object_start(w, "nothing");
-    json_object_end(w);
-    json_null(w, "null");
-    json_object_end(w);
+    json_write_object_start(w, NULL);
+    json_write_uint(w, "a", 1);
+    json_write_array_start(w, "list");
+    json_write_int(w, NULL, -1);
+    json_write_object_start(w, NULL);
+    json_write_bool(w, "yes", true);
+    json_write_bool(w, "no", false);
+    json_write_object_end(w);
+    json_write_array_end(w);
+    json_write_array_start(w, "none");
+    json_write_array_end(w);
+    json_write_object_start(w, "nothing");
+    json_write_object_end(w);
+    json_write_null(w, "null");
+    json_write_object_end(w);
 }
 
 Test(json, without_lines_everything_is_on_one)
@@ -119,21 +114,21 @@ Test(json, the_depth_is_known_and_levels_can_be_closed_down_to_it)
     Json j;
     JsonWrite *w = json_init(&j, 0);
 
-    cr_assert_eq(json_depth(w), 0);
-    json_object_start(w, NULL);
-    json_array_start(w, "a");
-    json_object_start(w, NULL);
-    json_array_start(w, "b");
-    cr_assert_eq(json_depth(w), 4);
-    json_close_to(w, 5);
-    json_close_to(w, 4);
-    cr_assert_eq(json_depth(w), 4);
-    json_close_to(w, 2);
-    cr_assert_eq(json_depth(w), 2);
-    json_uint(w, NULL, 7);
+    cr_assert_eq(json_write_depth(w), 0);
+    json_write_object_start(w, NULL);
+    json_write_array_start(w, "a");
+    json_write_object_start(w, NULL);
+    json_write_array_start(w, "b");
+    cr_assert_eq(json_write_depth(w), 4);
+    json_write_close_to(w, 5);
+    json_write_close_to(w, 4);
+    cr_assert_eq(json_write_depth(w), 4);
+    json_write_close_to(w, 2);
+    cr_assert_eq(json_write_depth(w), 2);
+    json_write_uint(w, NULL, 7);
     cr_assert_str_eq(json_text(&j), "{\"a\": [{\"b\": []}, 7");
-    json_close_to(w, 0);
-    cr_assert_eq(json_depth(w), 0);
+    json_write_close_to(w, 0);
+    cr_assert_eq(json_write_depth(w), 0);
     assert_json(&j, "{\"a\": [{\"b\": []}, 7]}\n");
 }
 
@@ -146,16 +141,16 @@ Test(json, any_depth_is_closed_in_the_right_order)
 
     for (int i = 0; i < DEPTH; i++) {
         if (i % 3)
-            json_array_start(w, i % 3 == 1 ? "a" : NULL);
+            json_write_array_start(w, i % 3 == 1 ? "a" : NULL);
         else
-            json_object_start(w, NULL);
+            json_write_object_start(w, NULL);
         g_string_append(wanted, i % 3 == 0 ? "{" : i % 3 == 1 ? "\"a\": [" : "[");
     }
     for (int i = DEPTH; i-- > 0;)
         g_string_append_c(wanted, i % 3 ? ']' : '}');
     g_string_append_c(wanted, '\n');
-    cr_assert_eq(json_depth(w), DEPTH);
-    json_close_to(w, 0);
+    cr_assert_eq(json_write_depth(w), DEPTH);
+    json_write_close_to(w, 0);
     assert_json(&j, wanted->str);
     g_string_free(wanted, TRUE);
 }
@@ -166,10 +161,10 @@ Test(json, deep_lines_are_still_json)
     JsonWrite *w = json_init(&j, 100);
 
     for (int i = 0; i < 60; i++) {
-        json_object_start(w, i ? "in" : NULL);
-        json_uint(w, "n", (uint64_t)i);
+        json_write_object_start(w, i ? "in" : NULL);
+        json_write_uint(w, "n", (uint64_t)i);
     }
-    json_close_to(w, 0);
+    json_write_close_to(w, 0);
     json_t *root = json_loads(json_text(&j), 0, NULL);
     cr_assert_not_null(root);
     json_t *level = root;
@@ -189,14 +184,14 @@ Test(json, integers_of_64_bits_are_exact)
     Json j;
     JsonWrite *w = json_init(&j, 0);
 
-    json_array_start(w, NULL);
-    json_uint(w, NULL, UINT64_MAX);
-    json_uint(w, NULL, (UINT64_C(1) << 53) + 1);
-    json_int(w, NULL, INT64_MIN);
-    json_int(w, NULL, INT64_MAX);
-    json_uint(w, NULL, 0);
-    json_number(w, NULL, "1e5");
-    json_array_end(w);
+    json_write_array_start(w, NULL);
+    json_write_uint(w, NULL, UINT64_MAX);
+    json_write_uint(w, NULL, (UINT64_C(1) << 53) + 1);
+    json_write_int(w, NULL, INT64_MIN);
+    json_write_int(w, NULL, INT64_MAX);
+    json_write_uint(w, NULL, 0);
+    json_write_number(w, NULL, "1e5");
+    json_write_array_end(w);
     assert_json(&j, "[18446744073709551615, 9007199254740993, -9223372036854775808, 9223372036854775807, 0, 1e5]\n");
 }
 
@@ -205,11 +200,11 @@ Test(json, what_json_cannot_say_in_a_string_is_escaped)
     Json j;
     JsonWrite *w = json_init(&j, 0);
 
-    json_object_start(w, NULL);
-    json_string(w, "quote \" \\", "\" \\ /");
-    json_string(w, "control", "\001\b\t\n\f\r\037\177");
-    json_string(w, "more", "\303\244\342\202\254\360\237\230\200");
-    json_object_end(w);
+    json_write_object_start(w, NULL);
+    json_write_string(w, "quote \" \\", "\" \\ /");
+    json_write_string(w, "control", "\001\b\t\n\f\r\037\177");
+    json_write_string(w, "more", "\303\244\342\202\254\360\237\230\200");
+    json_write_object_end(w);
     assert_json(&j, "{\"quote \\\" \\\\\": \"\\\" \\\\ /\", "
                     "\"control\": \"\\u0001\\u0008\\u0009\\u000a\\u000c\\u000d\\u001f\\u007f\", "
                     "\"more\": \"\303\244\342\202\254\360\237\230\200\"}\n");
@@ -220,9 +215,9 @@ Test(json, a_string_that_is_not_utf_8_is_shown_in_printable_letters)
     Json j;
     JsonWrite *w = json_init(&j, 0);
 
-    json_array_start(w, NULL);
-    json_string(w, NULL, "a\xff\\");
-    json_array_end(w);
+    json_write_array_start(w, NULL);
+    json_write_string(w, NULL, "a\xff\\");
+    json_write_array_end(w);
     assert_json(&j, "[\"a\\\\xff\\\\x5c\"]\n");
 }
 
@@ -233,9 +228,9 @@ Test(json, every_string_comes_back_from_another_reader)
         Json j;
         JsonWrite *w = json_init(&j, 0);
         text[1 + g_unichar_to_utf8(c, text + 1)] = 'y';
-        json_object_start(w, NULL);
-        json_string(w, text, text);
-        json_object_end(w);
+        json_write_object_start(w, NULL);
+        json_write_string(w, text, text);
+        json_write_object_end(w);
         json_t *root = json_loads(json_text(&j), 0, NULL);
         cr_assert_not_null(root, "character %u", c);
         cr_assert_str_eq(json_string_value(json_object_get(root, text)), text);
@@ -256,9 +251,9 @@ Test(json, octets_are_a_string_of_hexadecimal_digits_of_any_length)
         for (size_t k = 0; k < sizes[i]; k++)
             g_string_append_printf(wanted, "%02x", data[k]);
         g_string_append(wanted, "\"]\n");
-        json_array_start(w, NULL);
-        json_hex(w, NULL, data, sizes[i]);
-        json_array_end(w);
+        json_write_array_start(w, NULL);
+        json_write_hex(w, NULL, data, sizes[i]);
+        json_write_array_end(w);
         assert_json(&j, wanted->str);
         g_string_free(wanted, TRUE);
     }
@@ -307,7 +302,7 @@ Test(json, a_visitor_writes_one_member_or_one_element)
     Json j;
     JsonWrite *w = json_init(&j, 0);
 
-    json_object_start(w, NULL);
+    json_write_object_start(w, NULL);
     for (int i = 0; i < 2; i++) {
         Visitor *v = json_out_new(w, i ? NULL : "fields");
         visit_struct_start(v, NULL);
@@ -315,9 +310,9 @@ Test(json, a_visitor_writes_one_member_or_one_element)
         visit_struct_end(v);
         finish(v);
         if (i == 0)
-            json_array_start(w, "more");
+            json_write_array_start(w, "more");
     }
-    json_close_to(w, 0);
+    json_write_close_to(w, 0);
     assert_json(&j, "{\"fields\": {\"x\": 1}, \"more\": [{\"x\": 1}]}\n");
 }
 

@@ -133,21 +133,21 @@ static void report(ChanOut *out, const Bench *b, double seconds, JsonWrite *json
         return;
     }
     qsort(b->times, b->count, sizeof *b->times, by_value);
-    json_object_start(json, NULL);
-    json_uint(json, "requests", b->count);
-    json_uint(json, "octets", b->count * b->size);
+    json_write_object_start(json, NULL);
+    json_write_uint(json, "requests", b->count);
+    json_write_uint(json, "octets", b->count * b->size);
     g_autofree char *text = g_strdup_printf("%.6f", seconds);
-    json_number(json, "seconds", text);
-    json_uint(json, "requests-per-second", (uint64_t)((double)b->count / seconds));
-    json_uint(json, "octets-per-second", (uint64_t)((double)(b->count * b->size) / seconds));
-    json_object_start(json, "latency-us");
+    json_write_number(json, "seconds", text);
+    json_write_uint(json, "requests-per-second", (uint64_t)((double)b->count / seconds));
+    json_write_uint(json, "octets-per-second", (uint64_t)((double)(b->count * b->size) / seconds));
+    json_write_object_start(json, "latency-us");
     for (size_t i = 0; i < G_N_ELEMENTS(percentiles); i++) {
         g_autofree char *name = g_strdup_printf("p%u", percentiles[i]);
-        json_uint(json, name, b->times[(b->count - 1) * percentiles[i] / 100]);
+        json_write_uint(json, name, b->times[(b->count - 1) * percentiles[i] / 100]);
     }
-    json_uint(json, "max", b->times[b->count - 1]);
-    json_object_end(json);
-    json_object_end(json);
+    json_write_uint(json, "max", b->times[b->count - 1]);
+    json_write_object_end(json);
+    json_write_object_end(json);
 }
 
 /* The buffers are aligned for images without the host's cache. */
@@ -225,6 +225,6 @@ int bench_main(int argc, char **argv)
         bench(&b, out, as_json ? json : NULL, &error);
         g_free(b.times);
     }
-    json_close_to(json, 0);
+    json_write_close_to(json, 0);
     return tool_finish(out, EXIT_FINE, error);
 }

@@ -29,7 +29,7 @@ static void found(void *opaque, const char *message)
     Report *r = opaque;
 
     if (r->json)
-        json_string(r->json, NULL, message);
+        json_write_string(r->json, NULL, message);
     else if (!tool.quiet)
         tool_print(r->out, "%s\n", message);
 }
@@ -71,11 +71,11 @@ static void put_json(JsonWrite *json, const char *path, const Qcow2Check *c)
         {"compressed-clusters", c->compressed, false},
     };
 
-    json_string(json, "filename", path);
-    json_string(json, "format", "qcow2");
+    json_write_string(json, "filename", path);
+    json_write_string(json, "format", "qcow2");
     for (size_t i = 0; i < G_N_ELEMENTS(numbers); i++)
         if (numbers[i].always || numbers[i].value)
-            json_uint(json, numbers[i].name, numbers[i].value);
+            json_write_uint(json, numbers[i].name, numbers[i].value);
 }
 
 static double percent(uint64_t part, uint64_t of)
@@ -135,8 +135,8 @@ int check_main(int argc, char **argv)
         g_set_error(&error, FERRY_ERROR, FERRY_ERROR_UNSUPPORTED, "%s: %s images have nothing to check", rest[0],
                     image->format);
     if (!error && report.json) {
-        json_object_start(json, NULL);
-        json_array_start(json, "findings");
+        json_write_object_start(json, NULL);
+        json_write_array_start(json, "findings");
     }
     bool done = !error && qcow2_check(image, repair, &result, &error);
     if (done)
@@ -144,11 +144,11 @@ int check_main(int argc, char **argv)
     if (done && repair && !image_flush(image, &error))
         done = false;
     if (done && report.json) {
-        json_array_end(json);
+        json_write_array_end(json);
         put_json(json, rest[0], &result);
     } else if (done && !tool.quiet) {
         put_text(out, &result);
     }
-    json_close_to(json, 0);
+    json_write_close_to(json, 0);
     return tool_finish(out, status_of(&result), error);
 }

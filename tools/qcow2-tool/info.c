@@ -140,74 +140,74 @@ static void json_bitmaps(JsonWrite *json, const Facts *f)
 {
     if (!f->bitmaps->len)
         return;
-    json_array_start(json, "bitmaps");
+    json_write_array_start(json, "bitmaps");
     for (guint i = 0; i < f->bitmaps->len; i++) {
         const Qcow2Bitmap *b = g_ptr_array_index(f->bitmaps, i);
-        json_object_start(json, NULL);
-        json_array_start(json, "flags");
+        json_write_object_start(json, NULL);
+        json_write_array_start(json, "flags");
         if (b->flags & 1)
-            json_string(json, NULL, "in-use");
+            json_write_string(json, NULL, "in-use");
         if (b->flags & 2)
-            json_string(json, NULL, "auto");
-        json_array_end(json);
-        json_string(json, "name", b->name);
-        json_uint(json, "granularity", UINT64_C(1) << MIN(b->granularity_bits, 63));
-        json_object_end(json);
+            json_write_string(json, NULL, "auto");
+        json_write_array_end(json);
+        json_write_string(json, "name", b->name);
+        json_write_uint(json, "granularity", UINT64_C(1) << MIN(b->granularity_bits, 63));
+        json_write_object_end(json);
     }
-    json_array_end(json);
+    json_write_array_end(json);
 }
 
 static void json_specific(JsonWrite *json, const Facts *f)
 {
     const Qcow2Header *h = f->header;
 
-    json_object_start(json, "format-specific");
-    json_string(json, "type", "qcow2");
-    json_object_start(json, "data");
-    json_string(json, "compat", h->version == 2 ? "0.10" : "1.1");
-    json_string(json, "compression-type", h->compression == QCOW2_COMPRESSION_ZSTD ? "zstd" : "zlib");
+    json_write_object_start(json, "format-specific");
+    json_write_string(json, "type", "qcow2");
+    json_write_object_start(json, "data");
+    json_write_string(json, "compat", h->version == 2 ? "0.10" : "1.1");
+    json_write_string(json, "compression-type", h->compression == QCOW2_COMPRESSION_ZSTD ? "zstd" : "zlib");
     if (h->version >= 3)
-        json_bool(json, "lazy-refcounts", h->compatible & QCOW2_LAZY_REFCOUNTS);
-    json_uint(json, "refcount-bits", UINT64_C(1) << h->refcount_order);
+        json_write_bool(json, "lazy-refcounts", h->compatible & QCOW2_LAZY_REFCOUNTS);
+    json_write_uint(json, "refcount-bits", UINT64_C(1) << h->refcount_order);
     json_bitmaps(json, f);
     if (f->data_file) {
-        json_string(json, "data-file", f->data_file);
-        json_bool(json, "data-file-raw", h->autoclear & QCOW2_DATA_FILE_RAW);
+        json_write_string(json, "data-file", f->data_file);
+        json_write_bool(json, "data-file-raw", h->autoclear & QCOW2_DATA_FILE_RAW);
     }
     if (h->version >= 3) {
-        json_bool(json, "corrupt", h->incompatible & QCOW2_CORRUPT);
-        json_bool(json, "extended-l2", h->incompatible & QCOW2_EXTENDED_L2);
+        json_write_bool(json, "corrupt", h->incompatible & QCOW2_CORRUPT);
+        json_write_bool(json, "extended-l2", h->incompatible & QCOW2_EXTENDED_L2);
     }
     if (f->has_current)
-        json_string(json, "current-snapshot", f->current);
-    json_object_end(json);
-    json_object_end(json);
+        json_write_string(json, "current-snapshot", f->current);
+    json_write_object_end(json);
+    json_write_object_end(json);
 }
 
 static void json_info(JsonWrite *json, const Facts *f)
 {
     unsigned snapshots = 0;
 
-    json_object_start(json, NULL);
-    json_string(json, "filename", f->path);
-    json_string(json, "format", f->image->format);
-    json_uint(json, "virtual-size", f->image->length);
-    json_uint(json, "actual-size", f->room);
-    json_bool(json, "dirty-flag", f->header && f->header->incompatible & QCOW2_DIRTY);
+    json_write_object_start(json, NULL);
+    json_write_string(json, "filename", f->path);
+    json_write_string(json, "format", f->image->format);
+    json_write_uint(json, "virtual-size", f->image->length);
+    json_write_uint(json, "actual-size", f->room);
+    json_write_bool(json, "dirty-flag", f->header && f->header->incompatible & QCOW2_DIRTY);
     if (f->header) {
-        json_uint(json, "cluster-size", qcow2_cluster_size(f->header));
+        json_write_uint(json, "cluster-size", qcow2_cluster_size(f->header));
         if (f->backing) {
-            json_string(json, "backing-filename", f->header->backing);
-            json_string(json, "full-backing-filename", f->backing);
+            json_write_string(json, "backing-filename", f->header->backing);
+            json_write_string(json, "full-backing-filename", f->backing);
         }
         if (f->backing_format)
-            json_string(json, "backing-filename-format", f->backing_format);
+            json_write_string(json, "backing-filename-format", f->backing_format);
         qcow2_snapshots(f->image, &snapshots);
         if (snapshots)
             info_snapshots_json(json, "snapshots", f->image);
         json_specific(json, f);
     }
-    json_object_end(json);
+    json_write_object_end(json);
 }
 
 /* --- the command ------------------------------------------------------------------------------------------------ */
@@ -282,8 +282,8 @@ int info_main(int argc, char **argv)
     GError *error = NULL;
 
     if (as_json && whole_chain)
-        json_array_start(json, NULL);
+        json_write_array_start(json, NULL);
     tell_chain(out, as_json ? json : NULL, rest[0], &error);
-    json_close_to(json, 0);
+    json_write_close_to(json, 0);
     return tool_finish(out, EXIT_FINE, error);
 }

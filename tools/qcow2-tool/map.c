@@ -29,17 +29,17 @@ static void put(Map *m)
                        e->file);
         return;
     }
-    json_object_start(m->json, NULL);
-    json_uint(m->json, "start", e->offset);
-    json_uint(m->json, "length", e->len);
-    json_uint(m->json, "depth", e->depth);
-    json_bool(m->json, "present", e->kind != IMAGE_UNALLOCATED);
-    json_bool(m->json, "zero", e->kind == IMAGE_ZEROS || e->kind == IMAGE_UNALLOCATED);
-    json_bool(m->json, "data", e->kind == IMAGE_DATA || e->kind == IMAGE_COMPRESSED_DATA);
-    json_bool(m->json, "compressed", e->kind == IMAGE_COMPRESSED_DATA);
+    json_write_object_start(m->json, NULL);
+    json_write_uint(m->json, "start", e->offset);
+    json_write_uint(m->json, "length", e->len);
+    json_write_uint(m->json, "depth", e->depth);
+    json_write_bool(m->json, "present", e->kind != IMAGE_UNALLOCATED);
+    json_write_bool(m->json, "zero", e->kind == IMAGE_ZEROS || e->kind == IMAGE_UNALLOCATED);
+    json_write_bool(m->json, "data", e->kind == IMAGE_DATA || e->kind == IMAGE_COMPRESSED_DATA);
+    json_write_bool(m->json, "compressed", e->kind == IMAGE_COMPRESSED_DATA);
     if (e->has_host)
-        json_uint(m->json, "offset", e->host);
-    json_object_end(m->json);
+        json_write_uint(m->json, "offset", e->host);
+    json_write_object_end(m->json);
 }
 
 static void add(Map *m, const ChainExtent *e)
@@ -87,11 +87,11 @@ int map_main(int argc, char **argv)
     g_autoptr(Image) image = tool_open(rest[0], &options, &error);
 
     if (image && as_json)
-        json_array_start(json, NULL);
+        json_write_array_start(json, NULL);
     else if (image)
         tool_print(out, "%-16s%-16s%-16s%s\n", "Offset", "Length", "Mapped to", "File");
     if (image)
         map(&m, image, &error);
-    json_close_to(json, 0);
+    json_write_close_to(json, 0);
     return tool_finish(out, EXIT_FINE, error);
 }

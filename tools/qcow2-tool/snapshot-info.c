@@ -44,9 +44,9 @@ static void put_uuid(JsonWrite *json, const char *key, const uint8_t uuid[16])
 
     uuid_text(uuid, text);
     if (uuid_is_null(uuid))
-        json_null(json, key);
+        json_write_null(json, key);
     else
-        json_string(json, key, text);
+        json_write_string(json, key, text);
 }
 
 void info_snapshots_json(JsonWrite *json, const char *key, const Image *image)
@@ -54,25 +54,25 @@ void info_snapshots_json(JsonWrite *json, const char *key, const Image *image)
     unsigned count;
     const Qcow2Snapshot *const *all = qcow2_snapshots(image, &count);
 
-    json_array_start(json, key);
+    json_write_array_start(json, key);
     for (unsigned i = 0; i < count; i++) {
         const Qcow2Snapshot *s = all[i];
-        json_object_start(json, NULL);
-        json_string(json, "id", s->id);
-        json_string(json, "name", s->name);
-        json_uint(json, "vm-state-size", s->vm_state_size);
-        json_uint(json, "date-sec", s->date_sec);
-        json_uint(json, "date-nsec", s->date_nsec);
-        json_uint(json, "vm-clock-sec", s->vm_clock_ns / NS_PER_SEC);
-        json_uint(json, "vm-clock-nsec", s->vm_clock_ns % NS_PER_SEC);
+        json_write_object_start(json, NULL);
+        json_write_string(json, "id", s->id);
+        json_write_string(json, "name", s->name);
+        json_write_uint(json, "vm-state-size", s->vm_state_size);
+        json_write_uint(json, "date-sec", s->date_sec);
+        json_write_uint(json, "date-nsec", s->date_nsec);
+        json_write_uint(json, "vm-clock-sec", s->vm_clock_ns / NS_PER_SEC);
+        json_write_uint(json, "vm-clock-nsec", s->vm_clock_ns % NS_PER_SEC);
         if (s->has_icount)
-            json_uint(json, "icount", s->icount);
-        json_uint(json, "disk-size", s->disk_size);
+            json_write_uint(json, "icount", s->icount);
+        json_write_uint(json, "disk-size", s->disk_size);
         if (s->has_uuid) {
             put_uuid(json, "uuid", s->uuid);
             put_uuid(json, "parent-uuid", s->parent);
         }
-        json_object_end(json);
+        json_write_object_end(json);
     }
-    json_array_end(json);
+    json_write_array_end(json);
 }

@@ -59,7 +59,7 @@ static int tree_main(int argc, char **argv)
 
     if (image)
         tree_put(image, out, as_json ? json : NULL);
-    json_close_to(json, 0);
+    json_write_close_to(json, 0);
     return tool_finish(out, EXIT_FINE, error);
 }
 

@@ -73,14 +73,15 @@ static void start_json(const Tree *t, unsigned i, JsonWrite *json)
     const Qcow2Snapshot *s = t->all[i];
     char uuid[UUID_TEXT];
 
-    json_object_start(json, NULL);
-    json_string(json, "id", s->id);
-    json_string(json, "name", s->name);
+    json_write_object_start(json, NULL);
+    json_write_string(json, "id", s->id);
+    json_write_string(json, "name", s->name);
     uuid_text(s->uuid, uuid);
     if (s->has_uuid)
-        json_string(json, "uuid", uuid);
-    json_bool(json, "current", s->has_uuid && !uuid_is_null(s->uuid) && memcmp(s->uuid, t->current, UUID_OCTETS) == 0);
-    json_array_start(json, "children");
+        json_write_string(json, "uuid", uuid);
+    json_write_bool(json, "current",
+                    s->has_uuid && !uuid_is_null(s->uuid) && memcmp(s->uuid, t->current, UUID_OCTETS) == 0);
+    json_write_array_start(json, "children");
 }
 
 /* Depth first, without recursion: an image may have 65536 of them below each other. */
@@ -107,8 +108,8 @@ static void walk(const Tree *t, ChanOut *out, JsonWrite *json)
         }
         for (;; at = t->parent[at]) { /* to the next one that was not told */
             if (json) {
-                json_array_end(json);
-                json_object_end(json);
+                json_write_array_end(json);
+                json_write_object_end(json);
             }
             if (t->next[at] != t->count || t->parent[at] == t->count)
                 break;
@@ -132,10 +133,10 @@ void tree_put(const Image *image, ChanOut *out, JsonWrite *json)
     find_parents(&t);
     find_children(&t);
     if (json)
-        json_array_start(json, NULL);
+        json_write_array_start(json, NULL);
     walk(&t, out, json);
     if (json)
-        json_array_end(json);
+        json_write_array_end(json);
     g_free(t.parent);
     g_free(t.first);
     g_free(t.next);

@@ -106,26 +106,26 @@ static void put_json(ChanOut *out, const Model *a, const Model *b, const Verdict
 {
     g_autoptr(JsonWrite) json = json_write_new(out, 2);
 
-    json_object_start(json, NULL);
-    json_string(json, "a", a->path);
-    json_string(json, "b", b->path);
-    json_string(json, "loader", opt.loader ? opt.loader : "name");
-    json_string(json, "verdict", verdict_level_name(v->level));
-    json_uint(json, "ignored", dropped);
+    json_write_object_start(json, NULL);
+    json_write_string(json, "a", a->path);
+    json_write_string(json, "b", b->path);
+    json_write_string(json, "loader", opt.loader ? opt.loader : "name");
+    json_write_string(json, "verdict", verdict_level_name(v->level));
+    json_write_uint(json, "ignored", dropped);
     if (v->unlisted)
-        json_uint(json, "unlisted", v->unlisted);
-    json_array_start(json, "findings");
+        json_write_uint(json, "unlisted", v->unlisted);
+    json_write_array_start(json, "findings");
     for (guint i = 0; i < v->findings->len; i++) {
         const VerdictFinding *f = g_ptr_array_index(v->findings, i);
-        json_object_start(json, NULL);
-        json_string(json, "level", verdict_level_name(f->level));
-        json_string(json, "kind", f->kind);
-        json_string(json, "path", f->path);
-        json_string(json, "text", f->text);
-        json_object_end(json);
+        json_write_object_start(json, NULL);
+        json_write_string(json, "level", verdict_level_name(f->level));
+        json_write_string(json, "kind", f->kind);
+        json_write_string(json, "path", f->path);
+        json_write_string(json, "text", f->text);
+        json_write_object_end(json);
     }
-    json_array_end(json);
-    json_object_end(json);
+    json_write_array_end(json);
+    json_write_object_end(json);
 }
 
 static bool is_json(void)

@@ -77,14 +77,14 @@ static void put_json(Report *r, DiffSide side, const char *path, const char *a, 
 {
     static const char *const names[] = {[DIFF_ONLY_A] = "only-a", [DIFF_ONLY_B] = "only-b", [DIFF_CHANGED] = "changed"};
 
-    json_object_start(r->json, NULL);
-    json_string(r->json, "difference", names[side]);
-    json_string(r->json, "path", path);
+    json_write_object_start(r->json, NULL);
+    json_write_string(r->json, "difference", names[side]);
+    json_write_string(r->json, "path", path);
     if (a)
-        json_string(r->json, "a", a);
+        json_write_string(r->json, "a", a);
     if (b)
-        json_string(r->json, "b", b);
-    json_object_end(r->json);
+        json_write_string(r->json, "b", b);
+    json_write_object_end(r->json);
 }
 
 static void tell(void *data, DiffSide side, const char *path, const char *a, const char *b)
@@ -342,13 +342,13 @@ int main(int argc, char **argv)
         return cli_fail(error);
     if (opt.format && strcmp(opt.format, "json") == 0 && !opt.quiet) {
         report.json = json;
-        json_array_start(json, NULL);
+        json_write_array_start(json, NULL);
     }
     bool ok = diff(paths, borrowed, &report, &error);
     bool fitted = !opt.section || report.fitted;
     if (ok && fitted)
         put_end(&report);
-    json_close_to(json, 0); /* also what an error left open */
+    json_write_close_to(json, 0); /* also what an error left open */
     if (!chan_out_finish(out, &later)) {
         g_clear_error(&error);
         error = later;

@@ -31,7 +31,7 @@ static void put_hex(JsonWrite *json, const char *key, uint64_t value)
 {
     g_autofree char *text = g_strdup_printf("0x%" G_GINT64_MODIFIER "x", value);
 
-    json_string(json, key, text);
+    json_write_string(json, key, text);
 }
 
 static bool dump_header(StreamSink *sink, const StreamHeader *h, GError **error)
@@ -41,33 +41,33 @@ static bool dump_header(StreamSink *sink, const StreamHeader *h, GError **error)
     const Input *input = d->wish->input;
 
     (void)error;
-    json_object_start(json, NULL);
-    json_object_start(json, "stream");
-    json_string(json, "file", d->wish->path);
-    json_string(json, "format", h->format);
-    json_string(json, "kind", stream_kind_name(h->kind));
-    json_uint(json, "start", input->start);
+    json_write_object_start(json, NULL);
+    json_write_object_start(json, "stream");
+    json_write_string(json, "file", d->wish->path);
+    json_write_string(json, "format", h->format);
+    json_write_string(json, "kind", stream_kind_name(h->kind));
+    json_write_uint(json, "start", input->start);
     if (input->libvirt) {
-        json_object_start(json, "libvirt");
-        json_uint(json, "version", input->libvirt->version);
-        json_string(json, "packed", input->libvirt->packed);
-        json_bool(json, "was-running", input->libvirt->was_running);
-        json_bool(json, "partial", input->libvirt->partial);
-        json_object_end(json);
+        json_write_object_start(json, "libvirt");
+        json_write_uint(json, "version", input->libvirt->version);
+        json_write_string(json, "packed", input->libvirt->packed);
+        json_write_bool(json, "was-running", input->libvirt->was_running);
+        json_write_bool(json, "partial", input->libvirt->partial);
+        json_write_object_end(json);
     }
     if (h->writer) {
-        json_string(json, "writer", h->writer);
-        json_string(json, "writer-version", h->writer_version);
+        json_write_string(json, "writer", h->writer);
+        json_write_string(json, "writer-version", h->writer_version);
     }
     if (h->machine)
-        json_string(json, "machine", h->machine);
+        json_write_string(json, "machine", h->machine);
     if (h->has_uuid) {
         char uuid[UUID_TEXT];
         uuid_text(h->uuid, uuid);
-        json_string(json, "uuid", uuid);
+        json_write_string(json, "uuid", uuid);
     }
-    json_object_end(json);
-    json_array_start(json, "elements");
+    json_write_object_end(json);
+    json_write_array_start(json, "elements");
     d->started = true;
     return true;
 }
@@ -76,34 +76,34 @@ static bool dump_section(StreamSink *sink, const StreamSection *s, GError **erro
 {
     JsonDump *d = dump_of(sink);
     JsonWrite *json = d->json;
-    unsigned depth = json_depth(json);
+    unsigned depth = json_write_depth(json);
 
     if (!dump_wants(d->wish, s->name, s->instance))
         return true;
-    json_object_start(json, NULL);
-    json_string(json, "section", s->name);
-    json_uint(json, "instance", s->instance);
-    json_uint(json, "version", (uint64_t)s->version);
-    json_uint(json, "id", s->id);
-    json_uint(json, "offset", s->offset);
-    json_uint(json, "size", s->len);
+    json_write_object_start(json, NULL);
+    json_write_string(json, "section", s->name);
+    json_write_uint(json, "instance", s->instance);
+    json_write_uint(json, "version", (uint64_t)s->version);
+    json_write_uint(json, "id", s->id);
+    json_write_uint(json, "offset", s->offset);
+    json_write_uint(json, "size", s->len);
     if (s->note)
-        json_string(json, "note", s->note);
+        json_write_string(json, "note", s->note);
     if (s->cut)
-        json_bool(json, "cut", true);
+        json_write_bool(json, "cut", true);
     if (s->desc && (s->state || s->partial)) {
         g_autoptr(Visitor) v = json_out_new(json, "fields");
         if (s->partial)
             dump_partial(s, v);
         else
             vmstate_save(v, s->desc, s->state);
-        json_close_to(json, depth + 1);
+        json_write_close_to(json, depth + 1);
         if (!s->partial && !visit_finish(v, error))
             return false;
     } else {
-        json_hex(json, "octets", s->octets, s->len);
+        json_write_hex(json, "octets", s->octets, s->len);
     }
-    json_close_to(json, depth);
+    json_write_close_to(json, depth);
     return true;
 }
 
@@ -131,13 +131,13 @@ static void need_element(JsonDump *d)
     if (d->has_records)
         return;
     d->has_records = true;
-    json_object_start(d->json, NULL);
-    json_string(d->json, "live", d->slice_name);
-    json_string(d->json, "slice", kinds[d->slice.kind]);
-    json_uint(d->json, "id", d->slice.id);
-    json_uint(d->json, "offset", d->slice.offset);
+    json_write_object_start(d->json, NULL);
+    json_write_string(d->json, "live", d->slice_name);
+    json_write_string(d->json, "slice", kinds[d->slice.kind]);
+    json_write_uint(d->json, "id", d->slice.id);
+    json_write_uint(d->json, "offset", d->slice.offset);
     if (strcmp(d->slice_name, "ram") != 0)
-        json_array_start(d->json, "records");
+        json_write_array_start(d->json, "records");
 }
 
 static bool dump_slice_end(StreamSink *sink, GError **error)
@@ -147,10 +147,10 @@ static bool dump_slice_end(StreamSink *sink, GError **error)
     (void)error;
     if (d->wanted && d->pages) {
         need_element(d);
-        json_uint(d->json, "pages", d->pages);
+        json_write_uint(d->json, "pages", d->pages);
     }
     if (d->has_records)
-        json_close_to(d->json, 2);
+        json_write_close_to(d->json, 2);
     g_clear_pointer(&d->slice_name, g_free);
     return true;
 }
@@ -166,7 +166,7 @@ static bool dump_octets(StreamSink *sink, const StreamOctets *o, GError **error)
     if (strcmp(text, "end of slice") == 0)
         return true;
     need_element(d);
-    json_string(d->json, NULL, text);
+    json_write_string(d->json, NULL, text);
     return true;
 }
 
@@ -207,12 +207,12 @@ static bool dump_command_element(StreamSink *sink, const StreamCommand *c, GErro
     (void)error;
     if (d->wish->section)
         return true;
-    json_object_start(d->json, NULL);
-    json_string(d->json, "command", name ? name : "unknown");
-    json_uint(d->json, "id", c->id);
-    json_uint(d->json, "offset", c->offset);
-    json_hex(d->json, "payload", c->payload, c->len);
-    json_object_end(d->json);
+    json_write_object_start(d->json, NULL);
+    json_write_string(d->json, "command", name ? name : "unknown");
+    json_write_uint(d->json, "id", c->id);
+    json_write_uint(d->json, "offset", c->offset);
+    json_write_hex(d->json, "payload", c->payload, c->len);
+    json_write_object_end(d->json);
     return true;
 }
 
@@ -223,12 +223,12 @@ static bool dump_greeting(StreamSink *sink, const StreamGreeting *g, GError **er
 
     uuid_text(g->uuid, uuid);
     (void)error;
-    json_object_start(d->json, NULL);
-    json_string(d->json, "multifd", "greeting");
-    json_uint(d->json, "version", g->version);
-    json_uint(d->json, "channel", g->channel);
-    json_string(d->json, "uuid", uuid);
-    json_object_end(d->json);
+    json_write_object_start(d->json, NULL);
+    json_write_string(d->json, "multifd", "greeting");
+    json_write_uint(d->json, "version", g->version);
+    json_write_uint(d->json, "channel", g->channel);
+    json_write_string(d->json, "uuid", uuid);
+    json_write_object_end(d->json);
     return true;
 }
 
@@ -238,20 +238,20 @@ static bool dump_packet(StreamSink *sink, const StreamPacket *k, GError **error)
     JsonWrite *json = d->json;
 
     (void)error;
-    json_object_start(json, NULL);
-    json_string(json, "multifd", "packet");
-    json_uint(json, "number", k->number);
-    json_uint(json, "offset", k->offset);
-    json_uint(json, "flags", k->flags);
+    json_write_object_start(json, NULL);
+    json_write_string(json, "multifd", "packet");
+    json_write_uint(json, "number", k->number);
+    json_write_uint(json, "offset", k->offset);
+    json_write_uint(json, "flags", k->flags);
     if (k->count) {
-        json_string(json, "block", k->block);
-        json_uint(json, "octets", k->len);
-        json_array_start(json, "pages");
+        json_write_string(json, "block", k->block);
+        json_write_uint(json, "octets", k->len);
+        json_write_array_start(json, "pages");
         for (uint32_t i = 0; i < k->count; i++)
             put_hex(json, NULL, k->offsets[i]);
-        json_array_end(json);
+        json_write_array_end(json);
     }
-    json_object_end(json);
+    json_write_object_end(json);
     return true;
 }
 
@@ -261,10 +261,10 @@ static bool dump_message_element(StreamSink *sink, const StreamMessage *m, GErro
     g_autofree char *text = dump_message(m);
 
     (void)error;
-    json_object_start(d->json, NULL);
-    json_string(d->json, "message", text);
-    json_uint(d->json, "offset", m->offset);
-    json_object_end(d->json);
+    json_write_object_start(d->json, NULL);
+    json_write_string(d->json, "message", text);
+    json_write_uint(d->json, "offset", m->offset);
+    json_write_object_end(d->json);
     return true;
 }
 
@@ -274,20 +274,20 @@ static void put_ram(JsonDump *d)
         return;
     JsonWrite *json = d->json;
 
-    json_array_start(json, "ram");
+    json_write_array_start(json, "ram");
     for (guint i = 0; i < d->ram.blocks->len; i++) {
         const BlockCount *b = ram_count_block(&d->ram, i);
-        json_object_start(json, NULL);
-        json_string(json, "block", b->name);
-        json_uint(json, "length", b->length);
-        json_uint(json, "zero", b->zero);
-        json_uint(json, "normal", b->normal);
-        json_uint(json, "compressed", b->zlib);
-        json_uint(json, "xbzrle", b->xbzrle);
-        json_uint(json, "filled", b->fill);
-        json_object_end(json);
+        json_write_object_start(json, NULL);
+        json_write_string(json, "block", b->name);
+        json_write_uint(json, "length", b->length);
+        json_write_uint(json, "zero", b->zero);
+        json_write_uint(json, "normal", b->normal);
+        json_write_uint(json, "compressed", b->zlib);
+        json_write_uint(json, "xbzrle", b->xbzrle);
+        json_write_uint(json, "filled", b->fill);
+        json_write_object_end(json);
     }
-    json_array_end(json);
+    json_write_array_end(json);
 }
 
 static bool dump_end(StreamSink *sink, const StreamEnd *end, GError **error)
@@ -295,13 +295,13 @@ static bool dump_end(StreamSink *sink, const StreamEnd *end, GError **error)
     JsonDump *d = dump_of(sink);
 
     (void)error;
-    json_close_to(d->json, 1);
+    json_write_close_to(d->json, 1);
     put_ram(d);
-    json_object_start(d->json, "end");
-    json_bool(d->json, "complete", end->complete);
-    json_uint(d->json, "offset", end->offset);
-    json_object_end(d->json);
-    json_object_end(d->json);
+    json_write_object_start(d->json, "end");
+    json_write_bool(d->json, "complete", end->complete);
+    json_write_uint(d->json, "offset", end->offset);
+    json_write_object_end(d->json);
+    json_write_object_end(d->json);
     d->started = false;
     return true;
 }
@@ -339,9 +339,9 @@ void json_dump_free(StreamSink *sink)
     JsonDump *d = dump_of(sink);
 
     if (d->started) {
-        json_close_to(d->json, 1);
-        json_null(d->json, "end");
-        json_close_to(d->json, 0);
+        json_write_close_to(d->json, 1);
+        json_write_null(d->json, "end");
+        json_write_close_to(d->json, 0);
     }
     json_write_free(d->json);
     ram_count_done(&d->ram);

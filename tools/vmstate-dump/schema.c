@@ -92,53 +92,53 @@ static void json_field(SchemaDump *d, const VMStateField *f)
     g_autofree char *what = vms_field_describe(f);
     JsonWrite *json = d->json;
 
-    json_object_start(json, NULL);
-    json_string(json, "name", f->name);
-    json_string(json, "holds", what);
+    json_write_object_start(json, NULL);
+    json_write_string(json, "name", f->name);
+    json_write_string(json, "holds", what);
     if (f->kind == VMS_SCALAR)
-        json_string(json, "scalar", scalar_name((Scalar)f->scalar));
+        json_write_string(json, "scalar", scalar_name((Scalar)f->scalar));
     if (vms_is_array(f))
-        json_uint(json, "count", f->count);
+        json_write_uint(json, "count", f->count);
     if (f->kind == VMS_STRUCT)
-        json_uint(json, "type", number_type(d, f->desc));
+        json_write_uint(json, "type", number_type(d, f->desc));
     else
-        json_uint(json, "octets", vms_field_wire_size(f));
+        json_write_uint(json, "octets", vms_field_wire_size(f));
     if (f->index)
-        json_uint(json, "index", (uint64_t)f->index - 1);
+        json_write_uint(json, "index", (uint64_t)f->index - 1);
     if (vms_is_optional(f))
-        json_bool(json, "optional", true);
+        json_write_bool(json, "optional", true);
     if (f->flags & VMS_SKIPPABLE)
-        json_bool(json, "skippable", true);
+        json_write_bool(json, "skippable", true);
     if (f->flags & VMS_DEFAULTABLE)
-        json_bool(json, "defaultable", true);
+        json_write_bool(json, "defaultable", true);
     if (f->counted_by)
-        json_string(json, "counted-by", f->counted_by);
+        json_write_string(json, "counted-by", f->counted_by);
     if (f->since)
-        json_uint(json, "since", (uint64_t)f->since);
-    json_object_end(json);
+        json_write_uint(json, "since", (uint64_t)f->since);
+    json_write_object_end(json);
 }
 
 static void json_type(SchemaDump *d, const VMStateDescription *desc)
 {
     JsonWrite *json = d->json;
 
-    json_object_start(json, NULL);
-    json_uint(json, "type", number_type(d, desc));
-    json_string(json, "name", desc->name);
-    json_uint(json, "version", (uint64_t)desc->version);
+    json_write_object_start(json, NULL);
+    json_write_uint(json, "type", number_type(d, desc));
+    json_write_string(json, "name", desc->name);
+    json_write_uint(json, "version", (uint64_t)desc->version);
     if (desc->minimum >= 0)
-        json_uint(json, "minimum", (uint64_t)desc->minimum);
-    json_array_start(json, "fields");
+        json_write_uint(json, "minimum", (uint64_t)desc->minimum);
+    json_write_array_start(json, "fields");
     for (const VMStateField *f = desc->fields; f->name; f++)
         json_field(d, f);
-    json_array_end(json);
+    json_write_array_end(json);
     if (desc->subsections) {
-        json_array_start(json, "subsections");
+        json_write_array_start(json, "subsections");
         for (size_t i = 0; i < vms_subsection_count(desc); i++)
-            json_uint(json, NULL, number_type(d, desc->subsections[i].desc));
-        json_array_end(json);
+            json_write_uint(json, NULL, number_type(d, desc->subsections[i].desc));
+        json_write_array_end(json);
     }
-    json_object_end(json);
+    json_write_object_end(json);
 }
 
 /* --- both ------------------------------------------------------------------------------------------------------- */
@@ -169,14 +169,14 @@ static void add_line(SchemaDump *d, const SchemaSection *s)
 
 static void json_section(SchemaDump *d, const SchemaSection *s)
 {
-    json_object_start(d->json, NULL);
-    json_string(d->json, "section", s->name);
-    json_uint(d->json, "instance", s->instance);
+    json_write_object_start(d->json, NULL);
+    json_write_string(d->json, "section", s->name);
+    json_write_uint(d->json, "instance", s->instance);
     if (s->desc || s->version)
-        json_uint(d->json, "version", (uint64_t)s->version);
+        json_write_uint(d->json, "version", (uint64_t)s->version);
     if (s->desc)
-        json_uint(d->json, "type", number_type(d, s->desc));
-    json_object_end(d->json);
+        json_write_uint(d->json, "type", number_type(d, s->desc));
+    json_write_object_end(d->json);
 }
 
 static bool dump_schema(StreamSink *sink, Schema *schema, size_t first, GError **error)
@@ -217,7 +217,7 @@ StreamSink *schema_dump_new(ChanOut *out, DumpWish *wish, bool json)
     d->lines = g_ptr_array_new_with_free_func(g_free);
     if (json) {
         d->json = json_write_new(out, 2);
-        json_array_start(d->json, NULL);
+        json_write_array_start(d->json, NULL);
     }
     return &d->sink;
 }
@@ -229,7 +229,7 @@ void schema_dump_free(StreamSink *sink)
     for (guint i = 0; i < d->lines->len; i++)
         put(d, "%s", (const char *)g_ptr_array_index(d->lines, i));
     if (d->json)
-        json_close_to(d->json, 0);
+        json_write_close_to(d->json, 0);
     json_write_free(d->json);
     g_hash_table_unref(d->types);
     g_ptr_array_unref(d->order);

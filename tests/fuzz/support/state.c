@@ -88,9 +88,9 @@ static void show(const VMStateDescription *desc, const void *state)
     g_autoptr(JsonWrite) json = json_write_new(out, 1);
 
     save(text_out_new(out, desc->name, true), desc, state, "text");
-    json_object_start(json, NULL);
+    json_write_object_start(json, NULL);
     save(json_out_new(json, "state"), desc, state, "JSON");
-    json_object_end(json);
+    json_write_object_end(json);
     save(leaf_out_new(touch_leaf, NULL), desc, state, "leaves");
     chan_out_finish(out, NULL);
 }
