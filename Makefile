@@ -60,7 +60,7 @@ else
 # --- what there is ------------------------------------------------------------------------------------------------
 
 LAYERS := visitors qcow2 vmstate $(patsubst %/,%,$(wildcard emu/*/))
-PROGRAMS := $(patsubst tools/%/main.c,%,$(wildcard tools/*/main.c)) ferry
+PROGRAMS := $(filter-out qapi-gen,$(patsubst tools/%/main.c,%,$(wildcard tools/*/main.c))) ferry
 LIB_SRC := $(foreach l,$(LAYERS),$(wildcard $l/*.c))
 TEST_SRC := $(wildcard tests/*/test-*.c)
 FUZZ_SRC := $(wildcard tests/fuzz/fuzz-*.c)
@@ -68,8 +68,9 @@ BENCH_SRC := $(wildcard tests/bench/*.c)
 STRESS_SRC := $(wildcard tests/stress/stress-*.c)
 MUTATE_SRC := $(wildcard tests/mutate/*.c)
 SUPPORT_SRC := $(wildcard tests/support/*.c)
-MANUALS := $(wildcard tools/*/*.1 emu/*.1)
+MANUALS := $(filter-out tools/qapi-gen/%,$(wildcard tools/*/*.1 emu/*.1))
 SCRIPTS := $(wildcard tests/*/test-*.sh)
+SCHEMA := $(wildcard emu/qmp/schema/*.json)
 
 B := build/$(CONFIG)
 BIN := $(if $(filter release,$(CONFIG)),build/bin,$(B)/bin)
@@ -92,7 +93,7 @@ OPT_asan := -O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined -fno-san
 OPT_tsan := -O1 -g -fno-omit-frame-pointer -fsanitize=thread
 OPT_fuzz := $(OPT_asan) -fsanitize=fuzzer-no-link
 OPT_coverage := -O0 -g --coverage
-ALL_CFLAGS := -std=gnu11 -I. -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 $(OPT_$(CONFIG)) $(WARN) $(PKG_CFLAGS) $(XXH_DISPATCH) $(CFLAGS)
+ALL_CFLAGS := -std=gnu11 -I. -I$(B)/gen -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 $(OPT_$(CONFIG)) $(WARN) $(PKG_CFLAGS) $(XXH_DISPATCH) $(CFLAGS)
 ALL_LDFLAGS := $(OPT_$(CONFIG)) $(LDFLAGS)
 
 Q := $(if $(V),,@)
@@ -107,10 +108,38 @@ $(B)/flags: force
 	@mkdir -p $(@D)
 	@printf '%s\n' '$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS)' | cmp -s - $@ || printf '%s\n' '$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS)' >$@
 
-$(B)/%.o: %.c $(B)/flags
-	$(call say,CC,$<)
+define compile
+$(call say,CC,$<)
+@mkdir -p $(@D)
+$(Q)$(CC) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
+endef
+QAPI := $(if $(SCHEMA),$(B)/gen/qapi)
+$(B)/%.o: %.c $(B)/flags | $(QAPI:%=%/made)
+	$(compile)
+
+# The control plane's types and tables, which qapi-gen makes of the schema before anything else is compiled. What it does
+# not change keeps its time.
+QAPI_GEN := $(BIN)/qapi-gen
+QAPI_GEN_OBJ := $(call obj,$(wildcard tools/qapi-gen/*.c))
+$(QAPI_GEN_OBJ): $(B)/%.o: %.c $(B)/flags
+	$(compile)
+$(QAPI_GEN): $(QAPI_GEN_OBJ)
+	$(call say,LD,$@)
 	@mkdir -p $(@D)
-	$(Q)$(CC) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
+	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $$(pkg-config --libs glib-2.0)
+ifdef QAPI
+$(QAPI)/made: $(QAPI_GEN) $(SCHEMA)
+	$(call say,QAPI,emu/qmp/schema/ferry.json)
+	$(Q)$(QAPI_GEN) --output=$(@D) emu/qmp/schema/ferry.json
+	@touch $@
+QAPI_SRC := $(patsubst %,$(QAPI)/%.c,types commands events)
+$(QAPI_SRC) $(QAPI_SRC:.c=.h): $(QAPI)/made ;
+$(QAPI_SRC:.c=.o): %.o: %.c $(B)/flags
+	$(compile)
+# Of the tables, that of commands needs every handler: it is linked into the program that has them.
+QAPI_LIB := $(QAPI)/types.o $(QAPI)/events.o
+QAPI_COMMANDS := $(if $(wildcard emu/qmp/*.c),$(QAPI)/commands.o)
+endif
 
 # The ACPI tables' own language, compiled into an array.
 $(B)/gen/dsdt.asl: emu/boot/dsdt.asl
@@ -124,12 +153,12 @@ $(B)/gen/dsdt.c: $(B)/gen/dsdt.asl
 $(B)/gen/dsdt.o: $(B)/gen/dsdt.c emu/boot/dsdt-impl.h $(B)/flags
 	$(Q)$(CC) $(ALL_CFLAGS) -c -o $@ $<
 
-$(LIB): $(call obj,$(LIB_SRC)) $(B)/gen/dsdt.o
+$(LIB): $(call obj,$(LIB_SRC)) $(B)/gen/dsdt.o $(QAPI_LIB)
 	$(call say,AR,$@)
 	$(Q)rm -f $@ && ar rcs $@ $^
 
 .PHONY: all force
-all: $(PROGRAMS:%=$(BIN)/%)
+all: $(PROGRAMS:%=$(BIN)/%) $(QAPI_GEN)
 force:
 
 # --- programs -----------------------------------------------------------------------------------------------------
@@ -143,7 +172,7 @@ endef
 $(foreach p,$(filter-out ferry,$(PROGRAMS)),$(eval $(call program,$p)))
 
 # The PC: emu/*.c, and the library.
-$(BIN)/ferry: $(call obj,$(wildcard emu/*.c)) $(LIB)
+$(BIN)/ferry: $(call obj,$(wildcard emu/*.c)) $(QAPI_COMMANDS) $(LIB)
 	$(call say,LD,$@)
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(PKG_LIBS)
