@@ -4,14 +4,7 @@
 #include "tools/qapi-gen/emit.h"
 #include "tools/qapi-gen/names.h"
 
-/* How a handler gives its result. */
-typedef enum Result {
-    RESULT_NONE,    /* true: done */
-    RESULT_POINTER, /* NULL: failed */
-    RESULT_STORED,  /* it goes where `result` points; true: done */
-} Result;
-
-static Result result_of(const Definition *d)
+Result result_of(const Definition *d)
 {
     const Definition *type = d->returns.type;
 
@@ -22,8 +15,7 @@ static Result result_of(const Definition *d)
     return is_object(type) || g_str_equal(type->name, "str") ? RESULT_POINTER : RESULT_STORED;
 }
 
-/* The C type of the result, as a member of it would be. */
-static const char *result_type(const Out *out, const Definition *d)
+const char *result_type(const Out *out, const Definition *d)
 {
     return d->no_gen ? "struct json_t *" : c_type(out, d->returns.type);
 }
@@ -35,12 +27,12 @@ static void emit_prototype(Out *out, const Definition *d)
     emit(out, "%sqmp_%s(QmpCall *call", result == RESULT_POINTER ? result_type(out, d) : "bool ",
          name_c(out->arena, d->name, false));
     if (d->arguments && d->no_gen)
-        emit(out, ", struct json_t *arguments");
+        emit_next(out, "struct json_t *arguments");
     else if (d->arguments)
-        emit(out, ", const Qmp%s *arguments", d->arguments->camel);
+        emit_next(out, arena_print(out->arena, "const Qmp%s *arguments", d->arguments->camel));
     if (result == RESULT_STORED)
-        emit(out, ", %s*result", result_type(out, d));
-    emit(out, ", GError **error)");
+        emit_next(out, arena_print(out->arena, "%s*result", result_type(out, d)));
+    emit_next(out, "GError **error)");
 }
 
 void generate_commands_h(Out *out)
@@ -98,7 +90,6 @@ static void emit_flags(Out *out, const Definition *d)
         emit(out, "%sQAPI_NO_REPLY", separator);
 }
 
-/* The table of commands of that name; without functions if `run` is false. */
 void emit_command_table(Out *out, const char *prefix, bool run)
 {
     const GPtrArray *commands = out->schema->commands;

@@ -6,7 +6,7 @@
 #include "tools/qapi-gen/emit.h"
 #include "tools/qapi-gen/names.h"
 
-enum { COMMENT_COLUMNS = 116 };
+enum { COLUMNS = 116 };
 
 void emit(Out *out, const char *format, ...)
 {
@@ -34,6 +34,14 @@ void emit_endif(Out *out, const Cond *cond)
         emit(out, "#endif\n");
 }
 
+void emit_next(Out *out, const char *text)
+{
+    const char *line = strrchr(out->text->str, '\n');
+    size_t column = out->text->len - (line ? (size_t)(line + 1 - out->text->str) : 0);
+
+    emit(out, "%s%s", column + 2 + strlen(text) > COLUMNS ? ",\n    " : column == 0 ? "    , " : ", ", text);
+}
+
 void emit_comment(Out *out, const char *indent, const char *text)
 {
     size_t column = strlen(indent) + 2;
@@ -44,7 +52,7 @@ void emit_comment(Out *out, const char *indent, const char *text)
     emit(out, "%s/*", indent);
     for (unsigned i = 0; words[i]; i++) {
         size_t length = strlen(words[i]);
-        if (column + 1 + length > COMMENT_COLUMNS) {
+        if (column + 1 + length > COLUMNS) {
             emit(out, "\n%s *", indent);
             column = strlen(indent) + 2;
         }

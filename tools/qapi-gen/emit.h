@@ -22,6 +22,9 @@ void emit_head(Out *out, const char *file, const char *about);
 void emit_if(Out *out, const Cond *cond);
 void emit_endif(Out *out, const Cond *cond);
 
+/* ", TEXT", in a new line if this one would be too long. */
+void emit_next(Out *out, const char *text);
+
 /* A comment of as many lines as it needs. */
 void emit_comment(Out *out, const char *indent, const char *text);
 
@@ -48,6 +51,18 @@ void emit_features(Out *out, const char *indent, const GPtrArray *features);
 
 /* ",\n .about = ...", if there is any. */
 void emit_about(Out *out, const char *indent, const char *about);
+
+/* How a function of a command gives its result. */
+typedef enum Result {
+    RESULT_NONE,    /* true: done */
+    RESULT_POINTER, /* NULL: failed */
+    RESULT_STORED,  /* it goes where `result` points; true: done */
+} Result;
+
+Result result_of(const Definition *command);
+
+/* The C type of the result, as a member of it would be. */
+const char *result_type(const Out *out, const Definition *command);
 
 /* Tables of commands and events, PREFIX_commands and PREFIX_events; the commands with what calls handlers if `run`. */
 void emit_command_table(Out *out, const char *prefix, bool run);

@@ -14,6 +14,7 @@ static const struct {
 } files[] = {
     {"types.h", generate_types_h},       {"types.c", generate_types_c},   {"commands.h", generate_commands_h},
     {"commands.c", generate_commands_c}, {"events.h", generate_events_h}, {"events.c", generate_events_c},
+    {"client.h", generate_client_h},     {"client.c", generate_client_c},
 };
 
 static char *read_file(void *context, const char *path, size_t *length, GError **error)
