@@ -132,12 +132,12 @@ $(QAPI)/made: $(QAPI_GEN) $(SCHEMA)
 	$(call say,QAPI,emu/qmp/schema/ferry.json)
 	$(Q)$(QAPI_GEN) --output=$(@D) emu/qmp/schema/ferry.json
 	@touch $@
-QAPI_SRC := $(patsubst %,$(QAPI)/%.c,types commands events client)
+QAPI_SRC := $(patsubst %,$(QAPI)/%.c,types commands events client introspect)
 $(QAPI_SRC) $(QAPI_SRC:.c=.h): $(QAPI)/made ;
 $(QAPI_SRC:.c=.o): %.o: %.c $(B)/flags
 	$(compile)
 # Of the tables, that of commands needs every handler: it is linked into the program that has them. client.c is libqmp's.
-QAPI_LIB := $(QAPI)/types.o $(QAPI)/events.o
+QAPI_LIB := $(QAPI)/types.o $(QAPI)/events.o $(QAPI)/introspect.o
 QAPI_COMMANDS := $(if $(wildcard emu/qmp/*.c),$(QAPI)/commands.o)
 endif
 
