@@ -1,0 +1,31 @@
+/* call.h: what the handler of a command is given: who asks, and what can be asked in turn. */
+#ifndef EMU_QMP_CALL_H
+#define EMU_QMP_CALL_H
+
+#include <stdbool.h>
+
+typedef struct QmpCall QmpCall;
+typedef struct QmpEvents QmpEvents;
+typedef struct QmpServer QmpServer;
+typedef struct QmpServerSession QmpServerSession;
+typedef struct QapiCommand QapiCommand;
+typedef struct Vm Vm;
+
+/*
+ * Handlers run on the thread of the server's context, without the machine's lock, one at a time: what one does is done
+ * when the next begins. A call is there until its handler returns.
+ */
+struct QmpCall {
+    QmpServer *server;
+    QmpServerSession *session; /* who asks */
+    const QapiCommand *command;
+    bool oob; /* it goes ahead of others */
+};
+
+/* The machine; NULL: it is not there yet (-preconfig), so only for commands that are allowed then. Borrowed. */
+Vm *qmp_call_vm(const QmpCall *call);
+
+/* Where the events go that its handler causes. */
+QmpEvents *qmp_call_events(const QmpCall *call);
+
+#endif
