@@ -175,7 +175,11 @@ $(foreach p,$(filter-out ferry,$(PROGRAMS)),$(eval $(call program,$p)))
 $(BIN)/ferry: $(call obj,$(wildcard emu/*.c)) $(QAPI_COMMANDS) $(LIB)
 	$(call say,LD,$@)
 	@mkdir -p $(@D)
-	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(PKG_LIBS)
+	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(PKG_LIBS) $(if $(QAPI_COMMANDS),$(unwritten))
+
+# Commands whose handlers are not written yet only fail.
+unwritten = $$(nm -g $(QAPI_COMMANDS) $(LIB) 2>/dev/null | awk '$$1 == "U" && $$2 ~ /^qmp_[a-z]/ && !/qmp_type_/ { used[$$2] = 1 } \
+    $$2 == "T" { there[$$3] = 1 } END { print "-Wl,-u,qmp_unwritten"; for (name in used) if (!(name in there)) print "-Wl,--defsym=" name "=qmp_unwritten" }')
 
 # --- tests --------------------------------------------------------------------------------------------------------
 
@@ -255,6 +259,7 @@ bench: all guest $(BENCH)
 	@tests/bench/pc $(BIN) $(B)/guest/witness.elf
 	@tests/bench/io $(BIN) $(B)/guest/witness.elf $(B)/tests/bench
 	@tests/bench/qcow2 $(BIN)
+	@tests/bench/qmp $(BIN)
 
 # Qcow2 images under everything that users do, held against qemu-img.
 WORKLOAD_STEPS ?= 10000

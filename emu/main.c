@@ -9,12 +9,17 @@
 #include <unistd.h>
 
 #include "emu/monitor.h"
+#include "emu/qmp/run-state.h"
+#include "emu/qmp/server.h"
+#include "qapi/commands.h"
+#include "qapi/events.h"
 
 typedef struct Program {
     GMainLoop *loop;
     Options *options;
     Vm *vm;
     GPtrArray *monitors; /* of Monitor */
+    QmpServer *qmp;
     int status;
     int ready; /* -daemonize: who waits is told here; -1: nobody */
 } Program;
@@ -39,14 +44,20 @@ static void quit(void *opaque, int status)
     g_main_loop_quit(p->loop);
 }
 
+static void quit_because(Program *p, VmCause cause)
+{
+    qmp_tell_shutdown(qmp_server_events(p->qmp), cause);
+    quit(p, EXIT_SUCCESS);
+}
+
 static void quit_well(void *opaque)
 {
-    quit(opaque, EXIT_SUCCESS);
+    quit_because(opaque, VM_CAUSE_QUIT);
 }
 
 static gboolean on_signal(void *opaque)
 {
-    quit(opaque, EXIT_SUCCESS);
+    quit_because(opaque, VM_CAUSE_SIGNAL);
     return G_SOURCE_CONTINUE;
 }
 
@@ -54,6 +65,33 @@ static void message(void *opaque, const char *text)
 {
     (void)opaque;
     complain(text);
+}
+
+/* --- what happens to the machine ---------------------------------------------------------------------------------- */
+
+static QmpEvents *events_of(void *opaque)
+{
+    return qmp_server_events(((Program *)opaque)->qmp);
+}
+
+static void state_changed(void *opaque, VmState state, VmState before)
+{
+    qmp_tell_state(events_of(opaque), state, before);
+}
+
+static void was_reset(void *opaque, VmCause cause)
+{
+    qmp_tell_reset(events_of(opaque), cause);
+}
+
+static void shut_down(void *opaque, VmCause cause)
+{
+    qmp_tell_shutdown(events_of(opaque), cause);
+}
+
+static void powered_down(void *opaque)
+{
+    qmp_tell_powerdown(events_of(opaque));
 }
 
 /* --- in the background ------------------------------------------------------------------------------------------ */
@@ -105,11 +143,25 @@ static bool write_pid(const char *path, GError **error)
 
 /* --- monitors --------------------------------------------------------------------------------------------------- */
 
-static bool make_monitor(Program *p, const OptionsChar *o, const char *label, GError **error)
+static QmpServer *make_qmp(Program *p)
 {
-    Chardev *line = vm_line_new(p->vm, o, label, error);
+    const QmpServerConfig config = {.table = {qmp_commands, qmp_command_count},
+                                    .events = qmp_events,
+                                    .event_count = qmp_event_count,
+                                    .quit = quit_well,
+                                    .opaque = p};
 
-    if (line)
+    return qmp_server_new(&config);
+}
+
+static bool make_monitor(Program *p, const OptionsMonitor *o, const char *label, GError **error)
+{
+    Chardev *line = vm_line_new(p->vm, &o->line, label, error);
+    const QmpLine qmp = {.chardev = line, .lock = &pc_machine(vm_pc(p->vm))->lock, .pretty = o->pretty};
+
+    if (line && o->mode)
+        qmp_server_add(p->qmp, &qmp);
+    else if (line)
         g_ptr_array_add(p->monitors, monitor_new(p->vm, line, g_main_context_default(), quit_well, p));
     return line;
 }
@@ -120,8 +172,8 @@ static bool make_shared_monitors(Program *p, GError **error)
     for (unsigned i = 0; i < p->options->serials->len; i++) {
         const OptionsChar *serial = p->options->serials->pdata[i];
         g_autofree char *id = g_strdup_printf("serial%u", i), *label = g_strdup_printf("monitor of serial%u", i);
-        const OptionsChar line = {.type = OPTIONS_CHAR_REFERENCE, .id = id};
-        if (serial->mux && serial->type != OPTIONS_CHAR_REFERENCE && !make_monitor(p, &line, label, error))
+        const OptionsMonitor o = {.line = {.type = OPTIONS_CHAR_REFERENCE, .id = id}};
+        if (serial->mux && serial->type != OPTIONS_CHAR_REFERENCE && !make_monitor(p, &o, label, error))
             return false;
     }
     return true;
@@ -134,13 +186,7 @@ static bool make_monitors(Program *p, GError **error)
         g_autofree char *label = g_strdup_printf("compat_monitor%u", i);
         if (o->line.type == OPTIONS_CHAR_NONE)
             continue;
-        if (o->mode) {
-            g_set_error(error, FERRY_ERROR, FERRY_ERROR_UNSUPPORTED,
-                        "-qmp: this version has no QMP yet; -monitor has "
-                        "commands for people");
-            return false;
-        }
-        if (!make_monitor(p, &o->line, label, error))
+        if (!make_monitor(p, o, label, error))
             return false;
     }
     return make_shared_monitors(p, error);
@@ -150,10 +196,19 @@ static bool make_monitors(Program *p, GError **error)
 
 static bool start(Program *p, GError **error)
 {
-    const VmEvents events = {.quit = quit, .message = message, .opaque = p};
+    const VmEvents events = {.state_changed = state_changed,
+                             .was_reset = was_reset,
+                             .shut_down = shut_down,
+                             .powered_down = powered_down,
+                             .quit = quit,
+                             .message = message,
+                             .opaque = p};
 
     p->vm = vm_new(p->options, &events, g_main_context_default(), error);
-    if (!p->vm || !make_monitors(p, error))
+    if (!p->vm)
+        return false;
+    qmp_server_set_vm(p->qmp, p->vm);
+    if (!make_monitors(p, error))
         return false;
     if (p->options->pidfile && !write_pid(p->options->pidfile, error))
         return false;
@@ -168,6 +223,7 @@ static int run(Program *p)
 
     p->loop = g_main_loop_new(NULL, FALSE);
     p->monitors = g_ptr_array_new_with_free_func((GDestroyNotify)monitor_free);
+    p->qmp = make_qmp(p);
     for (size_t i = 0; i < 3; i++)
         g_unix_signal_add((const int[]){SIGINT, SIGTERM, SIGHUP}[i], on_signal, p);
     signal(SIGPIPE, SIG_IGN);
@@ -177,6 +233,7 @@ static int run(Program *p)
     else
         p->status = fail(error);
     g_ptr_array_unref(p->monitors);
+    qmp_server_free(g_steal_pointer(&p->qmp));
     vm_free(p->vm);
     if (started && p->options->pidfile)
         unlink(p->options->pidfile);

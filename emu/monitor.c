@@ -206,7 +206,7 @@ static void do_reset(Monitor *m, const char *argument)
 static void do_power(Monitor *m, const char *argument)
 {
     (void)argument;
-    pc_press_power(vm_pc(m->vm));
+    vm_press_power(m->vm);
 }
 
 /* migrate [-d] [-b | -z] URI */

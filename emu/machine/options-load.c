@@ -88,6 +88,7 @@ static void monitor_free(gpointer data)
 {
     OptionsMonitor *m = data;
 
+    g_free(m->id);
     options_char_done(&m->line);
     g_free(m);
 }

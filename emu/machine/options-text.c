@@ -223,6 +223,7 @@ static const VmsChoice mode_choice = VMS_CHOICE_OF(mode_names);
 
 static const VMStateField monitor_fields[] = {
     VMS_TEXT(OptionsMonitor, line.id, .name = "chardev", .flags = VMS_REQUIRED),
+    VMS_TEXT(OptionsMonitor, id),
     VMS_CHOICE(OptionsMonitor, mode, &mode_choice),
     VMS_FIELD(OptionsMonitor, pretty),
     VMS_END,

@@ -222,6 +222,8 @@ static bool add_monitor(OptionsReader *r, OptionsMonitor monitor, bool ok)
         g_ptr_array_add(r->o->monitors, g_memdup2(&monitor, sizeof monitor));
     else
         options_char_done(&monitor.line);
+    if (!ok)
+        g_free(monitor.id);
     return ok;
 }
 
@@ -452,7 +454,7 @@ static const Option table[] = {
     {"monitor", "LINE", "where commands come from, for people", .call = on_monitor},
     {"qmp", "LINE", "where commands come from, for programs", .call = on_qmp},
     {"qmp-pretty", "LINE", "the same, with answers for people", .call = on_qmp_pretty},
-    {"mon", "[chardev=]ID[,mode=readline|control][,pretty=on|off]", "where commands come from", .call = on_mon},
+    {"mon", "[chardev=]ID[,id=ID][,mode=readline|control][,pretty=on|off]", "where commands come from", .call = on_mon},
     {"incoming", "defer|tcp:HOST:PORT|unix:PATH|fd:N|file:PATH|exec:COMMAND", "from where its state comes",
      .call = on_incoming},
     {"loadvm", "TAG", "a snapshot to begin with", PLACE(loadvm)},

@@ -167,6 +167,7 @@ typedef struct OptionsChar {
 } OptionsChar;
 
 typedef struct OptionsMonitor {
+    char *id;
     OptionsChar line;
     uint8_t mode; /* 0 readline, 1 control (QMP) */
     bool pretty;

@@ -37,6 +37,8 @@ struct Vm {
     Pc *pc;
     VmState state;
     bool goes_on; /* after a state has come, or a reset */
+    bool reset_pressed;
+    VmActions actions;
 
     GPtrArray *chardevs; /* of Chardev, by their labels */
     GPtrArray *muxes;    /* of VmMux */

@@ -17,11 +17,11 @@ const char *vm_state_name(VmState state)
 
 void vm_set_state(Vm *vm, VmState state)
 {
-    if (vm->state == state)
-        return;
+    VmState before = vm->state;
+
     vm->state = state;
-    if (vm->events.state_changed)
-        vm->events.state_changed(vm->events.opaque, state);
+    if (before != state && vm->events.state_changed)
+        vm->events.state_changed(vm->events.opaque, state, before);
 }
 
 void vm_say(const Vm *vm, const char *format, ...)
@@ -43,12 +43,19 @@ static void quit(const Vm *vm, int status)
 
 /* --- what the machine does -------------------------------------------------------------------------------------- */
 
+static void tell_shut_down(const Vm *vm, VmCause cause)
+{
+    if (vm->events.shut_down)
+        vm->events.shut_down(vm->events.opaque, cause);
+}
+
 static void powered_off(void *opaque)
 {
     Vm *vm = opaque;
 
+    tell_shut_down(vm, VM_CAUSE_GUEST_SHUTDOWN);
     vm_set_state(vm, VM_SHUTDOWN);
-    if (!vm->options->no_shutdown)
+    if (vm->actions.ends_at_shutdown)
         quit(vm, 0);
 }
 
@@ -56,9 +63,15 @@ static void powered_off(void *opaque)
 static void was_reset(void *opaque)
 {
     Vm *vm = opaque;
+    VmCause cause = vm->reset_pressed ? VM_CAUSE_RESET : VM_CAUSE_GUEST_RESET;
 
-    if (vm->options->no_reboot && vm->state == VM_RUNNING)
+    vm->reset_pressed = false;
+    if (vm->actions.ends_at_reset && vm->state == VM_RUNNING) {
+        tell_shut_down(vm, cause);
         quit(vm, 0);
+    } else if (vm->events.was_reset) {
+        vm->events.was_reset(vm->events.opaque, cause);
+    }
 }
 
 /* All of the machine, for whoever looks for the cause. */
@@ -130,8 +143,27 @@ void vm_reset(Vm *vm)
 {
     if (vm->state == VM_INTERNAL_ERROR || vm->state == VM_SHUTDOWN)
         vm_set_state(vm, VM_PAUSED);
-    if (vm->state != VM_INMIGRATE)
-        pc_press_reset(vm->pc);
+    if (vm->state == VM_INMIGRATE)
+        return;
+    vm->reset_pressed = true;
+    pc_press_reset(vm->pc);
+}
+
+void vm_press_power(Vm *vm)
+{
+    if (vm->events.powered_down)
+        vm->events.powered_down(vm->events.opaque);
+    pc_press_power(vm->pc);
+}
+
+VmActions vm_actions(const Vm *vm)
+{
+    return vm->actions;
+}
+
+void vm_set_actions(Vm *vm, VmActions actions)
+{
+    vm->actions = actions;
 }
 
 /* --- its state out ---------------------------------------------------------------------------------------------- */
@@ -326,6 +358,7 @@ Vm *vm_new(const Options *options, const VmEvents *events, GMainContext *context
 
     vm->options = options;
     vm->events = *events;
+    vm->actions = (VmActions){.ends_at_reset = options->no_reboot, .ends_at_shutdown = !options->no_shutdown};
     vm->context = context;
     vm->chardevs = g_ptr_array_new();
     vm->muxes = g_ptr_array_new_with_free_func(vm_mux_free);

@@ -24,8 +24,21 @@ typedef enum VmState {
 
 const char *vm_state_name(VmState state);
 
+/* Who wanted it. */
+typedef enum VmCause {
+    VM_CAUSE_GUEST_RESET,
+    VM_CAUSE_GUEST_SHUTDOWN,
+    VM_CAUSE_RESET, /* vm_reset */
+    VM_CAUSE_QUIT,  /* a command ends the program */
+    VM_CAUSE_SIGNAL,
+} VmCause;
+
+/* All may be NULL. */
 typedef struct VmEvents {
-    void (*state_changed)(void *opaque, VmState state);
+    void (*state_changed)(void *opaque, VmState state, VmState before);
+    void (*was_reset)(void *opaque, VmCause cause);
+    void (*shut_down)(void *opaque, VmCause cause);     /* by the guest: it was switched off, or is not to be reset */
+    void (*powered_down)(void *opaque);                 /* the power button was pressed */
     void (*quit)(void *opaque, int status);             /* nothing more to do here; exit status */
     void (*message)(void *opaque, const char *message); /* for the user, without a line's end */
     void *opaque;
@@ -66,6 +79,17 @@ bool vm_continue(Vm *vm, GError **error);
 
 /* The reset button; a machine that has failed or is switched off can then run again. */
 void vm_reset(Vm *vm);
+
+/* The power button. */
+void vm_press_power(Vm *vm);
+
+/* What happens when the guest resets the machine, or switches it off: the program ends. At first as the options say. */
+typedef struct VmActions {
+    bool ends_at_reset, ends_at_shutdown;
+} VmActions;
+
+VmActions vm_actions(const Vm *vm);
+void vm_set_actions(Vm *vm, VmActions actions);
 
 /* Stop and copy. Where it ran, it goes on if it fails. */
 bool vm_migrate(Vm *vm, const char *uri, MigrateFormat format, GError **error);

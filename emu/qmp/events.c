@@ -81,6 +81,14 @@ static void brake_free(void *data)
     g_free(data);
 }
 
+bool qmp_event_is_masked(const QapiEvent *event)
+{
+    for (const char *const *f = event->features; f && *f; f++)
+        if (strcmp(*f, "masked") == 0)
+            return true;
+    return false;
+}
+
 void qmp_event_write(JsonWrite *json, const QapiEvent *event, const void *data)
 {
     int64_t now_us = g_get_real_time();

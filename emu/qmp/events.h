@@ -36,6 +36,9 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(QmpEvents, qmp_events_free)
 /* `data` is a struct of event->data, borrowed; NULL if it has none. `e` NULL: nobody listens. */
 void qmp_events_emit(QmpEvents *e, const QapiEvent *event, const void *data);
 
+/* Does it come only to who asks for it? (The feature "masked".) */
+bool qmp_event_is_masked(const QapiEvent *event);
+
 /* An event as it is written, now. `data` as above. */
 typedef struct JsonWrite JsonWrite;
 void qmp_event_write(JsonWrite *json, const QapiEvent *event, const void *data);

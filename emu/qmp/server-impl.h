@@ -4,6 +4,7 @@
 
 #include "emu/qmp/server.h"
 #include "emu/qmp/text.h"
+#include "qapi/types.h"
 
 struct QmpServer {
     QmpServerConfig config;
@@ -14,5 +15,8 @@ struct QmpServer {
     Vm *vm;
     bool preconfig;
 };
+
+/* Which program this is. New. */
+QmpVersionInfo *qmp_version_new(void);
 
 #endif

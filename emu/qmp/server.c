@@ -4,6 +4,7 @@
 #include <jansson.h>
 #include <string.h>
 
+#include "emu/machine/pc.h"
 #include "emu/qmp/server-impl.h"
 
 static void hand_on(void *opaque, const QmpEventText *text)
@@ -51,7 +52,7 @@ void qmp_server_set_vm(QmpServer *server, Vm *vm)
 
 QmpEvents *qmp_server_events(QmpServer *server)
 {
-    return server->events;
+    return server ? server->events : NULL;
 }
 
 const QapiEvent *qmp_server_find_event(const QmpServer *server, const char *name)
@@ -81,6 +82,17 @@ unsigned qmp_server_clients(const QmpServer *server)
     for (guint i = 0; i < server->sessions->len; i++)
         count += qmp_session_is_ready(server->sessions->pdata[i]);
     return count;
+}
+
+QmpVersionInfo *qmp_version_new(void)
+{
+    QmpVersionInfo *version = g_new0(QmpVersionInfo, 1);
+
+    /* Clients look at the number to know what they can ask for: it is QEMU's whose machine this is. */
+    version->qemu = g_new0(QmpVersionTriple, 1);
+    *version->qemu = (QmpVersionTriple){.major = 7, .minor = 2, .micro = 0};
+    version->package = g_strdup_printf("%s %s", pc_identity()->writer, pc_identity()->writer_version);
+    return version;
 }
 
 /* --- what handlers ask ------------------------------------------------------------------------------------------ */

@@ -31,7 +31,7 @@ void qmp_server_add(QmpServer *server, const QmpLine *line);
 /* The machine, once it is there; borrowed. Until then only commands are done that are allowed in preconfig. */
 void qmp_server_set_vm(QmpServer *server, Vm *vm);
 
-/* Lives as long as the server. From any thread. */
+/* Lives as long as the server. From any thread. NULL of NULL, which nobody listens to. */
 QmpEvents *qmp_server_events(QmpServer *server);
 
 /* The event of that name; NULL: there is none. */

@@ -10,10 +10,7 @@
 #include <string.h>
 
 #include "emu/qmp/server-impl.h"
-
-typedef struct QmpEventsLostData {
-    int64_t count;
-} QmpEventsLostData;
+#include "qapi/types.h"
 
 enum {
     MOMENT_US = 1000,
@@ -119,19 +116,11 @@ static bool reads_too_little(const QmpServerSession *s)
 
 /* --- events ----------------------------------------------------------------------------------------------------- */
 
-static bool is_masked(const QapiEvent *event)
-{
-    for (const char *const *f = event->features; f && *f; f++)
-        if (strcmp(*f, "masked") == 0)
-            return true;
-    return false;
-}
-
 bool qmp_session_hears(const QmpServerSession *s, const QapiEvent *event)
 {
     unsigned said = GPOINTER_TO_UINT(g_hash_table_lookup(s->heard, event));
 
-    return said ? said - 1 : !is_masked(event);
+    return said ? said - 1 : !qmp_event_is_masked(event);
 }
 
 void qmp_session_set_hears(QmpServerSession *s, const QapiEvent *event, bool hears)
@@ -248,19 +237,14 @@ static void forget(QmpServerSession *s)
 
 static void write_greeting(JsonWrite *json)
 {
+    QmpQMPCapability all[] = {QMP_QMP_CAPABILITY_OOB};
+    const QmpQMPCapabilityList capabilities = {.count = G_N_ELEMENTS(all), .items = all};
+    g_autoptr(QmpVersionInfo) version = qmp_version_new();
+
     json_write_object_start(json, NULL);
     json_write_object_start(json, "QMP");
-    json_write_object_start(json, "version");
-    json_write_object_start(json, "qemu");
-    json_write_int(json, "major", 7);
-    json_write_int(json, "minor", 2);
-    json_write_int(json, "micro", 0);
-    json_write_object_end(json);
-    json_write_string(json, "package", "ferry");
-    json_write_object_end(json);
-    json_write_array_start(json, "capabilities");
-    json_write_string(json, NULL, "oob");
-    json_write_array_end(json);
+    qapi_write(json, "version", &qmp_type_VersionInfo, &version);
+    qapi_write(json, "capabilities", &qmp_type_QMPCapabilityList, &capabilities);
     json_write_object_end(json);
     json_write_object_end(json);
 }

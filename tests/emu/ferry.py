@@ -597,7 +597,7 @@ def _(folder):
             (["-device", "virtio-rng-pci,addr=20"], "addr"),
             (["-device", "virtio-rng-pci,addr=2", "-device", "virtio-rng-pci,addr=2"], "taken"),
             (["-chardev", "null,id=a", "-chardev", "null,id=a"], "a"),
-            (["-qmp", "stdio"], "-qmp"),
+            (["-qmp", "udp:1"], "-qmp"),
             (["-incoming", "ftp:x"], "'ftp'")):
         said = fails("-accel", "none", "-display", "none", "-nodefaults", *options)
         assert said.count("\n") == 1 and said.startswith("ferry: ") and message in said, "%s: %s" % (options, said)

@@ -112,7 +112,7 @@ Test(options, monitors_are_for_people_or_for_programs)
 {
     g_autoptr(Options) o =
         PARSE("-monitor", "unix:/m,server=on", "-qmp", "unix:/q,server=on,wait=off", "-qmp-pretty", "pty", "-chardev",
-              "null,id=c", "-mon", "c,mode=control,pretty=on", "-mon", "chardev=c", "-monitor", "none");
+              "null,id=c", "-mon", "c,id=m,mode=control,pretty=on", "-mon", "chardev=c", "-monitor", "none");
 
     cr_assert_eq(monitor(o, 0)->mode, 0);
     cr_assert_str_eq(monitor(o, 0)->line.path, "/m");
@@ -121,6 +121,7 @@ Test(options, monitors_are_for_people_or_for_programs)
     cr_assert(monitor(o, 2)->mode == 1 && monitor(o, 2)->pretty);
     cr_assert_eq(monitor(o, 3)->line.type, OPTIONS_CHAR_REFERENCE);
     cr_assert_str_eq(monitor(o, 3)->line.id, "c");
+    cr_assert_str_eq(monitor(o, 3)->id, "m");
     cr_assert(monitor(o, 3)->mode == 1 && monitor(o, 3)->pretty);
     cr_assert_eq(monitor(o, 4)->mode, 0);
     cr_assert_eq(monitor(o, 5)->line.type, OPTIONS_CHAR_NONE);

@@ -147,7 +147,7 @@ static void *emit(void *opaque)
 static bool run_emit(void *context, const void *arguments, void *result, GError **error)
 {
     const Kind *kind = arguments;
-    Emission e = {.event = table_event(kind->kind), .count = kind->has_count ? MIN(kind->count, 100000) : 1};
+    Emission e = {.event = table_event(kind->kind), .count = kind->has_count ? MIN(kind->count, 1000) : 1};
     QmpCall *call = context;
 
     (void)result;
