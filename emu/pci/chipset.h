@@ -10,8 +10,10 @@
 #include "emu/core/isa.h"
 #include "emu/pci/pci-bus.h"
 
-/* i440fx.c: the host bridge, function 0 of slot 0. Outputs: "smram". */
+/* i440fx.c: the host bridge, function 0 of slot 0. Outputs: "smram", as long as that is in front of what lies there for
+ * processors in system management mode. */
 extern const DeviceType i440fx_type;
+enum { I440FX_SMRAM = 0xa0000, I440FX_SMRAM_SIZE = 0x20000 };
 
 /* The guest's memory, borrowed. What is beyond the option below_4g lies at 4 GiB. */
 void i440fx_set_ram(Device *dev, RamArea *ram);

@@ -3,9 +3,11 @@
  *
  * Source: Intel 440FX PCIset data sheet (82441FX and 82442FX), section 3.2: PAM (3.2.18), SMRAM (3.2.23).
  * Outputs: "smram": processors in system management mode see memory at 0xa0000 to 0xbffff.
- * Not modelled: the timing of memory, its size registers DRB (free octets: the firmware asks elsewhere), ECC, the fixed
- * memory hole (FDHC), latencies. A segment from which is read elsewhere than written (PAM mode 2) shows read-only
- * memory that PCI had there when the mode was set, and no registers; writes to a segment of mode 1 go nowhere.
+ * SMRAM as QEMU 7.2 has it (measured): there is no lock, its base is not looked at, D_OPEN opens it to all even if it
+ * is not enabled; where PCI has nothing at 0xa0000 to 0xbffff there is memory for everybody. Not modelled: the timing
+ * of memory, its size registers DRB (free octets: the firmware asks elsewhere), ECC, the fixed memory hole (FDHC),
+ * latencies. A segment from which is read elsewhere than written (PAM mode 2) shows read-only memory that PCI had there
+ * when the mode was set, and no registers; writes to a segment of mode 1 go nowhere.
  */
 #include <string.h>
 
@@ -20,12 +22,9 @@ enum {
     SMRAM = 0x72,
     SMRAM_BASE = 2, /* the only one that there is: 0xa0000 */
     SMRAM_ENABLE = 1 << 3,
-    SMRAM_LOCK = 1 << 4,
     SMRAM_OPEN = 1 << 6,
     RAM_IN_8_MIB = 0x57, /* for a firmware that cannot ask elsewhere */
 
-    SMRAM_START = 0xa0000,
-    SMRAM_SIZE = 0x20000,
     PAM_START = 0xc0000,
     PAM_SEGMENT = 0x4000,
     PAM_BIOS = 0xf0000, /* one segment of 64 KiB */
@@ -35,7 +34,7 @@ enum {
 
 #define FOUR_GIB (UINT64_C(1) << 32)
 
-enum { PRIORITY_MEMORY = 0, PRIORITY_SHADOW = 1 };
+enum { PRIORITY_MEMORY = 0, PRIORITY_SHADOW = 1, PRIORITY_WINDOW = PCI_PRIORITY_MEMORY - 2 };
 
 typedef struct I440fxState {
     PciState parent_obj;
@@ -60,7 +59,7 @@ struct I440fx {
     Irq smram;
     RamArea *ram;
     uint64_t below_4g;
-    SpaceId low, middle, high, open; /* mappings */
+    SpaceId low, window, middle, high, open; /* mappings */
     Segment segments[SEGMENTS];
     I440fxState s;
 };
@@ -173,26 +172,28 @@ static void map_segment(I440fx *h, unsigned n)
     space_update_end(h->pci.dev.machine->memory);
 }
 
+static SpaceId map_ram(I440fx *h, int priority, uint64_t base, uint64_t offset, uint64_t size)
+{
+    return space_map(
+        h->pci.dev.machine->memory,
+        &(SpaceMapping){.base = base, .size = size, .priority = priority, .ram = h->ram, .offset = offset});
+}
+
 /* --- memory for system management mode -------------------------------------------------------------------------- */
 
 static void map_smram(I440fx *h)
 {
     Space *memory = h->pci.dev.machine->memory;
-    PciState *pci = &h->s.parent_obj;
-    uint8_t smram = pci->config[SMRAM];
-    bool enabled = (smram & SMRAM_ENABLE) && (smram & 7) == SMRAM_BASE;
+    uint8_t smram = h->s.parent_obj.config[SMRAM];
+    bool open = smram & SMRAM_OPEN;
 
-    pci->writable[SMRAM] = smram & SMRAM_LOCK ? 0 : 0xff;
-    if (h->open)
+    if (h->open && !open) {
         space_unmap(memory, h->open);
-    h->open = 0;
-    if (enabled && smram & SMRAM_OPEN)
-        h->open = space_map(memory, &(SpaceMapping){.base = SMRAM_START,
-                                                    .size = SMRAM_SIZE,
-                                                    .priority = PRIORITY_SHADOW,
-                                                    .ram = h->ram,
-                                                    .offset = SMRAM_START});
-    irq_set(&h->smram, enabled);
+        h->open = 0;
+    }
+    if (!h->open && open)
+        h->open = map_ram(h, PRIORITY_SHADOW, I440FX_SMRAM, I440FX_SMRAM, I440FX_SMRAM_SIZE);
+    irq_set(&h->smram, smram & SMRAM_ENABLE);
 }
 
 /* --- state ------------------------------------------------------------------------------------------------------ */
@@ -242,12 +243,8 @@ static void config_written(PciDevice *dev, unsigned addr, unsigned size)
     if (addr < PAM_END && addr + size > PAM0)
         for (unsigned n = 0; n < SEGMENTS; n++)
             map_segment(h, n);
-    if (addr <= SMRAM && addr + size > SMRAM) {
-        uint8_t *smram = &h->s.parent_obj.config[SMRAM];
-        if (*smram & SMRAM_LOCK) /* until the next reset */
-            *smram &= (uint8_t)~SMRAM_OPEN;
+    if (addr <= SMRAM && addr + size > SMRAM)
         map_smram(h);
-    }
 }
 
 /* --- life ------------------------------------------------------------------------------------------------------- */
@@ -274,13 +271,6 @@ static void reset(Device *dev)
     map_all(h);
 }
 
-static SpaceId map_ram(I440fx *h, uint64_t base, uint64_t offset, uint64_t size)
-{
-    return space_map(
-        h->pci.dev.machine->memory,
-        &(SpaceMapping){.base = base, .size = size, .priority = PRIORITY_MEMORY, .ram = h->ram, .offset = offset});
-}
-
 static bool realize(Device *dev, GError **error)
 {
     static const PciIdentity identity = {.vendor = 0x8086, .device = 0x1237, .class = 0x0600, .revision = 2};
@@ -300,9 +290,10 @@ static bool realize(Device *dev, GError **error)
     for (unsigned n = 0; n < SEGMENTS; n++)
         h->segments[n].pieces = g_ptr_array_new_with_free_func(g_free);
     low = MIN(h->ram->size, h->below_4g);
-    h->low = map_ram(h, 0, 0, SMRAM_START);
-    h->middle = map_ram(h, PAM_AFTER, PAM_AFTER, low - PAM_AFTER);
-    h->high = map_ram(h, FOUR_GIB, low, h->ram->size - low);
+    h->low = map_ram(h, PRIORITY_MEMORY, 0, 0, I440FX_SMRAM);
+    h->window = map_ram(h, PRIORITY_WINDOW, I440FX_SMRAM, I440FX_SMRAM, I440FX_SMRAM_SIZE);
+    h->middle = map_ram(h, PRIORITY_MEMORY, PAM_AFTER, PAM_AFTER, low - PAM_AFTER);
+    h->high = map_ram(h, PRIORITY_MEMORY, FOUR_GIB, low, h->ram->size - low);
     return true;
 }
 
@@ -317,6 +308,7 @@ static void unrealize(Device *dev)
     }
     space_unmap(memory, h->open);
     space_unmap(memory, h->low);
+    space_unmap(memory, h->window);
     space_unmap(memory, h->middle);
     space_unmap(memory, h->high);
     pci_device_stop(&h->pci);
