@@ -121,8 +121,10 @@ static void write_apm(void *opaque, uint64_t addr, uint64_t value, unsigned size
     p->s.apm.apmc = (uint8_t)value;
     if (value == APM_ACPI_ON)
         p->s.ar.pm1.cnt.cnt |= ACPI_SCI_ENABLE;
-    if (value == APM_ACPI_OFF)
+    else if (value == APM_ACPI_OFF && p->smm)
         p->s.ar.pm1.cnt.cnt &= (uint16_t)~ACPI_SCI_ENABLE;
+    if (value == APM_ACPI_ON || value == APM_ACPI_OFF)
+        return; /* there is nothing left to do for the firmware's handler: QEMU, too, raises no SMI */
     if (p->s.parent_obj.config[APMC_ENABLE] & APMC_ENABLE_BIT)
         irq_pulse(&p->smi);
 }
@@ -335,12 +337,13 @@ void piix4_pm_wake(Device *dev, uint16_t reason)
     acpi_update(&p->acpi);
 }
 
+/* The two registers of the APM control stay, as QEMU 7.2 has it. */
 static void reset(Device *dev)
 {
     Pm *p = (Pm *)dev;
 
     pci_device_reset(&p->pci);
-    p->s = (PmState){.parent_obj = p->s.parent_obj};
+    p->s = (PmState){.parent_obj = p->s.parent_obj, .apm = p->s.apm};
     acpi_reset(&p->acpi);
     p->s.ar.pm1.cnt.cnt = p->smm ? 0 : ACPI_SCI_ENABLE;
     smbus_host_reset(&p->s.smb);

@@ -239,10 +239,32 @@ Test(piix4_pm, the_guest_turns_acpi_on_by_the_smi_command)
     board_out8(b.board, 0xb3, 0x55);
     cr_assert_eq(board_in16(b.board, 0xb2), 0x55f1);
     cr_assert_eq(b.board->rises[SMI], 0);
-    config_out(&b, 0x5b, 0x02, 1);
     board_out8(b.board, 0xb2, 0xf0);
     cr_assert_eq(board_in16(b.board, PM + 4), 0);
+    board_free(b.board);
+}
+
+/* All of it as QEMU 7.2 was seen to do it. */
+Test(piix4_pm, other_smi_commands_are_for_the_firmware)
+{
+    Bench b;
+
+    bench_enable(&b);
+    board_out8(b.board, 0xb2, 0x12);
+    cr_assert_eq(b.board->rises[SMI], 0, "nobody has enabled it");
+    config_out(&b, 0x5b, 0x02, 1);
+    board_out8(b.board, 0xb2, 0x12);
     cr_assert_eq(b.board->rises[SMI], 1);
+    cr_assert_not(b.board->level[SMI]);
+    board_out8(b.board, 0xb3, 0x77);
+    cr_assert_eq(b.board->rises[SMI], 1);
+    board_out8(b.board, 0xb2, 0xf1);
+    board_out8(b.board, 0xb2, 0xf0);
+    cr_assert_eq(b.board->rises[SMI], 1, "ACPI is switched without the firmware");
+    board_out8(b.board, 0xb2, 0x1a);
+    machine_reset(b.board->machine);
+    cr_assert_eq(config_in8(&b, 0x5b), 0);
+    cr_assert_eq(board_in16(b.board, 0xb2), 0x771a, "they stay");
     board_free(b.board);
 }
 
@@ -255,6 +277,8 @@ Test(piix4_pm, without_system_management_mode_acpi_is_on_from_the_beginning)
     config_out(&b, 0x40, PM | 1, 4);
     config_out(&b, 0x80, 1, 1);
     cr_assert_eq(board_in16(b.board, PM + 4), ACPI_SCI_ENABLE);
+    board_out8(b.board, 0xb2, 0xf0);
+    cr_assert_eq(board_in16(b.board, PM + 4), ACPI_SCI_ENABLE, "and cannot be switched off");
     board_free(b.board);
 }
 
