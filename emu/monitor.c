@@ -96,8 +96,10 @@ static void info_kvm(Monitor *m)
     bool kvm = vm_options(m->vm)->accel == OPTIONS_ACCEL_KVM;
 
     tell(m, "kvm support: %s\n", kvm ? "enabled" : "disabled");
-    if (kvm)
-        tell(m, "interrupt controllers: %s\n", places[pc_chips(vm_pc(m->vm))]);
+    if (!kvm)
+        return;
+    tell(m, "system management mode: %s\n", pc_has_smm(vm_pc(m->vm)) ? "yes" : "no");
+    tell(m, "interrupt controllers: %s\n", places[pc_chips(vm_pc(m->vm))]);
 }
 
 static void info_migrate(Monitor *m)

@@ -144,16 +144,17 @@ static bool put_dsdt(Build *b, const AcpiPc *acpi, GError **error)
 }
 
 /* 5.2.5, from the interrupt model on: ports of the PIIX4, and a GPE block that is the machine's own. */
-static void put_fixed_hardware(GByteArray *t, uint16_t pm_base)
+static void put_fixed_hardware(GByteArray *t, const AcpiPc *acpi)
 {
     enum { SMI_COMMAND = 0xb2, ACPI_ON = 0xf1, ACPI_OFF = 0xf0, GPE0 = 0xafe0 };
+    uint16_t pm_base = acpi->pm_base;
 
     put_le(t, 1, 1); /* several APICs */
     put_le(t, 0, 1);
     put_le(t, SCI, 2);
-    put_le(t, SMI_COMMAND, 4);
-    put_le(t, ACPI_ON, 1);
-    put_le(t, ACPI_OFF, 1);
+    put_le(t, acpi->smm ? SMI_COMMAND : 0, 4);
+    put_le(t, acpi->smm ? ACPI_ON : 0, 1);
+    put_le(t, acpi->smm ? ACPI_OFF : 0, 1);
     put_le(t, 0, 2);           /* S4 by the firmware: none */
     put_le(t, pm_base, 4);     /* PM1a events */
     put_le(t, 0, 4);           /* PM1b */
@@ -176,7 +177,7 @@ static void put_facp(Build *b, const AcpiPc *acpi, uint32_t facs, uint32_t dsdt)
 
     put_pointer(b, facs);
     put_pointer(b, dsdt);
-    put_fixed_hardware(b->tables, acpi->pm_base);
+    put_fixed_hardware(b->tables, acpi);
     put_le(b->tables, NO_SUCH_STATE, 2); /* latency of C2 */
     put_le(b->tables, NO_SUCH_STATE, 2); /* of C3 */
     put_zeros(b->tables, 8);             /* flushing caches by reads; duty cycle; alarms by day and month */

@@ -34,6 +34,7 @@ enum { ACPI_ZONE_HIGH = 1, ACPI_ZONE_FSEG = 2 };
 typedef struct AcpiPc {
     BootPc pc;
     uint16_t pm_base;             /* ACPI_PM_BASE */
+    bool smm;                     /* system management mode: ACPI is switched on by its firmware, not always on */
     bool com1, com2, floppies;    /* which devices there are */
     uint64_t pci64, pci64_length; /* where PCI devices are above 4 GiB; 0 octets: nowhere */
 } AcpiPc;

@@ -20,6 +20,7 @@ enum {
 
     MODE_FIXED = 0,
     MODE_LOWEST = 1,
+    MODE_SMI = 2,
     MODE_NMI = 4,
     MODE_INIT = 5,
     MODE_SIPI = 6,

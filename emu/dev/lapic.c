@@ -6,12 +6,13 @@
  * Memory: 4 KiB at the base that IA32_APIC_BASE has, each processor its own. Input: "lint1". LINT0 is the 8259As' INT.
  * Options: none; lapic_new wires it.
  * The timer counts a clock of 1 GHz, divided: as KVM's and QEMU's do.
- * Not modelled: x2APIC and the timer's TSC mode, which CPUID has not; the thermal and performance interrupts, and SMIs,
- * of which none come; focus processors; the arbitration on a bus: a message is delivered when it is sent, so delivery
- * status is never 1. Of several processors that could take an interrupt of lowest priority, the first of the lowest
- * takes it. Periods shorter than 50 us come every 50 us. On the wire there is one number for errors that were told
- * (ESR) and those that were not yet: after a load all of them are told again. Nor has it the level of LINT0: if that is
- * up when the 8259As are loaded, and gives a vector by edges, it gives one more.
+ * Not modelled: x2APIC and the timer's TSC mode, which CPUID has not; the thermal and performance interrupts, of which
+ * none come, and SMIs by the local vector table; INIT resets the LAPIC at once also of a processor in SMM; focus
+ * processors; the arbitration on a bus: a message is delivered when it is sent, so delivery status is never 1. Of
+ * several processors that could take an interrupt of lowest priority, the first of the lowest takes it. Periods shorter
+ * than 50 us come every 50 us. On the wire there is one number for errors that were told (ESR) and those that were not
+ * yet: after a load all of them are told again. Nor has it the level of LINT0: if that is up when the 8259As are
+ * loaded, and gives a vector by edges, it gives one more.
  */
 #include "emu/dev/dev.h"
 #include "emu/dev/lapic-impl.h"
@@ -244,6 +245,9 @@ void lapic_receive(Lapic *p, const Message *m)
     case MODE_LOWEST:
         if (lapic_is_software_on(p))
             lapic_accept(p, m->vector, m->level);
+        break;
+    case MODE_SMI:
+        signal_cpu(p, VCPU_SIGNAL_SMI);
         break;
     case MODE_NMI:
         signal_cpu(p, VCPU_SIGNAL_NMI);

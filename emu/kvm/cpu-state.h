@@ -146,7 +146,13 @@ typedef struct CpuState {
     uint64_t pdptrs[4];
     uint64_t xfd, xfd_err;
     uint8_t triple_fault_pending;
+
+    /* What cpu_common has for it. */
+    bool smi_pending, init_latched; /* a processor in system management mode takes them when it leaves it */
 } CpuState;
+
+/* CpuCommonState.interrupt_request, in QEMU's numbering. */
+enum { CPU_REQUEST_HARD = 1 << 1, CPU_REQUEST_SMI = 1 << 6, CPU_REQUEST_INIT = 1 << 10 };
 
 typedef struct CpuCommonState {
     uint32_t halted;

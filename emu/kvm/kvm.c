@@ -163,7 +163,8 @@ Kvm *kvm_new(GError **error)
     g_autoptr(Kvm) kvm = g_new0(Kvm, 1);
 
     kvm->vm = -1;
-    kvm->slots = g_array_new(FALSE, FALSE, sizeof(KvmSlot));
+    for (int i = 0; i < KVM_SPACES; i++)
+        kvm->slots[i] = g_array_new(FALSE, FALSE, sizeof(KvmSlot));
     kvm->fd = open("/dev/kvm", O_RDWR | O_CLOEXEC);
     if (kvm->fd < 0) {
         fail(error, "/dev/kvm cannot be opened");
@@ -173,6 +174,7 @@ Kvm *kvm_new(GError **error)
         return NULL;
     lay_out_xsave(kvm);
     kvm->any_length = kvm_capability(kvm, KVM_CAP_IOEVENTFD_ANY_LENGTH);
+    kvm->smm = kvm_capability(kvm, KVM_CAP_X86_SMM) && kvm_capability(kvm, KVM_CAP_MULTI_ADDRESS_SPACE) >= KVM_SPACES;
     return g_steal_pointer(&kvm);
 }
 

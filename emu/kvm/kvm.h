@@ -18,6 +18,15 @@ typedef struct KvmXsave {
     size_t avx, opmask, zmm_high, zmm_upper, pkru;
 } KvmXsave;
 
+/* KVM's address spaces: what a processor sees, and what it sees in system management mode. */
+enum { KVM_SPACE_NORMAL, KVM_SPACE_SMM, KVM_SPACES };
+
+/* Memory that is in front of everything else in system management mode; without `ram` there is none. */
+typedef struct KvmSmram {
+    RamArea *ram;
+    uint64_t base, size; /* the same place in the memory */
+} KvmSmram;
+
 typedef struct Kvm Kvm;
 
 struct Kvm {
@@ -27,14 +36,16 @@ struct Kvm {
     bool irqchip;             /* LAPICs are in the kernel */
     bool split;               /* and nothing else: no PIC, I/O APIC or PIT */
     unsigned pins;            /* of the I/O APIC that is outside then */
+    bool smm;                 /* processors have system management mode, and see memory of its own there */
     struct kvm_cpuid2 *cpuid; /* what it supports; owned */
     CpuModel *model;          /* what its processors are; NULL: all that it supports; owned */
     CpuTopology topology;
     unsigned physical_bits;    /* of an address */
     struct kvm_msr_list *msrs; /* those that can be read and written; owned */
     KvmXsave xsave;
-    Machine *machine;     /* whose memory it is; NULL: none */
-    GArray *slots;        /* of KvmSlot */
+    Machine *machine;          /* whose memory it is; NULL: none */
+    GArray *slots[KVM_SPACES]; /* of KvmSlot */
+    KvmSmram smram;
     struct Vcpu *current; /* whose exit is being handled; with the machine's lock */
     char *failure;        /* what went wrong where nobody could be told; NULL: nothing */
 };
@@ -82,6 +93,12 @@ bool kvm_can_have(const Kvm *kvm, KvmChips chips);
  */
 bool kvm_attach(Kvm *kvm, Machine *machine, GError **error);
 void kvm_detach(Kvm *kvm);
+
+/* From now on that is what system management mode has of its own. When the machine is attached; nothing without SMM. */
+void kvm_set_smram(Kvm *kvm, const KvmSmram *smram);
+
+/* Where SMRAM is in the program, if an access in that mode is to it all; otherwise NULL. */
+uint8_t *kvm_find_smram(const Kvm *kvm, uint64_t addr, unsigned size);
 
 /* Memory at the same places as another's, empty, and its own: there are MSRs with addresses that must be of memory. */
 bool kvm_imitate_memory(Kvm *kvm, const Kvm *like, GError **error);

@@ -4,6 +4,8 @@
  * KVM does not let a slot change its place in the host or become writable, so what is not the same any more goes, and
  * then what is new comes. Meanwhile a processor that gets there exits, and finds the memory through the machine's
  * space.
+ * In system management mode a processor sees a second set of slots: the same, but for SMRAM (Linux,
+ * Documentation/virt/kvm/api.rst, 4.35, KVM_CAP_MULTI_ADDRESS_SPACE).
  */
 #include "emu/kvm/memslot.h"
 
@@ -13,11 +15,11 @@
 
 #include "visitors/error.h"
 
-enum { SLOT_PAGE = 4096 };
+enum { SLOT_PAGE = 4096, SPACE_SHIFT = 16 };
 
-static KvmSlot *slot(const Kvm *kvm, guint i)
+static KvmSlot *slot(const Kvm *kvm, unsigned space, guint i)
 {
-    return &g_array_index(kvm->slots, KvmSlot, i);
+    return &g_array_index(kvm->slots[space], KvmSlot, i);
 }
 
 static bool same(const KvmSlot *a, const KvmSlot *b)
@@ -26,10 +28,10 @@ static bool same(const KvmSlot *a, const KvmSlot *b)
 }
 
 /* Makes slot number i of KVM what *s says. The first refusal is kept: the listener has nobody to tell. */
-static void set_slot(Kvm *kvm, guint i, const KvmSlot *s)
+static void set_slot(Kvm *kvm, unsigned space, guint i, const KvmSlot *s)
 {
     struct kvm_userspace_memory_region region = {
-        .slot = i,
+        .slot = i | space << SPACE_SHIFT,
         .flags = s->read_only && s->size ? KVM_MEM_READONLY : 0,
         .guest_phys_addr = s->base,
         .memory_size = s->size,
@@ -39,7 +41,7 @@ static void set_slot(Kvm *kvm, guint i, const KvmSlot *s)
     if (ioctl(kvm->vm, KVM_SET_USER_MEMORY_REGION, &region) < 0 && !kvm->failure)
         kvm->failure = g_strdup_printf("KVM: memory of %" G_GUINT64_FORMAT " octets at 0x%" G_GINT64_MODIFIER "x: %s",
                                        s->size, s->base, g_strerror(errno));
-    *slot(kvm, i) = *s;
+    *slot(kvm, space, i) = *s;
 }
 
 /* Whole pages of guest memory: the rest is reached through exits. */
@@ -56,14 +58,42 @@ static bool slot_of(const SpaceRange *r, KvmSlot *s)
     return (r->offset + skipped) % SLOT_PAGE == 0;
 }
 
-static GArray *wanted_slots(const SpaceRange *ranges, size_t count)
+static void want(GArray *wanted, const SpaceRange *r)
 {
-    GArray *wanted = g_array_new(FALSE, FALSE, sizeof(KvmSlot));
     KvmSlot s;
 
-    for (size_t i = 0; i < count; i++)
-        if (slot_of(&ranges[i], &s))
-            g_array_append_val(wanted, s);
+    if (slot_of(r, &s))
+        g_array_append_val(wanted, s);
+}
+
+/* What is left of a range in front of the SMRAM and behind it. */
+static void want_around(GArray *wanted, const SpaceRange *r, const KvmSmram *smram)
+{
+    uint64_t end = r->base + r->size, smram_end = smram->base + smram->size;
+    SpaceRange part = *r;
+
+    part.size = MIN(end, smram->base) - r->base;
+    if (r->base < smram->base)
+        want(wanted, &part);
+    part.base = MAX(r->base, smram_end);
+    part.offset = r->offset + (part.base - r->base);
+    part.size = end - part.base;
+    if (end > smram_end)
+        want(wanted, &part);
+}
+
+static GArray *wanted_slots(const KvmSmram *smram, const SpaceRange *ranges, size_t count)
+{
+    GArray *wanted = g_array_new(FALSE, FALSE, sizeof(KvmSlot));
+
+    for (size_t i = 0; i < count; i++) {
+        if (smram->ram)
+            want_around(wanted, &ranges[i], smram);
+        else
+            want(wanted, &ranges[i]);
+    }
+    if (smram->ram)
+        want(wanted, &(SpaceRange){.base = smram->base, .size = smram->size, .ram = smram->ram, .offset = smram->base});
     return wanted;
 }
 
@@ -79,28 +109,60 @@ static bool take(GArray *wanted, const KvmSlot *s)
     return false;
 }
 
-static guint free_slot(Kvm *kvm)
+static guint free_slot(Kvm *kvm, unsigned space)
 {
     const KvmSlot empty = {.size = 0};
     guint i = 0;
 
-    while (i < kvm->slots->len && slot(kvm, i)->size)
+    while (i < kvm->slots[space]->len && slot(kvm, space, i)->size)
         i++;
-    if (i == kvm->slots->len)
-        g_array_append_val(kvm->slots, empty);
+    if (i == kvm->slots[space]->len)
+        g_array_append_val(kvm->slots[space], empty);
     return i;
+}
+
+static void follow_in(Kvm *kvm, unsigned space, const SpaceRange *ranges, size_t count)
+{
+    const KvmSmram none = {.ram = NULL};
+    g_autoptr(GArray) wanted = wanted_slots(space == KVM_SPACE_SMM ? &kvm->smram : &none, ranges, count);
+
+    for (guint i = 0; i < kvm->slots[space]->len; i++) {
+        const KvmSlot *s = slot(kvm, space, i);
+        if (s->size && !take(wanted, s))
+            set_slot(kvm, space, i, &(KvmSlot){.base = s->base, .host = s->host});
+    }
+    for (guint i = 0; i < wanted->len; i++)
+        set_slot(kvm, space, free_slot(kvm, space), &g_array_index(wanted, KvmSlot, i));
 }
 
 static void follow(void *opaque, const SpaceRange *ranges, size_t count)
 {
     Kvm *kvm = opaque;
-    g_autoptr(GArray) wanted = wanted_slots(ranges, count);
 
-    for (guint i = 0; i < kvm->slots->len; i++)
-        if (slot(kvm, i)->size && !take(wanted, slot(kvm, i)))
-            set_slot(kvm, i, &(KvmSlot){.base = slot(kvm, i)->base, .host = slot(kvm, i)->host});
-    for (guint i = 0; i < wanted->len; i++)
-        set_slot(kvm, free_slot(kvm), &g_array_index(wanted, KvmSlot, i));
+    follow_in(kvm, KVM_SPACE_NORMAL, ranges, count);
+    if (kvm->smm)
+        follow_in(kvm, KVM_SPACE_SMM, ranges, count);
+}
+
+void kvm_set_smram(Kvm *kvm, const KvmSmram *smram)
+{
+    size_t count;
+    const SpaceRange *ranges = space_flat(kvm->machine->memory, &count);
+
+    if (kvm->smram.ram == smram->ram)
+        return;
+    kvm->smram = *smram;
+    if (kvm->smm)
+        follow_in(kvm, KVM_SPACE_SMM, ranges, count);
+}
+
+uint8_t *kvm_find_smram(const Kvm *kvm, uint64_t addr, unsigned size)
+{
+    const KvmSmram *s = &kvm->smram;
+
+    return s->ram && addr >= s->base && addr - s->base < s->size && size <= s->size - (addr - s->base)
+               ? s->ram->host + addr
+               : NULL;
 }
 
 bool kvm_attach(Kvm *kvm, Machine *machine, GError **error)
@@ -122,8 +184,8 @@ void kvm_detach(Kvm *kvm)
 
 bool kvm_imitate_memory(Kvm *kvm, const Kvm *like, GError **error)
 {
-    for (guint i = 0; i < like->slots->len && !kvm->failure; i++) {
-        KvmSlot s = *slot(like, i);
+    for (guint i = 0; i < like->slots[KVM_SPACE_NORMAL]->len && !kvm->failure; i++) {
+        KvmSlot s = *slot(like, KVM_SPACE_NORMAL, i);
         if (!s.size || s.read_only)
             continue;
         s.host = mmap(NULL, s.size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
@@ -131,7 +193,7 @@ bool kvm_imitate_memory(Kvm *kvm, const Kvm *like, GError **error)
         if (s.host == MAP_FAILED)
             kvm_keep_failure(kvm, "room for memory that is never used");
         else
-            set_slot(kvm, free_slot(kvm), &s);
+            set_slot(kvm, KVM_SPACE_NORMAL, free_slot(kvm, KVM_SPACE_NORMAL), &s);
     }
     if (!kvm->failure)
         return true;
@@ -141,8 +203,10 @@ bool kvm_imitate_memory(Kvm *kvm, const Kvm *like, GError **error)
 
 void kvm_free_slots(Kvm *kvm)
 {
-    for (guint i = 0; i < kvm->slots->len; i++)
-        if (slot(kvm, i)->own)
-            munmap(slot(kvm, i)->host, slot(kvm, i)->size);
-    g_array_unref(kvm->slots);
+    for (unsigned space = 0; space < KVM_SPACES; space++) {
+        for (guint i = 0; i < kvm->slots[space]->len; i++)
+            if (slot(kvm, space, i)->own)
+                munmap(slot(kvm, space, i)->host, slot(kvm, space, i)->size);
+        g_array_unref(kvm->slots[space]);
+    }
 }

@@ -19,7 +19,9 @@ struct Vcpu {
     struct kvm_run *run;
     struct kvm_cpuid2 *cpuid; /* what its CPUID says */
     pthread_t thread;
-    bool halted; /* by HLT, where KVM has no LAPIC to wake it; with the machine's lock */
+    bool halted;       /* by HLT, where KVM has no LAPIC to wake it; with the machine's lock */
+    unsigned held;     /* VcpuSignal: what it cannot take in system management mode; likewise */
+    uint8_t held_page; /* of a SIPI */
 
     pthread_mutex_t mutex; /* of these: */
     pthread_cond_t changed;
@@ -27,6 +29,7 @@ struct Vcpu {
     bool running; /* it does, or is about to */
     bool kicked;  /* what it waits for may have come */
     gint inside;  /* it is in the guest, or about to go there; cleared without the mutex */
+    gint smi;     /* it has an interrupt to system management mode to take; read without the mutex, too */
     bool quit;
 };
 
@@ -47,6 +50,12 @@ void vcpu_interrupts_leave(Vcpu *v);
 
 /* and an access to memory: is it to the LAPIC's registers, and done? With the lock. */
 bool vcpu_interrupts_access(Vcpu *v);
+
+/* Is it in system management mode, as far as the last exit knows? */
+static inline bool vcpu_in_smm(const Vcpu *v)
+{
+    return v->run->flags & KVM_RUN_X86_SMM;
+}
 
 /* What was sent to it while it stood has its effect. */
 void vcpu_interrupts_settle(Vcpu *v);

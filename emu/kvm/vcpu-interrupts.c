@@ -44,12 +44,27 @@ void vcpu_kick(Vcpu *v)
 
 /* --- what is sent ------------------------------------------------------------------------------------------------ */
 
-static void apply_signals(Vcpu *v)
+/* In system management mode they wait (Intel SDM volume 3, 34.2 and 34.3.1), but for SMIs, of which KVM knows that. */
+static unsigned take_signals(Vcpu *v, uint8_t *page)
 {
     const VcpuLapic *lapic = v->interrupts.lapic;
-    uint8_t page = 0;
-    unsigned signals = lapic ? lapic->take_signals(v->interrupts.opaque, &page) : 0;
+    unsigned signals = lapic ? lapic->take_signals(v->interrupts.opaque, page) : 0;
 
+    if (signals & VCPU_SIGNAL_SIPI)
+        v->held_page = *page;
+    signals |= v->held;
+    *page = v->held_page;
+    v->held = vcpu_in_smm(v) ? signals & ~(unsigned)VCPU_SIGNAL_SMI : 0;
+    return signals & ~v->held;
+}
+
+static void apply_signals(Vcpu *v)
+{
+    uint8_t page = 0;
+    unsigned signals = take_signals(v, &page);
+
+    if (signals & VCPU_SIGNAL_SMI)
+        vcpu_smi(v);
     if (signals & VCPU_SIGNAL_INIT) {
         v->halted = false;
         if (!vcpu_state_init(v->kvm, v->fd, NULL))
@@ -111,7 +126,8 @@ static void take_interrupt(Vcpu *v)
         if (!inject(v, (uint8_t)vector))
             kvm_keep_failure(v->kvm, "injecting an interrupt");
     }
-    v->run->request_interrupt_window = i->pending(i->opaque);
+    /* nobody tells of the end of system management mode: that the guest can be interrupted comes closest */
+    v->run->request_interrupt_window = i->pending(i->opaque) || v->held;
 }
 
 /* --- around the guest ----------------------------------------------------------------------------------------------
@@ -158,6 +174,8 @@ static bool prepare(Vcpu *v, bool half_done)
     if (!half_done)
         apply_signals(v);
     take_interrupt(v);
+    if (g_atomic_int_get(&v->smi))
+        v->halted = false;
     if (!i->lapic)
         return true;
     v->run->cr8 = i->lapic->priority(i->opaque);
@@ -176,7 +194,8 @@ bool vcpu_interrupts_enter(Vcpu *v, bool half_done)
 {
     /* what comes from here on makes it come out again, or not fall asleep; what came before is seen */
     pthread_mutex_lock(&v->mutex);
-    v->run->immediate_exit = (half_done && v->kicked) || !g_atomic_int_get(&v->wanted);
+    v->run->immediate_exit =
+        (half_done && (v->kicked || (v->held && !vcpu_in_smm(v)))) || !g_atomic_int_get(&v->wanted);
     if (!half_done)
         v->kicked = false;
     g_atomic_int_set(&v->inside, true);

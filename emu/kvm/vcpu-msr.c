@@ -61,6 +61,7 @@ typedef struct Row {
     size_t offset;
     unsigned width, count; /* octets of a member, registers */
     uint64_t reset;
+    bool idle; /* without system management mode it does nothing: it is kept for whoever has that */
 } Row;
 
 #define ROW(msr, member, ...)                                                                                          \
@@ -86,8 +87,8 @@ static const Row rows[] = {
     ROW(TSC_ADJUST, tsc_adjust),
     ROW(MISC_ENABLE, misc_enable, .reset = 1),
     ROW(FEATURE_CONTROL, feature_control),
-    ROW(SMBASE, smbase, .reset = 0x30000),
-    ROW(SMI_COUNT, smi_count),
+    ROW(SMBASE, smbase, .reset = 0x30000, .idle = true),
+    ROW(SMI_COUNT, smi_count, .idle = true),
     ROW(UMWAIT, umwait),
     ROW(SPEC_CTRL, spec_ctrl),
     ROW(XSS, xss),
@@ -96,9 +97,9 @@ static const Row rows[] = {
     ROW(TSC_RATIO, amd_tsc_scale),
     ROW(VIRT_SSBD, virt_ssbd),
     ROW(MTRR_DEFTYPE, mtrr_deftype),
-    {"MTRR_FIX64K", 0x250, offsetof(CpuState, mtrr_fixed), 8, 1, 0},
-    {"MTRR_FIX16K", 0x258, offsetof(CpuState, mtrr_fixed) + 8, 8, 2, 0},
-    {"MTRR_FIX4K", 0x268, offsetof(CpuState, mtrr_fixed) + 24, 8, 8, 0},
+    {"MTRR_FIX64K", 0x250, offsetof(CpuState, mtrr_fixed), 8, 1, 0, false},
+    {"MTRR_FIX16K", 0x258, offsetof(CpuState, mtrr_fixed) + 8, 8, 2, 0, false},
+    {"MTRR_FIX4K", 0x268, offsetof(CpuState, mtrr_fixed) + 24, 8, 8, 0, false},
     ROWS(MTRR_VAR, mtrr_var, 16),
     ROW(MCG_STATUS, mcg_status),
     ROW(MCG_CTL, mcg_ctl),
@@ -194,7 +195,7 @@ static bool write_one(const Kvm *kvm, int vcpu, const CpuState *c, const Row *ro
 {
     uint64_t value = get_member(c, row, i) & ~mask_beyond(kvm, row, i), wanted = value;
 
-    if (!is_listed(kvm, row, c, i) && value == row->reset)
+    if (!is_listed(kvm, row, c, i) && (value == row->reset || (row->idle && !kvm->smm)))
         return true;
     if (transfer(vcpu, KVM_SET_MSRS, row->index + i, &value) || has_value(vcpu, row->index + i, wanted))
         return true;

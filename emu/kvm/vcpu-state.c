@@ -302,13 +302,44 @@ static bool read_events(const Access *a, CpuState *c)
     c->nmi_pending = e.nmi.pending;
     c->sipi_vector = e.sipi_vector;
     c->hflags = e.interrupt.shadow ? CPU_HFLAGS_INTERRUPT_SHADOW : 0;
-    if ((e.flags & KVM_VCPUEVENT_VALID_SMM) && e.smi.smm)
-        c->hflags |= CPU_HFLAGS_SMM;
+    if (!(e.flags & KVM_VCPUEVENT_VALID_SMM))
+        memset(&e.smi, 0, sizeof e.smi);
+    c->hflags |= e.smi.smm ? CPU_HFLAGS_SMM : 0;
+    c->smi_pending = e.smi.pending;
+    c->init_latched = e.smi.latched_init;
     c->hflags2 &= ~(uint32_t)(CPU_HFLAGS2_NMI | CPU_HFLAGS2_SMM_INSIDE_NMI);
     c->hflags2 |= (e.nmi.masked ? CPU_HFLAGS2_NMI : 0) | (e.smi.smm_inside_nmi ? CPU_HFLAGS2_SMM_INSIDE_NMI : 0);
     if (e.flags & KVM_VCPUEVENT_VALID_TRIPLE_FAULT)
         c->triple_fault_pending = e.triple_fault.pending;
     return true;
+}
+
+/* Where there is no system management mode nobody can be in it, or be about to get there. */
+static bool check_smm(const Access *a, const CpuState *c)
+{
+    if (a->kvm->smm || !(c->smi_pending || (c->hflags & CPU_HFLAGS_SMM)))
+        return true;
+    g_set_error(a->error, FERRY_ERROR, FERRY_ERROR_REFUSED,
+                "the state is of a processor that %s system management mode, which this KVM does not have",
+                c->hflags & CPU_HFLAGS_SMM ? "is in" : "has an interrupt to");
+    return false;
+}
+
+static bool add_smm(const Access *a, const CpuState *c, struct kvm_vcpu_events *e)
+{
+    struct kvm_mp_state runs = {.mp_state = KVM_MP_STATE_RUNNABLE};
+    struct kvm_vcpu_events before;
+
+    /* an SMI that the processor has not seen yet becomes a pending one by being asked for, and only that can go */
+    if (!call(a, KVM_GET_VCPU_EVENTS, &before, "to tell the pending events"))
+        return false;
+    e->flags |= KVM_VCPUEVENT_VALID_SMM;
+    e->smi.smm = (c->hflags & CPU_HFLAGS_SMM) != 0;
+    e->smi.pending = c->smi_pending;
+    e->smi.smm_inside_nmi = (c->hflags2 & CPU_HFLAGS2_SMM_INSIDE_NMI) != 0;
+    e->smi.latched_init = c->init_latched;
+    /* nor may it wait for a SIPI then, as it may have done so far */
+    return !(e->smi.smm || e->smi.pending) || !a->kvm->irqchip || call(a, KVM_SET_MP_STATE, &runs, "to run");
 }
 
 static bool write_events(const Access *a, const CpuState *c)
@@ -332,16 +363,11 @@ static bool write_events(const Access *a, const CpuState *c)
     /* a waiting processor's vector counts, of any other it must not be touched */
     if (c->mp_state == KVM_MP_STATE_SIPI_RECEIVED)
         e.flags |= KVM_VCPUEVENT_VALID_SIPI_VECTOR;
-    if (c->hflags & CPU_HFLAGS_SMM) {
-        e.flags |= KVM_VCPUEVENT_VALID_SMM;
-        e.smi.smm = 1;
-        e.smi.smm_inside_nmi = (c->hflags2 & CPU_HFLAGS2_SMM_INSIDE_NMI) != 0;
-    }
     if (c->triple_fault_pending) {
         e.flags |= KVM_VCPUEVENT_VALID_TRIPLE_FAULT;
         e.triple_fault.pending = 1;
     }
-    return call(a, KVM_SET_VCPU_EVENTS, &e, "the pending events");
+    return (!a->kvm->smm || add_smm(a, c, &e)) && call(a, KVM_SET_VCPU_EVENTS, &e, "the pending events");
 }
 
 static bool read_mp_state(const Access *a, CpuState *c)
@@ -502,10 +528,10 @@ bool vcpu_state_write(const Kvm *kvm, int vcpu, const CpuState *cpu, const ApicS
     const Access a = {.kvm = kvm, .vcpu = vcpu, .error = error};
 
     /* the LAPIC behind its base, the timer's deadline behind the LAPIC, the events when the mode is the right one */
-    return write_sregs(&a, cpu, apic) && write_regs(&a, cpu) && write_xcrs(&a, cpu) && write_xsave(&a, cpu) &&
-           vcpu_msr_write(kvm, vcpu, cpu, error) && (!apic || !kvm->irqchip || write_apic(&a, apic)) &&
-           write_events(&a, cpu) && write_mp_state(&a, cpu) && vcpu_msr_write_deadline(kvm, vcpu, cpu, error) &&
-           write_debug(&a, cpu);
+    return check_smm(&a, cpu) && write_sregs(&a, cpu, apic) && write_regs(&a, cpu) && write_xcrs(&a, cpu) &&
+           write_xsave(&a, cpu) && vcpu_msr_write(kvm, vcpu, cpu, error) &&
+           (!apic || !kvm->irqchip || write_apic(&a, apic)) && write_events(&a, cpu) && write_mp_state(&a, cpu) &&
+           vcpu_msr_write_deadline(kvm, vcpu, cpu, error) && write_debug(&a, cpu);
 }
 
 /* --- signals ---------------------------------------------------------------------------------------------------- */
@@ -519,9 +545,10 @@ bool vcpu_state_init(const Kvm *kvm, int vcpu, GError **error)
 
     cpu_state_reset(&before, true);
     cpu_state_reset(&after, true);
-    if (!read_sregs(&a, &before, NULL))
+    if (!read_sregs(&a, &before, NULL) || !read_events(&a, &before))
         return false;
     after.cr0 = (after.cr0 & ~(uint64_t)CR0_CACHES) | (before.cr0 & CR0_CACHES);
+    after.smi_pending = before.smi_pending;
     return write_sregs(&a, &after, NULL) && write_regs(&a, &after) && write_events(&a, &after) &&
            write_debug(&a, &after);
 }

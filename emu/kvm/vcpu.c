@@ -47,13 +47,27 @@ static void exit_ports(Vcpu *v)
     machine_unlock(v->machine);
 }
 
+/* While its slot is changed, a processor in system management mode may come here for SMRAM. */
+static bool access_smram(const Vcpu *v)
+{
+    struct kvm_run *run = v->run;
+    unsigned size = MIN(run->mmio.len, 8);
+    uint8_t *at = vcpu_in_smm(v) ? kvm_find_smram(v->kvm, run->mmio.phys_addr, size) : NULL;
+
+    if (at && run->mmio.is_write)
+        memcpy(at, run->mmio.data, size);
+    else if (at)
+        memcpy(run->mmio.data, at, size);
+    return at;
+}
+
 static void exit_memory(Vcpu *v)
 {
     struct kvm_run *run = v->run;
     uint64_t value = 0;
 
     machine_lock(v->machine);
-    if (vcpu_interrupts_access(v)) {
+    if (access_smram(v) || vcpu_interrupts_access(v)) {
         machine_unlock(v->machine);
         return;
     }
@@ -206,6 +220,35 @@ static void handle_exit(Vcpu *v)
     }
 }
 
+/* KVM takes it from here: with the next instruction that it runs, or when the guest has left the last one's handler. */
+static void take_smi(Vcpu *v)
+{
+    if (!g_atomic_int_get(&v->smi))
+        return;
+    pthread_mutex_lock(&v->mutex);
+    g_atomic_int_set(&v->smi, false);
+    if (!vcpu_has_interrupts(v))
+        v->run->immediate_exit = !g_atomic_int_get(&v->wanted); /* vcpu_smi has set it */
+    pthread_mutex_unlock(&v->mutex);
+    if (ioctl(v->fd, KVM_SMI, 0) < 0)
+        kvm_keep_failure(v->kvm, "sending an SMI");
+}
+
+void vcpu_smi(Vcpu *v)
+{
+    if (!v->kvm->smm)
+        return;
+    pthread_mutex_lock(&v->mutex);
+    g_atomic_int_set(&v->smi, true);
+    if (v->running && !vcpu_has_interrupts(v) && !pthread_equal(v->thread, pthread_self())) {
+        v->run->immediate_exit = 1; /* until take_smi */
+        pthread_kill(v->thread, VCPU_KICK);
+    }
+    pthread_mutex_unlock(&v->mutex);
+    if (vcpu_has_interrupts(v))
+        vcpu_kick(v);
+}
+
 /*
  * In the guest until somebody wants it out. What an exit has asked for (the value of a port) KVM takes at the next
  * KVM_RUN: so there is one more, which immediate_exit makes return at once.
@@ -219,6 +262,7 @@ static void run_guest(Vcpu *v)
     while (g_atomic_int_get(&v->wanted) || half_done) {
         if (vcpu_has_interrupts(v) && !vcpu_interrupts_enter(v, half_done))
             continue;
+        take_smi(v);
         int result = ioctl(v->fd, KVM_RUN, 0), error = errno;
         if (vcpu_has_interrupts(v))
             vcpu_interrupts_leave(v);
@@ -309,11 +353,17 @@ bool vcpu_is_running(const Vcpu *v)
 bool vcpu_get(Vcpu *v, CpuState *cpu, ApicState *apic, GError **error)
 {
     vcpu_interrupts_settle(v);
-    return vcpu_state_read(v->kvm, v->fd, cpu, v->kvm->irqchip ? apic : NULL, error);
+    take_smi(v);
+    if (!vcpu_state_read(v->kvm, v->fd, cpu, v->kvm->irqchip ? apic : NULL, error))
+        return false;
+    cpu->init_latched = cpu->init_latched || (v->held & VCPU_SIGNAL_INIT);
+    return true;
 }
 
 bool vcpu_set(Vcpu *v, const CpuState *cpu, const ApicState *apic, GError **error)
 {
+    g_atomic_int_set(&v->smi, false);
+    v->held = cpu->init_latched && !v->kvm->irqchip ? VCPU_SIGNAL_INIT : 0;
     /* of a LAPIC that is not KVM's, KVM is told when the processor starts */
     return vcpu_state_write(v->kvm, v->fd, cpu, v->kvm->irqchip ? apic : NULL, error);
 }

@@ -33,6 +33,7 @@ typedef enum VcpuSignal {
     VCPU_SIGNAL_INIT = 1 << 0,
     VCPU_SIGNAL_SIPI = 1 << 1,
     VCPU_SIGNAL_NMI = 1 << 2,
+    VCPU_SIGNAL_SMI = 1 << 3,
 } VcpuSignal;
 
 /* A LAPIC that is not KVM's, as its processor sees it. Called with the machine's lock. */
@@ -68,6 +69,9 @@ void vcpu_set_interrupts(Vcpu *vcpu, const VcpuInterrupts *interrupts);
 
 /* There is something new for it to take. From any thread. */
 void vcpu_kick(Vcpu *vcpu);
+
+/* An interrupt to system management mode: nothing where KVM has none. From any thread. */
+void vcpu_smi(Vcpu *vcpu);
 
 /* Does it wait for an interrupt after HLT? Of one whose LAPIC is KVM's, KVM knows. With the lock. */
 bool vcpu_is_halted(const Vcpu *vcpu);

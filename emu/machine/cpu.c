@@ -13,7 +13,6 @@ enum {
     MP_UNINITIALIZED = 1,
     MP_INIT_RECEIVED = 2,
     MP_HALTED = 3,
-    INTERRUPT_HARD = 1 << 1, /* QEMU's number of an interrupt to take */
 };
 
 typedef struct CpuApic {
@@ -92,6 +91,8 @@ static void push_cpu(void *opaque)
         return;
     take_waiting(c);
     find_count(c);
+    c->s.smi_pending = c->common->s.interrupt_request & CPU_REQUEST_SMI;
+    c->s.init_latched = c->common->s.interrupt_request & CPU_REQUEST_INIT;
     vcpu_set(c->vcpu, &c->s, c->apic, NULL);
 }
 
@@ -101,6 +102,7 @@ static void reset_cpu(Device *dev)
 
     cpu_state_reset(&c->s, c->index == 0);
     c->common->s.halted = false;
+    c->common->s.interrupt_request = 0;
     if (c->lapic)
         device_reset(c->lapic);
     else
@@ -151,10 +153,11 @@ static bool pull_common(void *opaque, GError **error)
     if (!pull_cpu(c->cpu, error))
         return false;
     c->s.halted = c->cpu->s.mp_state == MP_HALTED;
-    c->s.interrupt_request = 0;
+    c->s.interrupt_request =
+        (c->cpu->s.smi_pending ? CPU_REQUEST_SMI : 0) | (c->cpu->s.init_latched ? CPU_REQUEST_INIT : 0);
     if (c->cpu->lapic) {
         c->s.halted = vcpu_is_halted(c->cpu->vcpu) || c->cpu->apic->wait_for_sipi;
-        c->s.interrupt_request = lapic_pending(c->cpu->lapic) ? INTERRUPT_HARD : 0;
+        c->s.interrupt_request |= lapic_pending(c->cpu->lapic) ? CPU_REQUEST_HARD : 0;
     }
     return true;
 }

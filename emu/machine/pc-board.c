@@ -2,7 +2,7 @@
  * pc-board.c: the PC's chips and the lines between them.
  *
  * All chips are made and wired first; then they are realized in the order in which QEMU's stream has their sections.
- * There is no system management mode, as with QEMU on a kernel that has none: the firmware finds ACPI switched on.
+ * Where there is no system management mode the firmware finds ACPI switched on, as with QEMU.
  * Lines to A20 are not connected: KVM knows no such gate, and address bit 20 is always what the processor says.
  */
 #include "emu/dev/acpi_build.h"
@@ -196,6 +196,15 @@ static void place(Pc *pc, Device *dev, unsigned slot, unsigned function)
     pci->devfn = PCI_DEVFN(slot, function);
 }
 
+/* A processor may be in system management mode, by a stream or an IPI, also where the firmware is told of none. */
+static void set_smram(void *opaque, unsigned n, bool level)
+{
+    Pc *pc = opaque;
+
+    (void)n;
+    kvm_set_smram(pc->kvm, &(KvmSmram){.ram = level ? pc->ram : NULL, .base = I440FX_SMRAM, .size = I440FX_SMRAM_SIZE});
+}
+
 static void make_bridges(Pc *pc)
 {
     PcChips *c = &pc->chips;
@@ -210,6 +219,8 @@ static void make_bridges(Pc *pc)
     c->i440fx = device_new(&i440fx_type);
     place(pc, c->i440fx, 0, 0);
     i440fx_set_ram(c->i440fx, pc->ram);
+    if (pc->kvm)
+        device_connect_irq(c->i440fx, "smram", 0, (Irq){.handler = set_smram, .opaque = pc});
     device_set(c->i440fx, "below_4g",
                pc->ram->size >= (uint64_t)SPLIT_FROM_MIB << 20 ? (uint64_t)SPLIT_MIB << 20 : pc->ram->size);
     c->piix3 = device_new(&piix3_type);
@@ -222,6 +233,14 @@ static void make_bridges(Pc *pc)
     connect_request(pc, c->piix3, "reset", PC_REQUEST_RESET);
 }
 
+/* To the first processor, whoever asks for it. */
+static void send_smi(void *opaque, unsigned n, bool level)
+{
+    (void)n;
+    if (level)
+        vcpu_smi(((Pc *)opaque)->vcpus[0]);
+}
+
 static void make_power_management(Pc *pc)
 {
     PcChips *c = &pc->chips;
@@ -230,7 +249,9 @@ static void make_power_management(Pc *pc)
     c->piix4_pm = device_new(&piix4_pm_type);
     place(pc, c->piix4_pm, PC_PIIX_SLOT, 3);
     piix4_pm_set_smbus(c->piix4_pm, c->smbus);
-    device_set(c->piix4_pm, "smm", false);
+    device_set(c->piix4_pm, "smm", pc->smm);
+    if (pc->smm)
+        device_connect_irq(c->piix4_pm, "smi", 0, (Irq){.handler = send_smi, .opaque = pc});
     piix4_pm_set_cpus(c->piix4_pm, pc->options.cpus);
     for (unsigned i = 0; i < pc->options.cpus; i++)
         piix4_pm_set_cpu(c->piix4_pm, i, i, true);

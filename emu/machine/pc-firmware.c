@@ -44,6 +44,7 @@ AcpiPc pc_acpi_info(const Pc *pc)
 {
     return (AcpiPc){.pc = pc_boot_info(pc),
                     .pm_base = ACPI_PM_BASE,
+                    .smm = pc->smm,
                     .com1 = pc->options.serial[0],
                     .com2 = pc->options.serial[1],
                     .floppies = true};

@@ -28,6 +28,7 @@ struct Pc {
     GSource *request_source;
     Kvm *kvm;            /* NULL: nobody runs it */
     KvmChips chip_place; /* where interrupt controllers and the PIT are, if somebody does */
+    bool smm;            /* writes to the APM control port lead to system management mode */
     LapicBus lapics;     /* those that are not KVM's, and the 8259As' line to any */
     Vcpu *vcpus[PC_CPUS_MAX];
     RamArea *ram, *bios, *rom;

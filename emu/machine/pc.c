@@ -216,6 +216,23 @@ KvmChips pc_chips(const Pc *pc)
     return pc->chip_place;
 }
 
+static bool place_smm(Pc *pc, GError **error)
+{
+    if (pc->options.smm == PC_SMM_ON && !pc->kvm->smm) {
+        g_set_error_literal(
+            error, FERRY_ERROR, FERRY_ERROR_UNSUPPORTED,
+            "system management mode: this KVM does not have it (-machine smm=auto or off does without)");
+        return false;
+    }
+    pc->smm = pc->options.smm != PC_SMM_OFF && pc->kvm->smm;
+    return true;
+}
+
+bool pc_has_smm(const Pc *pc)
+{
+    return pc->smm;
+}
+
 static bool make_processors(Pc *pc, GMainContext *context, GError **error)
 {
     const VcpuEvents events = {.shutdown = processor_shuts_down, .failed = processor_fails, .opaque = pc};
@@ -223,7 +240,8 @@ static bool make_processors(Pc *pc, GMainContext *context, GError **error)
     if (!pc->options.kvm)
         return true;
     pc->kvm = kvm_new(error);
-    if (!pc->kvm || !place_chips(pc, error) || !set_model(pc, error) || !kvm_attach(pc->kvm, pc->machine, error))
+    if (!pc->kvm || !place_smm(pc, error) || !place_chips(pc, error) || !set_model(pc, error) ||
+        !kvm_attach(pc->kvm, pc->machine, error))
         return false;
     if (kvm_capability(pc->kvm, KVM_CAP_IOEVENTFD))
         bells_new(pc->machine, context, kvm_wire_bell, pc->kvm);

@@ -46,6 +46,13 @@ typedef struct PcCpu {
     CpuTopology topology; /* zeros: a socket for each */
 } PcCpu;
 
+/* System management mode. */
+typedef enum PcSmm {
+    PC_SMM_AUTO, /* if KVM has it */
+    PC_SMM_ON,   /* fails if it has not */
+    PC_SMM_OFF,
+} PcSmm;
+
 typedef struct PcOptions {
     uint64_t ram;  /* octets, a multiple of a page */
     unsigned cpus; /* 1 to PC_CPUS_MAX */
@@ -56,6 +63,7 @@ typedef struct PcOptions {
     PcKernel kernel;
     bool kvm;       /* processors run on KVM */
     KvmChips chips; /* where interrupt controllers are, then; one that KVM has not at all is here */
+    PcSmm smm;
     PcEvents events;
 
     /* Can be set until pc_complete; what they point to is borrowed. */
@@ -109,6 +117,9 @@ void pc_press_reset(Pc *pc);
 
 /* Where its interrupt controllers are. */
 KvmChips pc_chips(const Pc *pc);
+
+/* Has it system management mode? */
+bool pc_has_smm(const Pc *pc);
 
 /* What the processors lack that was asked for, a line each; empty: nothing. New string. */
 char *pc_cpu_warnings(const Pc *pc);

@@ -322,6 +322,7 @@ static bool make_pc(Vm *vm, GError **error)
     static const KvmChips places[] = {[OPTIONS_IRQCHIP_ON] = KVM_CHIPS_ALL,
                                       [OPTIONS_IRQCHIP_SPLIT] = KVM_CHIPS_LAPICS,
                                       [OPTIONS_IRQCHIP_OFF] = KVM_CHIPS_NONE};
+    static const PcSmm smm[] = {[OPTIONS_AUTO] = PC_SMM_AUTO, [OPTIONS_ON] = PC_SMM_ON, [OPTIONS_OFF] = PC_SMM_OFF};
     const Options *o = vm->options;
     g_autofree CpuSetting *settings = cpu_settings(&o->cpu);
     static const char *const folders[] = {"qemu", NULL}; /* Debian's package is qemu-system-data */
@@ -339,6 +340,7 @@ static bool make_pc(Vm *vm, GError **error)
         .kernel = {.path = o->kernel, .initrd = o->initrd, .command_line = o->append},
         .kvm = o->accel == OPTIONS_ACCEL_KVM,
         .chips = places[o->machine.irqchip],
+        .smm = smm[o->machine.smm],
         .rtc_offset = rtc_offset(&o->rtc),
         .events = {.powered_off = powered_off, .reset = was_reset, .failed = failed, .moves = moves, .opaque = vm}};
 

@@ -224,9 +224,8 @@ Test(acpi, the_fixed_hardware_is_where_the_PIIX4_has_it)
     cr_assert_eq(le(t + 4, 4), 116);
     cr_assert_eq(t[44], 1);
     cr_assert_eq(le(t + 46, 2), 9);
-    cr_assert_eq(le(t + 48, 4), 0xb2);
-    cr_assert_eq(t[52], 0xf1);
-    cr_assert_eq(t[53], 0xf0);
+    cr_assert_eq(le(t + 48, 4), 0, "without system management mode ACPI is always on");
+    cr_assert_eq(le(t + 52, 2), 0);
     cr_assert_eq(le(t + 56, 4), 0xb000);
     cr_assert_eq(le(t + 64, 4), 0xb004);
     cr_assert_eq(le(t + 76, 4), 0xb008);
@@ -240,6 +239,20 @@ Test(acpi, the_fixed_hardware_is_where_the_PIIX4_has_it)
     cr_assert_eq(t[108], 0x32);
     cr_assert(le(t + 112, 4) & 1 << 0);
     cr_assert_not(le(t + 112, 4) & 1 << 4, "the power button is a fixed one");
+}
+
+Test(acpi, with_system_management_mode_ACPI_is_switched_by_it)
+{
+    AcpiPc acpi = plain(1);
+    g_autofree Firmware *f = NULL;
+    const uint8_t *t;
+
+    acpi.smm = true;
+    f = boot(&acpi);
+    t = find(f, "FACP");
+    cr_assert_eq(le(t + 48, 4), 0xb2);
+    cr_assert_eq(t[52], 0xf1);
+    cr_assert_eq(t[53], 0xf0);
 }
 
 Test(acpi, the_MADT_has_processors_and_interrupts)

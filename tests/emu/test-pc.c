@@ -240,6 +240,25 @@ static void run_until(Boot *boot, const char *wanted)
     cr_assert_not_null(strstr(boot->said->str, wanted), "no \"%s\" in: %s", wanted, boot->said->str);
 }
 
+Test(pc, it_has_system_management_mode_if_KVM_has_it_and_nobody_says_no)
+{
+    PcOptions options = {.ram = 16 << 20, .cpus = 1, .kvm = true, .smm = PC_SMM_ON};
+    g_autoptr(GError) error = NULL;
+
+    if (!can_boot())
+        cr_skip_test("no /dev/kvm, or no SeaBIOS");
+    g_autoptr(Pc) on = pc_new(&options, g_main_context_default(), &error);
+    if (!on)
+        cr_assert_str_eq(error->message, "system management mode: this KVM does not have it "
+                                         "(-machine smm=auto or off does without)");
+    options.smm = PC_SMM_AUTO;
+    g_autoptr(Pc) automatic = pc_new(&options, g_main_context_default(), NULL);
+    cr_assert_eq(pc_has_smm(automatic), on != NULL);
+    options.smm = PC_SMM_OFF;
+    g_autoptr(Pc) off = pc_new(&options, g_main_context_default(), NULL);
+    cr_assert_not(pc_has_smm(off));
+}
+
 Test(pc, the_firmware_runs_to_its_end, .timeout = 60)
 {
     Boot boot;
