@@ -307,8 +307,8 @@ symmetry: all guest $(TRACER)
 	@tests/symmetry/symmetry --bin=$(BIN) --build=$(B) $(SYMMETRY_ARGS)
 
 .PHONY: testbed
-testbed: all guest
-	@tests/support/run-tests $(B) $(BIN) tests/testbed/run-tests.sh tests/testbed/linux-tests.sh
+testbed: all guest $(B)/tests/emu/test-smm
+	@tests/support/run-tests $(B) $(BIN) tests/testbed/run-tests.sh tests/testbed/linux-tests.sh tests/testbed/smm-tests.sh
 TRIPS ?= 50
 .PHONY: testbed-trips
 testbed-trips: all
