@@ -7,7 +7,7 @@ BIN=${BIN:-build/bin} BUILD=${BUILD:-build/release}
 LC_ALL=C
 export LC_ALL TMP
 testbed=tests/testbed/testbed
-qemu=qemu-system-x86_64
+qemu='qemu-system-x86_64'
 
 bed() {
     _timeout=$1
