@@ -636,7 +636,7 @@ parts = {}
 for part in synopsis.split("\n.Nm\n")[1:]:
     words = " ".join(re.sub(r"^\.", "", l) for l in part.splitlines())
     for command in ("snapshot list", "snapshot create", "snapshot apply", "snapshot delete", "snapshot export",
-                    "snapshot import", "create", "info", "check", "map", "convert", "resize", "bench"):
+                    "snapshot import", "create", "info", "check", "map", "convert", "resize", "bench", "io"):
         if words.replace("Cm ", "").startswith(command):
             parts.setdefault(command, "")
             parts[command] += words
@@ -659,7 +659,7 @@ for command, words in parts.items():
     for name in longs - {n for _, n in has}:
         wrong += 1
         print(f"{command}: --{name} is no option")
-sys.exit(wrong or len(parts) < 13)
+sys.exit(wrong or len(parts) < 14)
 end
 }
 examples_work() {
@@ -673,7 +673,7 @@ case_ 'the examples of the manual page do what it says' examples_work
 program_usage() {
     misused 'too few arguments: COMMAND \.\.\.' "$tool" && misused "'frob' is no command: .*" "$tool" frob &&
         misused 'Unknown option --frob' "$tool" info --frob x && works "$tool" --version && has '^qcow2-tool \(ferry\) ' &&
-        works "$tool" --help && for c in create info check map snapshot convert resize bench; do
+        works "$tool" --help && for c in create info check map snapshot convert resize bench io; do
             works "$tool" $c --help && has "^  qcow2-tool $c " && has '^See qcow2-tool\(1\)\.$' && has_none '.{101}' || return
         done
 }

@@ -19,6 +19,7 @@ static const struct {
     {"convert", convert_main, "Copy images into a new one, of another format maybe"},
     {"resize", resize_main, "Make the disk larger or smaller"},
     {"bench", bench_main, "Measure how fast requests are"},
+    {"io", io_main, "Send requests to the disk"},
 };
 
 static const GOptionEntry entries[] = {TOOL_END};
@@ -50,5 +51,5 @@ int main(int argc, char **argv)
     static char *volatile text; /* until the end, which may come while options are read */
     text = more();
     char **rest = cli_parse_some(&argc, &argv, entries, "COMMAND ...", 1, (size_t)argc, summary, text);
-    cli_usage("'%s' is no command: create, info, check, map, snapshot, convert, resize or bench", *rest);
+    cli_usage("'%s' is no command: create, info, check, map, snapshot, convert, resize, bench or io", *rest);
 }

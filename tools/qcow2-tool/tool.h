@@ -17,6 +17,7 @@ int snapshot_main(int argc, char **argv);
 int convert_main(int argc, char **argv);
 int resize_main(int argc, char **argv);
 int bench_main(int argc, char **argv);
+int io_main(int argc, char **argv);
 
 /* --- options ---------------------------------------------------------------------------------------------------- */
 
