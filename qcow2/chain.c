@@ -47,8 +47,7 @@ static bool remember(const char *path, GArray *seen, GError **error)
     return true;
 }
 
-/* The path of what an image names, from the image's own. NULL: it is no path. */
-static char *relative(const char *image, const char *name, GError **error)
+char *image_relative(const char *image, const char *name, GError **error)
 {
     const char *colon = strchr(name, ':'), *slash = strchr(name, '/');
 
@@ -99,7 +98,7 @@ static bool open_data_file(const ImagePath *o, const Qcow2Header *h, HostFile **
                     o->path);
         return false;
     }
-    g_autofree char *path = relative(o->path, name, error);
+    g_autofree char *path = image_relative(o->path, name, error);
     *file = path ? open_file(o, path, false, error) : NULL;
     return *file;
 }
@@ -119,7 +118,7 @@ static bool open_backing(const ImagePath *o, const Qcow2Header *h, GArray *seen,
                     o->path, h->backing);
         return false;
     }
-    g_autofree char *path = relative(o->path, h->backing, error);
+    g_autofree char *path = image_relative(o->path, h->backing, error);
     if (!path)
         return false;
     backing.path = path;

@@ -52,6 +52,9 @@ typedef struct ImagePath {
  */
 Image *image_open(const ImagePath *options, GError **error);
 
+/* The path that a name in the image at path `image` stands for. New string; NULL: it has a protocol. */
+char *image_relative(const char *image, const char *name, GError **error);
+
 /* --- making ----------------------------------------------------------------------------------------------------- */
 
 typedef enum Qcow2Preallocation {

@@ -191,6 +191,16 @@ sizes_are_read() {
     done
     misused "SIZE: '9E' is too large" "$tool" create image 9E
 }
+backing_names() {
+    rm -f base new top nbd:x
+    qemu-img create -q -f qcow2 base 1M && cp base nbd:x &&
+        works "$tool" create -b file:base -F qcow2 top && works "$tool" map top && works "$tool" info --backing-chain top && lines 2 '^image: ' &&
+        works "$tool" create -b ./nbd:x -F qcow2 new && works "$tool" map new && rm new &&
+        refuses "disk new: refers to 'nbd:x', which is no file name" "$tool" create -b nbd:x -F qcow2 new && [ ! -e new ] &&
+        refuses "disk new: refers to 'nbd:y', which is no file name" "$tool" create -o data_file=nbd:y new 1M && [ ! -e new ] && [ ! -e nbd:y ] &&
+        works "$tool" create -u -b nbd:x -F qcow2 new 1M && works "$tool" info new && has '^backing file: nbd:x$' &&
+        refuses "disk new: refers to 'nbd:x', which is no file name" "$tool" info --backing-chain --format=json new
+}
 create_errors() {
     rm -f new
     misused 'too few arguments: FILE \[SIZE\]' "$tool" create &&
@@ -233,6 +243,7 @@ old_stays() {
         [ -z "$(find . -name 'old.*')" ]
 }
 case_ 'create: a backing file is found beside the image' create_backing
+case_ 'a name with a protocol is no file name, for whoever makes, opens or tells' backing_names
 case_ 'create: a data file has the data, raw if wanted' create_data_file
 case_ 'create says what it has made, or nothing, and what options there are' create_says
 case_ 'sizes have suffixes and fractions' sizes_are_read

@@ -25,9 +25,9 @@ static const char more[] = "Exit status: 0 made, 2 wrong usage, 3 it could not b
 /* The backing file must be there, and says how large the disk is if nobody else does. */
 static bool look_at_backing(NewImage *new, const char *path, GError **error)
 {
-    g_autofree char *name = tool_relative(path, new->create.backing);
+    g_autofree char *name = image_relative(path, new->create.backing, error);
     ImagePath options = {.path = name, .format = new->create.backing_format, .read_only = true, .probe_backing = true};
-    g_autoptr(Image) image = image_open(&options, error);
+    g_autoptr(Image) image = name ? image_open(&options, error) : NULL;
 
     if (image && !new->has_size)
         new->create.size = image->length;

@@ -28,7 +28,7 @@ typedef struct Facts {
     const Image *image;
     const Qcow2Header *header; /* NULL: it is raw */
     uint64_t room;             /* octets that the file takes */
-    char *backing;             /* from where the program is; NULL: none */
+    char *backing;             /* from where the program is, or with its protocol; NULL: none */
     char *backing_format, *data_file;
     GPtrArray *bitmaps;
     bool has_current;
@@ -51,7 +51,8 @@ static bool facts_find(Facts *f, const char *path, Image *image, GError **error)
     f->room = stat(path, &status) == 0 ? (uint64_t)status.st_blocks * 512 : 0;
     if (!f->header)
         return true;
-    f->backing = f->header->backing ? tool_relative(path, f->header->backing) : NULL;
+    f->backing = f->header->backing ? image_relative(path, f->header->backing, NULL) : NULL;
+    f->backing = f->backing ? f->backing : g_strdup(f->header->backing);
     f->backing_format = extension_text(f->header, QCOW2_EXT_BACKING_FORMAT);
     f->data_file = extension_text(f->header, QCOW2_EXT_DATA_FILE);
     qcow2_current_uuid(image, current);
@@ -212,7 +213,7 @@ static void json_info(JsonWrite *json, const Facts *f)
 
 /* --- the command ------------------------------------------------------------------------------------------------ */
 
-/* One image; *next: its backing file, and what it is said to be. New strings, or NULL. */
+/* One image; *next: its backing file, if it is wanted, and what it is said to be. New strings, or NULL. */
 static bool tell(ChanOut *out, JsonWrite *json, const char *path, const char *format, char *next[2], GError **error)
 {
     ImagePath options = {.format = format, .read_only = true, .no_backing = true};
@@ -227,10 +228,11 @@ static bool tell(ChanOut *out, JsonWrite *json, const char *path, const char *fo
         json_info(json, &facts);
     else
         text_info(out, &facts);
-    next[0] = g_strdup(facts.backing);
-    next[1] = g_strdup(facts.backing_format);
+    bool on = whole_chain && facts.backing;
+    next[0] = on ? image_relative(path, facts.header->backing, error) : NULL;
+    next[1] = next[0] ? g_strdup(facts.backing_format) : NULL;
     facts_done(&facts);
-    return true;
+    return !on || next[0];
 }
 
 /* Has the chain come back to an image that was there? */
@@ -267,7 +269,7 @@ static bool tell_chain(ChanOut *out, JsonWrite *json, const char *path, GError *
             return false;
         g_free(name);
         g_free(format);
-        name = whole_chain ? next[0] : (g_free(next[0]), NULL);
+        name = next[0];
         format = next[1];
     }
     return true;

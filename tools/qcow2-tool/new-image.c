@@ -259,7 +259,7 @@ static HostFile *open_host(CliOutput *output, const char *path, const NewFileHow
 
 static HostFile *open_data_file(const NewImage *new, const char *path, const NewFileHow *how, GError **error)
 {
-    g_autofree char *name = tool_relative(path, new->create.data_file);
+    g_autofree char *name = image_relative(path, new->create.data_file, error);
     HostFilePosix options = {.path = name,
                              .create = true,
                              .events = how->events,
@@ -267,12 +267,12 @@ static HostFile *open_data_file(const NewImage *new, const char *path, const New
                              .cache = how->cache,
                              .engine = how->engine};
 
-    return host_file_open(&options, error);
+    return name ? host_file_open(&options, error) : NULL;
 }
 
 static Image *open_backing(const NewImage *new, const char *path, const NewFileHow *how, GError **error)
 {
-    g_autofree char *name = tool_relative(path, new->create.backing);
+    g_autofree char *name = image_relative(path, new->create.backing, error);
     ImagePath options = {.path = name,
                          .format = new->create.backing_format,
                          .read_only = true,
@@ -281,7 +281,7 @@ static Image *open_backing(const NewImage *new, const char *path, const NewFileH
                          .engine = how->engine,
                          .probe_backing = how->probe_backing};
 
-    return image_open(&options, error);
+    return name ? image_open(&options, error) : NULL;
 }
 
 static Image *make_qcow2(HostFile *file, const NewImage *new, const NewFileHow *how, GError **error)

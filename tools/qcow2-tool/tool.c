@@ -103,15 +103,6 @@ Image *tool_open(const char *path, const ImagePath *more, GError **error)
     return image_open(&options, error);
 }
 
-char *tool_relative(const char *image, const char *name)
-{
-    g_autofree char *directory = g_path_get_dirname(image);
-
-    if (g_path_is_absolute(name) || strcmp(directory, ".") == 0)
-        return g_strdup(name);
-    return g_build_filename(directory, name, NULL);
-}
-
 /* --- output ----------------------------------------------------------------------------------------------------- */
 
 ChanOut *tool_out(void)

@@ -80,9 +80,6 @@ HostEngine tool_engine(const char *text);
 /* With --image-format, --force-share and --probe-backing; the rest is in `more`. */
 Image *tool_open(const char *path, const ImagePath *more, GError **error);
 
-/* The name that an image has for another file, from where the program is. New string. */
-char *tool_relative(const char *image, const char *name);
-
 /* --- output ----------------------------------------------------------------------------------------------------- */
 
 /* Standard output, to be closed by tool_finish. */
