@@ -90,6 +90,13 @@ io_dies() {
     sh -c '"$tool" io -c "write -q -P 1 0 1k" -c flush -c "write -q -P 2 64k 1k" -c "sigraise 9" -c "write -P 3 0 1k" image >out; exit $?' 2>err
     [ $? -eq 137 ] && has_none . out && quiet "$tool" check -r all -q image && clean image && reads 1 0 1k image
 }
+io_writes_through() {
+    for cache in writethrough directsync; do
+        rm -f image
+        qemu-img create -q -f qcow2 image 1M && sh -c '"$tool" io -t "$1" -c "write -q -P 1 0 1k" -c "write -q -z 4k 1k" -c "write -q -c -P 2 64k 64k" -c "sigraise 9" image; exit $?' sh $cache 2>err
+        [ $? -eq 137 ] && clean image && reads 1 0 1k image && reads 2 64k 64k image && reads 0 4k 1k image || return 1
+    done
+}
 io_errors() {
     rm -f image
     qemu-img create -q -f qcow2 image 1M && refuses 'image: write 1M 1: .*' "$tool" io -c 'write 1M 1' image &&
@@ -109,6 +116,7 @@ case_ 'io: zeros, discard, and what the image has itself' io_zeros
 case_ 'io: many requests at the same time, commands from standard input, little memory' io_many
 case_ 'io says that something else was read' io_differs
 case_ 'io dies when told to, and what was flushed is there' io_dies
+case_ 'io -t writethrough: a write that has ended is there, whatever comes' io_writes_through
 case_ 'io: a command that fails or makes no sense is told in one line, and the next is run' io_errors
 cd "$here" || exit 1
 plan

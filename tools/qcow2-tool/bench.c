@@ -51,7 +51,7 @@ struct Bench {
     uint64_t count, size, step, offset;
     unsigned depth;
     uint64_t flush_interval;
-    bool drain;
+    bool drain, through;     /* through: a write ends when it is on stable storage, its metadata, too */
     uint64_t started, ended; /* requests */
     bool flushing;           /* and nothing else is started until it has ended */
     uint64_t last_flush;
@@ -85,6 +85,7 @@ static void start(Bench *b, Slot *s)
     if (b->size > b->image->length - b->offset)
         b->offset = 0;
     s->request.op = opt.write ? IMAGE_WRITE : IMAGE_READ;
+    s->request.flags = b->through && opt.write ? IMAGE_FUA : 0;
     s->request.offset = b->offset;
     s->request.len = b->size;
     s->request.iov = &s->iov;
@@ -215,6 +216,7 @@ int bench_main(int argc, char **argv)
     ImagePath options = {.read_only = !opt.write,
                          .cache = tool_cache(tool.cache, HOST_CACHE_WRITEBACK),
                          .engine = tool_engine(tool.engine)};
+    b.through = options.cache == HOST_CACHE_WRITETHROUGH || options.cache == HOST_CACHE_DIRECTSYNC;
     ChanOut *out = tool_out();
     g_autoptr(JsonWrite) json = json_write_new(out, 2);
     g_autoptr(Image) image = b.image = tool_open(rest[0], &options, &error);

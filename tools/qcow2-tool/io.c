@@ -44,7 +44,8 @@ static const char summary[] = "Sends requests to the disk in IMAGE.";
 typedef struct Io {
     Image *image;
     ChanOut *out;
-    int status; /* the worst so far */
+    bool through; /* a write ends when it is on stable storage */
+    int status;   /* the worst so far */
 } Io;
 
 /* A command, read. */
@@ -189,7 +190,8 @@ static IoRequest *transfer_new(Io *io, const Words *w, uint64_t len)
     t->own = *w;
     t->own.line = g_strdup(w->line);
     t->request = (ImageRequest){.op = w->op, .offset = w->numbers[0], .len = len, .done = transfer_ended};
-    t->request.flags = (w->fua ? IMAGE_FUA : 0u) | (w->unmap ? IMAGE_UNMAP : 0u);
+    bool through = w->fua || (io->through && (w->op == IMAGE_WRITE || w->op == IMAGE_ZERO));
+    t->request.flags = (through ? IMAGE_FUA : 0u) | (w->unmap ? IMAGE_UNMAP : 0u);
     if (w->op != IMAGE_READ && w->op != IMAGE_WRITE)
         return t;
     t->memory = memory_new(len);
@@ -213,6 +215,8 @@ static void write_compressed(Io *io, const Words *w, uint64_t len)
 
     for (uint64_t at = 0; fine && at < len; at += step)
         fine = image_write(io->image, offset + at, memory, (size_t)MIN(step, len - at), IMAGE_COMPRESSED, &error);
+    if (fine && io->through)
+        fine = image_flush(io->image, &error);
     if (fine)
         done(io, w, offset, len);
     else
@@ -546,9 +550,10 @@ int io_main(int argc, char **argv)
                          .engine = tool_engine(tool.engine)};
     GError *error = NULL;
 
+    bool through = options.cache == HOST_CACHE_WRITETHROUGH || options.cache == HOST_CACHE_DIRECTSYNC;
     options.l2_cache = opt.l2_cache ? tool_size(opt.l2_cache, "--l2-cache") : 0;
     options.refcount_cache = opt.refcount_cache ? tool_size(opt.refcount_cache, "--refcount-cache") : 0;
-    Io io = {.out = tool_out(), .image = tool_open(rest[0], &options, &error)};
+    Io io = {.out = tool_out(), .through = through, .image = tool_open(rest[0], &options, &error)};
     if (io.image && opt.commands)
         for (char **c = opt.commands; *c; c++)
             run_line(&io, *c);
