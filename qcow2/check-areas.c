@@ -7,10 +7,11 @@
 #include <inttypes.h>
 
 #include "qcow2/check-impl.h"
+#include "qcow2/snapshot-table.h"
 #include "visitors/bytes.h"
 #include "visitors/error.h"
 
-enum { SNAPSHOT_ENTRY = 40, BITMAP_ENTRY = 24 };
+enum { BITMAP_ENTRY = 24 };
 
 static bool damaged(const Check *c, GError **error, const char *format, ...) G_GNUC_PRINTF(3, 4);
 static bool damaged(const Check *c, GError **error, const char *format, ...)
@@ -104,10 +105,20 @@ static void snapshot_l1(Check *c, unsigned number, uint64_t at, uint64_t offset,
         add_range(c->l1_ranges, c, offset, len, false);
 }
 
+/* Who opens the image wants more of the entries than where they refer to. */
+static void judge_snapshots(Check *c)
+{
+    g_autoptr(GError) why = NULL;
+    g_autoptr(GPtrArray) list = snapshot_table_read(c->file, c->header, NULL, &why);
+
+    if (!list)
+        check_corrupt(c, 1, "%s", why->message);
+}
+
 static bool snapshots(Check *c, GError **error)
 {
     const Qcow2Header *h = c->header;
-    uint64_t at = h->snapshots_offset;
+    uint64_t at = h->snapshots_offset, before = c->corruptions;
 
     if (!h->snapshot_count)
         return true;
@@ -129,6 +140,8 @@ static bool snapshots(Check *c, GError **error)
             return damaged(c, error, "snapshot %u ends 0x%" PRIx64 " octets into the snapshot table, at most 0x%x",
                            i + 1, at - h->snapshots_offset, QCOW2_SNAPSHOT_TABLE_MAX);
     }
+    if (c->corruptions == before)
+        judge_snapshots(c);
     area(c, "snapshot table", h->snapshots_offset, at - h->snapshots_offset);
     return true;
 }
