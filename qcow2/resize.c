@@ -165,6 +165,23 @@ static bool grow(Qcow2 *q, uint64_t length, GError **error)
     return ok && set_size(q, length, error) && qcow2_commit_now(q, error);
 }
 
+/* One that does not say how large its disk is has, for all readers, as large a one as the image. */
+static bool snapshots_know_their_size(const Qcow2 *q, GError **error)
+{
+    enum { NEEDED = 16 }; /* octets of extra data */
+
+    for (guint i = 0; q->snapshots && i < q->snapshots->len; i++) {
+        const Qcow2Snapshot *s = q->snapshots->pdata[i];
+        if (s->has_uuid || (s->extra && g_bytes_get_size(s->extra) >= NEEDED))
+            continue;
+        g_set_error(error, FERRY_ERROR, FERRY_ERROR_REFUSED,
+                    "%s: snapshot '%s' does not say how large its disk is, and would be taken for one of the new size",
+                    q->image.file->path, s->name);
+        return false;
+    }
+    return true;
+}
+
 bool qcow2_resize(Image *image, uint64_t length, GError **error)
 {
     Qcow2 *q = qcow2_of(image);
@@ -181,7 +198,7 @@ bool qcow2_resize(Image *image, uint64_t length, GError **error)
     }
     if (length == image->length)
         return true;
-    if (!qcow2_bitmaps_spoil(q, true, error))
+    if (!snapshots_know_their_size(q, error) || !qcow2_bitmaps_spoil(q, true, error))
         return false;
     return length < image->length ? shrink(q, length, error) : grow(q, length, error);
 }

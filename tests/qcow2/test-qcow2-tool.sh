@@ -626,6 +626,35 @@ check_damage() {
         expect 3 "$tool" check image >out && has '^[0-9]+ errors were found on the image\.$' && facts check image &&
         expect 3 "$tool" check -r leaks image >out && works "$tool" check -r all image && clean image && reads 1 0 1M image
 }
+# without_extra IMAGE: its one snapshot has no extra data, as in images of version 2 long ago.
+without_extra() {
+    "$python" - "$1" <<'end'
+import struct, sys
+with open(sys.argv[1], "r+b") as f:
+    data = bytearray(f.read())
+    at, = struct.unpack(">Q", data[64:72])
+    extra, = struct.unpack(">I", data[at + 36:at + 40])
+    data[at + 36:at + 200] = bytes(4) + data[at + 40 + extra:at + 200 + extra]
+    f.seek(0)
+    f.write(data)
+end
+}
+resize_old_snapshot() {
+    rm -f image
+    qemu-img create -q -f qcow2 -o compat=0.10 image 2M && writes 3 1M 1M image && qemu-img snapshot -c old image && without_extra image &&
+        clean image && refuses "image: snapshot 'old' does not say how large its disk is, .*" "$tool" resize --shrink image 1M &&
+        refuses "image: snapshot 'old' does not say how large its disk is, .*" "$tool" resize image 3M &&
+        quiet "$tool" snapshot create -q image new && quiet "$tool" resize -q --shrink image 1M && clean image &&
+        quiet "$tool" snapshot apply -q image old && clean image && reads 3 1M 1M image
+}
+check_snapshot_table() {
+    rm -f image
+    qemu-img create -q -f qcow2 image 1M && qemu-img snapshot -c one image &&
+        at=$("$python" -c 'import struct; f = open("image", "rb"); f.seek(64); print(struct.unpack(">Q", f.read(8))[0])') &&
+        put image $((at + 36)) '\0\0\10\0' && refuses 'image: .* has 2048 octets of extra data, at most 1024' "$tool" info image &&
+        expect 3 "$tool" check image >out && has '^1 errors were found on the image\.$' && has 'has 2048 octets of extra data' &&
+        expect 3 "$tool" check -r all image >out && has '^1 errors were found on the image\.$'
+}
 check_errors() {
     refuses 'data: raw images have nothing to check' "$tool" check -f raw data && refuses 'disk nosuch: .*' "$tool" check nosuch &&
         misused "--repair takes leaks or all, not 'some'" "$tool" check -r some image && misused '--force-share goes with reading only' "$tool" check -U -r all image
@@ -633,6 +662,8 @@ check_errors() {
 case_ 'check: an image that is clean is told so, as qemu-img does' check_clean
 case_ 'check: leaks are counted, and repaired' check_leaks
 case_ 'check: damage is told, and repaired' check_damage
+case_ 'resize: a snapshot that does not say how large it is keeps its size' resize_old_snapshot
+case_ 'check: a snapshot with which the image cannot be opened is an error' check_snapshot_table
 case_ 'check: what cannot be is refused in one line' check_errors
 
 # --- the manual page
