@@ -339,7 +339,7 @@ class Img:
         return status, re.sub(r"  +[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$| +UUID$", "", out, flags=re.M), err
 
     def do_convert(self, words):
-        found, rest = options_of(words, "f:O:o:B:F:cpqnS:t:T:Wm:l:UC", {
+        found, rest = options_of(words, "f:O:o:B:F:cpqnS:t:T:Wm:l:U", {
             "image-opts": "image-opts", "target-is-zero": "target-is-zero", "force-share": "U"})
         if len(rest) < 2 or any(k == "o" and re.search(r"help|\?|encrypt", v) for k, v in found):
             raise Theirs(words)
@@ -369,7 +369,7 @@ class Img:
         """By what ours reads of the two; QEMU's must agree, and has the word."""
         theirs = call(THEIR["qemu-img"], "compare", *words)
         found, rest = options_of(words, "f:F:sqpUT:", {"image-opts": "image-opts", "force-share": "U"})
-        if len(rest) == 2 and theirs[0] in (0, 1):
+        if len(rest) == 2 and theirs[0] in (0, 1) and ("s", None) not in found:
             both = []
             for name, letter in zip(rest, "fF"):
                 how = ["-f", dict(found)[letter]] if letter in dict(found) else []
