@@ -197,6 +197,20 @@ $(B)/gen/vmstate-asn1.o: $(B)/gen/vmstate-asn1.c
 
 $(filter $(B)/tests/emu/%,$(TESTS)): $(EMU_SUPPORT)
 $(filter $(B)/tests/qcow2/%,$(TESTS)): $(QCOW2_SUPPORT)
+
+# What qapi-gen makes of a schema that has everything, in place of the control plane's.
+EVERYTHING := $(B)/gen/everything/qapi
+EVERYTHING_SRC := $(patsubst %,$(EVERYTHING)/%.c,types commands events client introspect)
+EVERYTHING_OBJ := $(EVERYTHING_SRC:.c=.o) $(patsubst %.c,$(B)/%.o,$(wildcard tests/qapi-gen/test-*.c))
+$(EVERYTHING)/made: $(QAPI_GEN) $(wildcard tests/qapi-gen/schema/*.json tests/qapi-gen/schema/*/*.json)
+	$(Q)$(QAPI_GEN) --output=$(@D) tests/qapi-gen/schema/everything.json
+	@touch $@
+$(EVERYTHING_SRC): $(EVERYTHING)/made ;
+$(EVERYTHING_SRC:.c=.o): %.o: %.c $(B)/flags
+	$(compile)
+$(EVERYTHING_OBJ): private ALL_CFLAGS := -I$(B)/gen/everything $(ALL_CFLAGS)
+$(EVERYTHING_OBJ): | $(EVERYTHING)/made
+$(filter $(B)/tests/qapi-gen/%,$(TESTS)): $(EVERYTHING_SRC:.c=.o)
 $(TESTS): $(B)/%: $(B)/%.o $(SUPPORT) $(B)/gen/vmstate-asn1.o $(LIB)
 	$(call say,LD,$@)
 	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $(filter-out $(LIB),$^) $(LIB) $(PKG_LIBS) -lcriterion

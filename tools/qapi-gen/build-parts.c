@@ -38,7 +38,7 @@ static const Cond *read_symbol(Arena *arena, const Node *node, GError **error)
     for (const char *p = node->text; *p || p == node->text; p++) {
         if (g_ascii_isupper(*p) || *p == '_' || (g_ascii_isdigit(*p) && p > node->text))
             continue;
-        wrong(error, node->where, "'if' has '%s': a condition is a macro in upper case, as CONFIG_X", node->text);
+        wrong(error, node->where, "'if' must be a macro in upper case, as CONFIG_X, and is '%s'", node->text);
         return NULL;
     }
     cond->c = arena_print(arena, "defined(%s)", node->text);
@@ -88,11 +88,11 @@ static const Cond *read_cond(Arena *arena, const Node *node, GError **error)
     if (node->kind == NODE_STRING)
         return read_symbol(arena, node, error);
     if (node->kind != NODE_OBJECT) {
-        wrong(error, node->where, "'if' is a string or an object, not %s", node_name(node));
+        wrong(error, node->where, "'if' must be a string or an object, and is %s", node_name(node));
         return NULL;
     }
     if (node->items->len != 1) {
-        wrong(error, node->where, "an object in 'if' has one member, 'all', 'any' or 'not', this one has %u",
+        wrong(error, node->where, "an object in 'if' must have one member, 'all', 'any' or 'not', and has %u",
               node->items->len);
         return NULL;
     }
@@ -101,7 +101,7 @@ static const Cond *read_cond(Arena *arena, const Node *node, GError **error)
         return read_conds(arena, item, item->key[1] == 'l', error);
     if (strcmp(item->key, "not") == 0)
         return read_not(arena, item, error);
-    wrong(error, item->where, "an object in 'if' has 'all', 'any' or 'not', this one has '%s'", item->key);
+    wrong(error, item->where, "an object in 'if' must have 'all', 'any' or 'not', and has '%s'", item->key);
     return NULL;
 }
 
@@ -187,7 +187,8 @@ static bool read_names(const Node *list, GHashTable *set, GError **error)
     for (unsigned i = 0; i < list->items->len; i++) {
         const Node *name = node_item(list, i);
         if (name->kind != NODE_STRING)
-            return wrong(error, name->where, "pragma '%s' is a list of names, it has %s", list->key, node_name(name));
+            return wrong(error, name->where, "pragma '%s' must be a list of names, and has %s", list->key,
+                         node_name(name));
         g_hash_table_add(set, (void *)name->text);
     }
     return true;

@@ -25,12 +25,13 @@ static bool read_ref(const Node *node, const char *what, TypeRef *ref, GError **
     ref->where = node->where;
     if (node->kind == NODE_LIST) {
         if (node->items->len != 1 || node_item(node, 0)->kind != NODE_STRING)
-            return wrong(error, node->where, "%s is a list of one type: [ 'TYPE' ]", what);
+            return wrong(error, node->where, "%s must be a list of one type: [ 'TYPE' ]", what);
         ref->list = true;
         node = node_item(node, 0);
     }
     if (node->kind != NODE_STRING)
-        return wrong(error, ref->where, "%s is the name of a type or [ 'TYPE' ], not %s", what, node_name(node));
+        return wrong(error, ref->where, "%s must be the name of a type or [ 'TYPE' ], and is %s", what,
+                     node_name(node));
     ref->name = node->text;
     return true;
 }
@@ -55,13 +56,15 @@ static Member *new_member(const Builder *b, const char *name, Where where, bool 
     member->name = name + member->optional;
     member->c = name_c(b->arena, member->name, true);
     member->features = arena_array(b->arena);
-    const char *fault = name_fault(member->name, member_style(b, value));
+    const char *fault = name_fault(member->name, member_style(b, value)), *hint = "";
     if (!fault && !value && (strcmp(member->c, "u") == 0 || g_str_has_prefix(member->c, "has_")))
         fault = "is not 'u' and does not begin with 'has-', which C members have";
+    else if (fault && !name_fault(member->name, value ? NAME_VALUE_MIXED : NAME_MIXED))
+        hint = arena_print(b->arena, ", unless pragma 'member-name-exceptions' has '%s'", b->definition->name);
     if (!fault)
         return member;
-    wrong(error, where, "'%s' of %s is no good name: a %s %s", member->name, b->what, value ? "value" : "member",
-          fault);
+    wrong(error, where, "'%s' of %s is no good name: a %s %s%s", member->name, b->what, value ? "value" : "member",
+          fault, hint);
     return NULL;
 }
 
@@ -107,7 +110,7 @@ static bool read_value(const Builder *b, const Node *node, GError **error)
         name = node_get(node, "name");
     }
     if (name->kind != NODE_STRING)
-        return wrong(error, node->where, "%s is a string or an object, not %s", what, node_name(name));
+        return wrong(error, node->where, "%s must be a string or an object, and is %s", what, node_name(name));
     Member *member = new_member(b, name->text, node->where, true, error);
     if (!member)
         return false;
@@ -157,7 +160,7 @@ static bool build_union(const Builder *b, GError **error)
         if (!read_members(b, base, false, b->definition->members, error))
             return false;
     } else if (base->kind != NODE_STRING) {
-        return wrong(error, base->where, "%s is the name of a struct or an object, not %s", what_of(b, "base"),
+        return wrong(error, base->where, "%s must be the name of a struct or an object, and is %s", what_of(b, "base"),
                      node_name(base));
     } else if (!read_ref(base, what_of(b, "base"), &b->definition->base, error)) {
         return false;
@@ -212,10 +215,11 @@ static bool build_data(const Builder *b, GError **error)
     if (data->kind == NODE_STRING)
         return read_ref(data, what_of(b, "data"), &d->data, error);
     if (data->kind != NODE_OBJECT)
-        return wrong(error, data->where, "%s is the name of a type or an object, not %s", what_of(b, "data"),
+        return wrong(error, data->where, "%s must be the name of a type or an object, and is %s", what_of(b, "data"),
                      node_name(data));
     if (d->boxed)
-        return wrong(error, data->where, "%s is boxed: its 'data' is the name of a type", b->what);
+        return wrong(error, data->where, "%s is boxed: its 'data' must be the name of a type, and is an object",
+                     b->what);
     return read_members(b, data, false, d->members, error);
 }
 
@@ -331,11 +335,13 @@ static bool check_name(const Schema *schema, const Node *name, size_t meta, GErr
 
     if (metas[meta].kind == KIND_COMMAND && g_hash_table_contains(schema->pragma.command_names, name->text))
         style = NAME_UNDERSCORE;
-    const char *fault = name_fault(name->text, style);
+    const char *fault = name_fault(name->text, style), *hint = "";
     if (!fault && style == NAME_TYPE && g_str_has_suffix(name->text, "List"))
         fault = "does not end with 'List', which C types have";
-    return !fault || wrong(error, name->where, "'%s' is no good name: that of %s %s %s", name->text,
-                           strchr("aeiou", metas[meta].key[0]) ? "an" : "a", metas[meta].key, fault);
+    else if (fault && style == NAME_LOWER && !name_fault(name->text, NAME_UNDERSCORE))
+        hint = ", unless pragma 'command-name-exceptions' has it";
+    return !fault || wrong(error, name->where, "'%s' is no good name: that of %s %s %s%s", name->text,
+                           strchr("aeiou", metas[meta].key[0]) ? "an" : "a", metas[meta].key, fault, hint);
 }
 
 bool build_definition(Schema *schema, const Node *node, Doc *doc, GError **error)

@@ -132,18 +132,28 @@ static void put_type(Out *out, const TypeRef *ref)
     emit(out, ref->list ? "]" : "");
 }
 
+/* ", WORDS", without the comma if nothing is before it. */
+static void put_note(Out *out, bool *first, const char *words)
+{
+    emit(out, "%s%s", *first ? "" : ", ", words);
+    *first = false;
+}
+
 static void put_member(Out *out, const Member *member)
 {
+    bool first = !member->ref.name;
+
     emit(out, "<dt>");
     put_text(out, member->name, strlen(member->name));
     emit(out, " <span class=\"type\">");
     if (member->ref.name)
         put_type(out, &member->ref);
-    emit(out, "%s", member->optional ? ", optional" : "");
+    if (member->optional)
+        put_note(out, &first, "optional");
     if (member->cond)
-        emit(out, ", if %s", member->cond->text);
+        put_note(out, &first, arena_print(out->arena, "if %s", member->cond->text));
     for (unsigned i = 0; i < member->features->len; i++)
-        emit(out, ", %s", ((const Feature *)g_ptr_array_index(member->features, i))->name);
+        put_note(out, &first, ((const Feature *)g_ptr_array_index(member->features, i))->name);
     emit(out, "</span></dt>\n<dd>");
     put_doc(out, member->about);
     emit(out, "</dd>\n");

@@ -5,6 +5,7 @@
 #include <glib/gstdio.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "tools/qapi-gen/emit.h"
 
@@ -29,8 +30,13 @@ static const struct {
 
 static char *read_file(void *context, const char *path, size_t *length, GError **error)
 {
-    (void)context;
     char *text = NULL;
+
+    (void)context;
+    if (g_access(path, R_OK) != 0) {
+        g_set_error(error, G_FILE_ERROR, G_FILE_ERROR_FAILED, "cannot read '%s': %s", path, g_strerror(errno));
+        return NULL;
+    }
     return g_file_get_contents(path, &text, length, error) ? text : NULL;
 }
 

@@ -29,7 +29,7 @@ bool node_expect(const Node *node, NodeKind kind, const char *what, GError **err
 {
     if (node->kind == kind)
         return true;
-    return wrong(error, node->where, "%s is %s, not %s", what, kind_names[kind], node_name(node));
+    return wrong(error, node->where, "%s must be %s, and is %s", what, kind_names[kind], node_name(node));
 }
 
 static bool is_mark(const Token *token, char mark)
