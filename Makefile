@@ -247,6 +247,7 @@ FUZZ_SUPPORT := $(call obj,$(wildcard tests/fuzz/support/*.c))
 FUZZ_SECONDS ?= 60
 FUZZ_SEED ?=
 ifeq ($(CONFIG),fuzz)
+$(B)/tests/fuzz/fuzz-qapi-gen: $(filter-out %/main.o,$(QAPI_GEN_OBJ))
 $(FUZZERS): $(B)/%: $(B)/%.o $(FUZZ_SUPPORT) $(LIB)
 	$(call say,LD,$@)
 	$(Q)$(CC) $(ALL_LDFLAGS) -fsanitize=fuzzer -o $@ $^ $(PKG_LIBS)

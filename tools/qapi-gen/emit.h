@@ -75,4 +75,12 @@ Generate generate_types_h, generate_types_c, generate_commands_h, generate_comma
 Generate generate_client_h, generate_client_c, generate_introspect_h, generate_introspect_c;
 Generate generate_manual, generate_html, generate_completion;
 
+/* What is made of a schema. */
+typedef struct GeneratedFile {
+    const char *name;
+    Generate *generate;
+} GeneratedFile;
+
+extern const GeneratedFile generated_files[]; /* name NULL ends them */
+
 #endif

@@ -9,25 +9,6 @@
 
 #include "tools/qapi-gen/emit.h"
 
-static const struct {
-    const char *name;
-    Generate *generate;
-} files[] = {
-    {"types.h", generate_types_h},
-    {"types.c", generate_types_c},
-    {"commands.h", generate_commands_h},
-    {"commands.c", generate_commands_c},
-    {"events.h", generate_events_h},
-    {"events.c", generate_events_c},
-    {"client.h", generate_client_h},
-    {"client.c", generate_client_c},
-    {"introspect.h", generate_introspect_h},
-    {"introspect.c", generate_introspect_c},
-    {"qmp-reference.7", generate_manual},
-    {"qmp-reference.html", generate_html},
-    {"completion.json", generate_completion},
-};
-
 static char *read_file(void *context, const char *path, size_t *length, GError **error)
 {
     char *text = NULL;
@@ -62,18 +43,18 @@ static bool generate(const Schema *schema, const char *folder, GError **error)
 {
     g_autoptr(GPtrArray) texts = g_ptr_array_new_with_free_func(free_text);
 
-    for (size_t i = 0; i < G_N_ELEMENTS(files); i++) {
+    for (size_t i = 0; generated_files[i].name; i++) {
         Out out = {schema, schema->arena, g_string_new(NULL)};
         g_ptr_array_add(texts, out.text);
-        files[i].generate(&out);
+        generated_files[i].generate(&out);
     }
     if (g_mkdir_with_parents(folder, 0777) != 0) {
         g_set_error(error, G_FILE_ERROR, G_FILE_ERROR_FAILED, "cannot make the directory '%s': %s", folder,
                     g_strerror(errno));
         return false;
     }
-    for (size_t i = 0; i < G_N_ELEMENTS(files); i++) {
-        if (!write_file(folder, files[i].name, g_ptr_array_index(texts, i), error))
+    for (size_t i = 0; generated_files[i].name; i++) {
+        if (!write_file(folder, generated_files[i].name, g_ptr_array_index(texts, i), error))
             return false;
     }
     return true;
