@@ -353,6 +353,12 @@ install: all
 	@mkdir -p $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/share/man/man1
 	install -m 755 $(PROGRAMS:%=$(BIN)/%) $(DESTDIR)$(PREFIX)/bin
 	install -m 644 $(MANUALS) $(DESTDIR)$(PREFIX)/share/man/man1
+ifdef QAPI
+	@mkdir -p $(DESTDIR)$(PREFIX)/share/man/man7 $(DESTDIR)$(PREFIX)/share/doc/ferry $(DESTDIR)$(PREFIX)/share/ferry
+	install -m 644 $(QAPI)/qmp-reference.7 $(DESTDIR)$(PREFIX)/share/man/man7
+	install -m 644 $(QAPI)/qmp-reference.html $(DESTDIR)$(PREFIX)/share/doc/ferry
+	install -m 644 $(QAPI)/completion.json $(DESTDIR)$(PREFIX)/share/ferry/qmp-completion.json
+endif
 
 clean:
 	rm -rf build
