@@ -366,6 +366,12 @@ static bool start_engine(Posix *p, const HostFilePosix *o, GError **error)
     return true;
 }
 
+/* Not what is empty already: of a file that was cut to nothing, ext4 writes all to the disk when it is closed. */
+static bool make_empty(Posix *p, GError **error)
+{
+    return (!p->device && posix_length(&p->file) == 0) || posix_truncate(&p->file, 0, error);
+}
+
 HostFile *host_file_open(const HostFilePosix *o, GError **error)
 {
     Posix *p = g_new0(Posix, 1);
@@ -379,8 +385,7 @@ HostFile *host_file_open(const HostFilePosix *o, GError **error)
     p->through = o->cache == HOST_CACHE_WRITETHROUGH || o->cache == HOST_CACHE_DIRECTSYNC;
     p->sync = o->cache != HOST_CACHE_UNSAFE;
     if (!open_descriptors(p, o, error) || !start_engine(p, o, error) ||
-        (!o->inactive && !posix_set_active(&p->file, true, error)) ||
-        (o->create && !posix_truncate(&p->file, 0, error))) {
+        (!o->inactive && !posix_set_active(&p->file, true, error)) || (o->create && !make_empty(p, error))) {
         host_file_close(&p->file);
         return NULL;
     }
