@@ -114,6 +114,7 @@ HostFile *host_file_memory(const void *data, size_t len)
     m->file.ops = &memory_ops;
     m->file.path = g_strdup("memory");
     m->file.fresh_is_zero = true;
+    m->file.in_memory = true;
     m->data = g_byte_array_new();
     if (len)
         g_byte_array_append(m->data, data, (guint)len);

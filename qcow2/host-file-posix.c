@@ -353,6 +353,7 @@ static bool start_engine(Posix *p, const HostFilePosix *o, GError **error)
     /* What lies in memory is copied sooner than handed on to somebody. */
     if (o->engine == HOST_ENGINE_AUTO && fstatfs(p->fd, &system) == 0 && system.f_type == TMPFS_MAGIC) {
         p->engine = engine_new_inline(event);
+        p->file.in_memory = true;
         return true;
     }
     if (o->engine != HOST_ENGINE_THREADS)

@@ -61,6 +61,7 @@ struct HostFile {
     char *path; /* for messages, and what backing files' names are relative to; owned */
     bool read_only;
     bool fresh_is_zero; /* what lies beyond the end reads as zeros once the file is longer: no device */
+    bool in_memory;     /* a request is a copy, done by who polls */
     unsigned in_flight;
 };
 

@@ -19,7 +19,8 @@
 
 enum {
     CHUNK = 1 << 20,
-    ZERO_MAX = 1 << 30, /* octets of zeros in one request */
+    CHUNK_IN_MEMORY = 256 << 10, /* all that are under way stay in a processor's cache, where nothing is waited for */
+    ZERO_MAX = 1 << 30,          /* octets of zeros in one request */
     ALIGNMENT = 4096,
     WAIT_MS = 1000,
 };
@@ -402,14 +403,14 @@ static void start_pool(Copier *c, unsigned threads)
 
 bool copy_run(const Copy *copy, GError **error)
 {
-    Copier c = {.copy = copy, .chunk = CHUNK};
+    Copier c = {.copy = copy};
     unsigned threads = g_get_num_processors(), count = copy->parallel;
     const Qcow2Header *header = qcow2_header(copy->target);
 
     for (unsigned i = 0; i < copy->source_count; i++)
         c.length += copy->sources[i]->length;
     c.cluster = header ? qcow2_cluster_size(header) : 512;
-    c.chunk = copy->compress ? c.cluster : MAX(CHUNK, c.cluster);
+    c.chunk = copy->compress ? c.cluster : MAX(copy->target->file->in_memory ? CHUNK_IN_MEMORY : CHUNK, c.cluster);
     if (copy->compress) {
         start_pool(&c, threads);
         count = MAX(count, threads * 4);
