@@ -3,6 +3,10 @@
  *
  * What ends while it is submitted (the file is in the page cache) is found at once.
  * No more is in the ring than its completion queue has room for; the rest waits here.
+ *
+ * A disk that has nothing to do loses time while we prepare many requests or hear of many that have ended. So short
+ * transfers go to the kernel a few at a time, and who waits hears of a few at a time, and can submit others meanwhile.
+ * Long ones, and such that continue each other, go together: the kernel makes one request of them.
  */
 #include <errno.h>
 #include <liburing.h>
@@ -13,6 +17,8 @@
 
 #define DEPTH      128
 #define LENGTH_MAX (1U << 30) /* of one call; the rest is continued */
+#define SHORT      32768      /* octets */
+#define FEW        4
 
 typedef struct Uring {
     Engine e;
@@ -50,20 +56,33 @@ static void prepare(struct io_uring_sqe *sqe, Transfer *t)
     io_uring_sqe_set_data(sqe, t);
 }
 
+/* From the head of those that wait: to the ring. */
+static void fill_ring(Uring *u)
+{
+    unsigned few = 0;
+
+    while (u->in_ring < DEPTH && !g_queue_is_empty(&u->waiting) && few < FEW) {
+        struct io_uring_sqe *sqe = io_uring_get_sqe(&u->ring);
+        if (!sqe)
+            return;
+        Transfer *t = g_queue_pop_head_link(&u->waiting)->data;
+        const Transfer *next = u->waiting.head ? u->waiting.head->data : NULL;
+        if (t->len < SHORT && !(next && next->kind == t->kind && next->offset == t->offset + t->len))
+            few++;
+        prepare(sqe, t);
+        u->in_ring++;
+    }
+}
+
 static void flush(Uring *u)
 {
     uint64_t one = 1;
+    int submitted;
 
-    while (u->in_ring < DEPTH && !g_queue_is_empty(&u->waiting)) {
-        struct io_uring_sqe *sqe = io_uring_get_sqe(&u->ring);
-        if (!sqe)
-            break;
-        prepare(sqe, g_queue_pop_head_link(&u->waiting)->data);
-        u->in_ring++;
-    }
-    if (!io_uring_sq_ready(&u->ring))
-        return;
-    int submitted = io_uring_submit(&u->ring);
+    do {
+        fill_ring(u);
+        submitted = io_uring_sq_ready(&u->ring) ? io_uring_submit(&u->ring) : 0;
+    } while (submitted > 0 && !io_uring_sq_ready(&u->ring) && u->in_ring < DEPTH && !g_queue_is_empty(&u->waiting));
     /* Not now (EAGAIN, EBUSY, EINTR): it stays in the ring and is tried again when the event comes up. */
     if (u->e.event >= 0 && (submitted < 0 || io_uring_sq_ready(&u->ring)))
         while (write(u->e.event, &one, sizeof one) < 0 && errno == EINTR)
@@ -85,18 +104,20 @@ static void uring_submit(Engine *e, Transfer *t)
             ;
 }
 
-/* False: nothing had ended. */
-static bool reap(Uring *u)
+/* False: nothing had ended. most: so many short ones, and the rest is left. */
+static bool reap(Uring *u, unsigned most)
 {
     struct io_uring_cqe *cqe;
+    unsigned few = 0;
     bool any = false;
 
-    while (io_uring_peek_cqe(&u->ring, &cqe) == 0 && cqe) {
+    while (few < most && io_uring_peek_cqe(&u->ring, &cqe) == 0 && cqe) {
         Transfer *t = io_uring_cqe_get_data(cqe);
         int result = cqe->res;
 
         io_uring_cqe_seen(&u->ring, cqe);
         u->in_ring--;
+        few += result < SHORT;
         if (transfer_step(t, result))
             t->ended(t, t->error);
         else
@@ -111,10 +132,15 @@ static void uring_poll(Engine *e)
     Uring *u = (Uring *)e;
 
     u->polling = true;
-    reap(u);
-    do
+    if (e->event < 0) { /* who waits for some comes back for the rest */
+        reap(u, FEW);
         flush(u);
-    while (reap(u));
+    } else {
+        reap(u, UINT_MAX);
+        do
+            flush(u);
+        while (reap(u, UINT_MAX));
+    }
     u->polling = false;
 }
 
