@@ -48,6 +48,7 @@ struct Vm {
     char *boot_paths;
     unsigned serials, cards; /* serial ports and network cards so far */
 
+    VmMigration migration;
     Transport *incoming; /* while it waits */
     GThread *waiter;
     struct VmArrival *arrival;

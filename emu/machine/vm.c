@@ -168,6 +168,33 @@ void vm_set_actions(Vm *vm, VmActions actions)
 
 /* --- its state out ---------------------------------------------------------------------------------------------- */
 
+const VmMigration *vm_migration(const Vm *vm)
+{
+    return &vm->migration;
+}
+
+/* `error` NULL: it has not failed. */
+static void migration_is(Vm *vm, VmMigrationStatus status, int64_t since_us, const GError *error)
+{
+    g_free(vm->migration.error);
+    vm->migration = (VmMigration){.status = status,
+                                  .took_ms = since_us ? (g_get_monotonic_time() - since_us) / 1000 : 0,
+                                  .error = g_strdup(error ? error->message : NULL)};
+}
+
+static bool send_state(Vm *vm, const char *uri, MigrateFormat format, GError **error)
+{
+    Chan *out = transport_open(uri, error);
+
+    if (!out)
+        return false;
+    if (migrate_out(vm->pc, out, format, error))
+        return true;
+    if (vm->state == VM_RUNNING && !pc_is_running(vm->pc))
+        vm_set_state(vm, VM_PAUSED); /* others have its disks */
+    return false;
+}
+
 bool vm_migrate(Vm *vm, const char *uri, MigrateFormat format, GError **error)
 {
     if (vm->state == VM_INMIGRATE || vm->state == VM_INTERNAL_ERROR) {
@@ -175,14 +202,14 @@ bool vm_migrate(Vm *vm, const char *uri, MigrateFormat format, GError **error)
                     vm_state_name(vm->state));
         return false;
     }
-    Chan *out = transport_open(uri, error);
-    if (!out)
-        return false;
-    if (!migrate_out(vm->pc, out, format, error)) {
-        if (vm->state == VM_RUNNING && !pc_is_running(vm->pc))
-            vm_set_state(vm, VM_PAUSED); /* others have its disks */
+    int64_t start_us = g_get_monotonic_time();
+    GError *why = NULL;
+    if (!send_state(vm, uri, format, &why)) {
+        migration_is(vm, VM_MIGRATION_FAILED, 0, why);
+        g_propagate_error(error, why);
         return false;
     }
+    migration_is(vm, VM_MIGRATION_COMPLETED, start_us, NULL);
     vm_set_state(vm, VM_POSTMIGRATE);
     return true;
 }
@@ -209,6 +236,7 @@ static void stop_waiting(Vm *vm)
 /* A machine whose state has not come is of no use to anybody, unless its user can try another way. */
 static void load_fails(Vm *vm, GError *error)
 {
+    migration_is(vm, VM_MIGRATION_FAILED, 0, error);
     vm_say(vm, "-incoming: %s", error->message);
     if (!vm->options->incoming || !g_str_equal(vm->options->incoming, "defer"))
         quit(vm, 1);
@@ -221,11 +249,13 @@ static gboolean arrive(void *opaque)
     g_autoptr(GError) error = g_steal_pointer(&a->error);
     Chan *chan = g_steal_pointer(&a->chan);
 
+    int64_t start_us = g_get_monotonic_time();
     stop_waiting(vm);
     if (!chan || !migrate_in(vm->pc, chan, &error)) {
         load_fails(vm, error);
         return G_SOURCE_REMOVE;
     }
+    migration_is(vm, VM_MIGRATION_COMPLETED, start_us, NULL);
     bool runs = vm->goes_on && g_str_equal(pc_run_state(vm->pc), "running");
     vm_set_state(vm, VM_PAUSED);
     if (runs && !vm_continue(vm, &error))
@@ -256,6 +286,7 @@ bool vm_incoming(Vm *vm, const char *uri, GError **error)
     if (!vm->incoming)
         return false;
     g_clear_error(&vm->arrival->error);
+    migration_is(vm, VM_MIGRATION_WAITS, 0, NULL);
     vm->waiter = g_thread_new("incoming", wait_for_state, vm);
     return true;
 }
@@ -407,6 +438,7 @@ void vm_free(Vm *vm)
     g_ptr_array_unref(vm->nets);
     g_array_unref(vm->boots);
     g_free(vm->boot_paths);
+    g_free(vm->migration.error);
     g_free(vm);
 }
 

@@ -94,6 +94,23 @@ void vm_set_actions(Vm *vm, VmActions actions);
 /* Stop and copy. Where it ran, it goes on if it fails. */
 bool vm_migrate(Vm *vm, const char *uri, MigrateFormat format, GError **error);
 
+/* What has become of the last migration, out or in. */
+typedef enum VmMigrationStatus {
+    VM_MIGRATION_NONE,
+    VM_MIGRATION_WAITS, /* for a state to come */
+    VM_MIGRATION_ACTIVE,
+    VM_MIGRATION_COMPLETED,
+    VM_MIGRATION_FAILED,
+} VmMigrationStatus;
+
+typedef struct VmMigration {
+    VmMigrationStatus status;
+    int64_t took_ms; /* of one that is completed */
+    char *error;     /* of one that has failed */
+} VmMigration;
+
+const VmMigration *vm_migration(const Vm *vm);
+
 /* For a machine that waits for its state (-incoming defer). */
 bool vm_incoming(Vm *vm, const char *uri, GError **error);
 
