@@ -77,7 +77,7 @@ BIN := $(if $(filter release,$(CONFIG)),build/bin,$(B)/bin)
 
 # --- how it is compiled -------------------------------------------------------------------------------------------
 
-PACKAGES := glib-2.0 libtasn1 libzstd zlib liblzma libxxhash jansson liburing slirp
+PACKAGES := glib-2.0 libtasn1 libzstd zlib liblzma libxxhash jansson liburing slirp libedit
 PKG_CFLAGS := $(shell pkg-config --cflags $(PACKAGES) 2>/dev/null)
 PKG_LIBS := $(shell pkg-config --libs $(PACKAGES) 2>/dev/null) -lbz2 -lvdeplug -lm
 

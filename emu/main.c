@@ -157,13 +157,19 @@ static QmpServer *make_qmp(Program *p)
 static bool make_monitor(Program *p, const OptionsMonitor *o, const char *label, GError **error)
 {
     Chardev *line = vm_line_new(p->vm, &o->line, label, error);
-    const QmpLine qmp = {.chardev = line, .lock = &pc_machine(vm_pc(p->vm))->lock, .pretty = o->pretty};
+    GRecMutex *lock = &pc_machine(vm_pc(p->vm))->lock;
+    const QmpLine qmp = {.chardev = line, .lock = lock, .pretty = o->pretty};
 
-    if (line && o->mode)
+    if (!line)
+        return false;
+    if (o->mode) {
         qmp_server_add(p->qmp, &qmp);
-    else if (line)
-        g_ptr_array_add(p->monitors, monitor_new(p->vm, line, g_main_context_default(), quit_well, p));
-    return line;
+        return true;
+    }
+    Monitor *monitor = monitor_new(p->qmp, line, lock, g_main_context_default(), error);
+    if (monitor)
+        g_ptr_array_add(p->monitors, monitor);
+    return monitor;
 }
 
 /* "-serial mon:stdio": the port and a monitor share the line. */

@@ -143,10 +143,16 @@ QmpUuidInfo *qmp_query_uuid(QmpCall *call, GError **error)
 QmpKvmInfo *qmp_query_kvm(QmpCall *call, GError **error)
 {
     QmpKvmInfo *info = g_new0(QmpKvmInfo, 1);
-    const Vm *vm = qmp_call_vm(call);
+    Vm *vm = qmp_call_vm(call);
 
     (void)error;
     info->present = true;
     info->enabled = vm && vm_options(vm)->accel == OPTIONS_ACCEL_KVM;
+    info->has_smm = info->has_irqchip = info->enabled;
+    info->smm = info->enabled && pc_has_smm(vm_pc(vm));
+    if (info->enabled)
+        info->irqchip = (const QmpKvmIrqchip[]){[KVM_CHIPS_ALL] = QMP_KVM_IRQCHIP_ON,
+                                                [KVM_CHIPS_LAPICS] = QMP_KVM_IRQCHIP_SPLIT,
+                                                [KVM_CHIPS_NONE] = QMP_KVM_IRQCHIP_OFF}[pc_chips(vm_pc(vm))];
     return info;
 }

@@ -87,12 +87,16 @@ void hmp_print_version(GString *out, const void *result)
 
 void hmp_print_kvm(GString *out, const void *result)
 {
+    static const char *const places[] = {[QMP_KVM_IRQCHIP_ON] = "in the kernel",
+                                         [QMP_KVM_IRQCHIP_SPLIT] = "LAPICs in the kernel, the others in this program",
+                                         [QMP_KVM_IRQCHIP_OFF] = "in this program"};
     const QmpKvmInfo *info = *(QmpKvmInfo *const *)result;
 
-    g_string_append_printf(out, "kvm support: %s\n",
-                           info->enabled   ? "enabled"
-                           : info->present ? "disabled"
-                                           : "not compiled");
+    g_string_append_printf(out, "kvm support: %s\n", info->enabled ? "enabled" : "disabled");
+    if (info->has_smm)
+        g_string_append_printf(out, "system management mode: %s\n", info->smm ? "yes" : "no");
+    if (info->has_irqchip)
+        g_string_append_printf(out, "interrupt controllers: %s\n", places[info->irqchip]);
 }
 
 void hmp_print_cpus(GString *out, const void *result)
