@@ -361,7 +361,7 @@ void qmp_events_emit(QmpEvents *events, const QapiEvent *event, const void *data
 
 Test(generated, an_event_goes_out_with_its_data)
 {
-    QmpEvents events = {NULL};
+    QmpEvents events = {.event = NULL};
     QmpCrateFellData data = {.name = (char *)"a"};
 
     qmp_event_crate_fell(&events, &data);

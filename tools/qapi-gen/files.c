@@ -17,5 +17,5 @@ const GeneratedFile generated_files[] = {
     {"qmp-reference.7", generate_manual},
     {"qmp-reference.html", generate_html},
     {"completion.json", generate_completion},
-    {NULL, NULL},
+    {.name = NULL},
 };

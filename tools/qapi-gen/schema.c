@@ -39,7 +39,7 @@ const Builtin schema_builtins[] = {
     {"bool", "Bool", "bool ", "QAPI_SCALAR", "SCALAR_BOOL", "boolean", "bool", "true or false"},
     {"null", "Null", "QapiNull ", "QAPI_NULL", NULL, "null", "null", "null"},
     {"any", "Any", "struct json_t *", "QAPI_ANY", NULL, "value", "any", "any JSON value"},
-    {NULL},
+    {.name = NULL},
 };
 
 const char *kind_name(Kind kind)
