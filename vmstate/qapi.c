@@ -178,10 +178,11 @@ void qapi_visit(Visitor *v, const char *name, const QapiType *type, void *value)
 
 static void clear_members(const QapiType *type, void *object)
 {
+    const QapiType *variant = qapi_variant(type, object); /* by the tag, which is a member */
+
     for (const QapiMember *m = type->members; m && m->name; m++)
         if (type->kind != QAPI_ALTERNATE || m - type->members == *(int *)((char *)object + type->tag))
             qapi_clear(m->type, (char *)object + m->offset);
-    const QapiType *variant = qapi_variant(type, object);
     if (variant)
         qapi_free(variant, *(void **)((char *)object + type->variant));
 }
