@@ -7,6 +7,12 @@
 
 static const char *describe(const Schema *schema, const Definition *d)
 {
+    bool command = g_str_has_suffix(d->name, "-arguments");
+    size_t suffix = strlen(command ? "-arguments" : "-data");
+
+    if (d->implicit)
+        return arena_print(schema->arena, "%s '%.*s'", command ? "command" : "event", (int)(strlen(d->name) - suffix),
+                           d->name);
     return arena_print(schema->arena, "%s '%s'", kind_name(d->kind), d->name);
 }
 
@@ -295,6 +301,36 @@ static bool check_returns(const Schema *schema, const Definition *d, GError **er
                  describe(schema, d), describe(schema, d->returns.type));
 }
 
+/* --- conditions -------------------------------------------------------------------------------------------------- */
+
+/* What is there only under a condition is used only under one. */
+static bool check_cond(const Schema *schema, const Definition *d, const char *what, const TypeRef *ref, GError **error)
+{
+    if (!ref->type || !ref->type->cond || d->cond)
+        return true;
+    return wrong(error, ref->where, "'%s' of %s has no 'if', and its type '%s' is there only if %s", what,
+                 describe(schema, d), ref->name, ref->type->cond->text);
+}
+
+static bool check_member_conds(const Schema *schema, const Definition *d, const GPtrArray *members, GError **error)
+{
+    for (unsigned i = 0; i < members->len; i++) {
+        const Member *member = member_at(members, i);
+        const Member *value = d->tag ? find_member(d->tag->ref.type->members, member->name) : NULL;
+        bool conditional = member->cond || (members == d->branches && value && value->cond);
+        if (!conditional && !check_cond(schema, d, member->name, &member->ref, error))
+            return false;
+    }
+    return true;
+}
+
+static bool check_conds(Schema *schema, Definition *d, GError **error)
+{
+    return check_member_conds(schema, d, d->members, error) && check_member_conds(schema, d, d->branches, error) &&
+           check_cond(schema, d, "base", &d->base, error) && check_cond(schema, d, "data", &d->data, error) &&
+           check_cond(schema, d, "returns", &d->returns, error);
+}
+
 static bool check_one(Schema *schema, Definition *d, GError **error)
 {
     switch (d->kind) {
@@ -325,6 +361,11 @@ static bool end_type(Schema *schema, Definition *d, GError **error)
     return (d->kind != KIND_STRUCT && d->kind != KIND_UNION) || d->visit == 4 || check_ends(schema, d, error);
 }
 
+static bool check_type_conds(Schema *schema, Definition *d, GError **error)
+{
+    return d->kind == KIND_BUILTIN || check_conds(schema, d, error);
+}
+
 typedef bool Check(Schema *schema, Definition *d, GError **error);
 
 static bool check_each(Schema *schema, GPtrArray *definitions, Check *check, GError **error)
@@ -346,5 +387,8 @@ bool check_schema(Schema *schema, GError **error)
            check_each(schema, schema->types, flatten_type, error) &&
            check_each(schema, schema->types, check_one, error) && check_each(schema, schema->types, end_type, error) &&
            check_each(schema, schema->commands, check_one, error) &&
-           check_each(schema, schema->events, check_one, error);
+           check_each(schema, schema->events, check_one, error) &&
+           check_each(schema, schema->types, check_type_conds, error) &&
+           check_each(schema, schema->commands, check_conds, error) &&
+           check_each(schema, schema->events, check_conds, error);
 }
