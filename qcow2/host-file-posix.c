@@ -6,6 +6,9 @@
  * it when the page is written directly. Metadata and the guest's sectors on a host of larger ones are all that goes
  * that way.
  *
+ * A direct write that makes the file longer waits for all others, in the kernel. So the file is made longer ahead of
+ * them, without taking room, and cut again when it is closed; after a crash it stays longer, which harms no image.
+ *
  * Zeros: fallocate(2) where the file system can; written otherwise, which is remembered.
  */
 #include <errno.h>
@@ -27,6 +30,8 @@
 #define DIRECT_UNIT 4096u /* of offsets, lengths and memory: no device of today wants more */
 #define ZEROS       65536u
 #define ZEROS_IOV   16
+#define AHEAD_MIN   (UINT64_C(1) << 20)
+#define AHEAD_MAX   (UINT64_C(64) << 20)
 
 typedef struct Posix {
     HostFile file;
@@ -35,7 +40,9 @@ typedef struct Posix {
     bool shared, resizes, device, through, sync;
     bool no_zero, no_punch; /* the file system cannot */
     uint64_t device_length;
-    int sync_error; /* what was not written then may be lost, whatever a later sync says (fsync(2), errors) */
+    bool ahead;         /* the file is made longer ahead of writes: */
+    uint64_t end, size; /* how long it is meant to be, and how long it is */
+    int sync_error;     /* what was not written then may be lost, whatever a later sync says (fsync(2), errors) */
     uint8_t *zeros;
 } Posix;
 
@@ -165,6 +172,27 @@ static bool is_aligned(const HostIo *io)
     return true;
 }
 
+/* Something is written up to `end`. If the file cannot be made longer now, the write says so, or does it. */
+static void reach(Posix *p, uint64_t end)
+{
+    uint64_t size = end + CLAMP(end / 4, AHEAD_MIN, AHEAD_MAX);
+
+    if (!p->ahead || end <= p->end)
+        return;
+    p->end = end;
+    if (end > p->size)
+        p->size = size <= INT64_MAX && ftruncate(p->fd, (off_t)size) == 0 ? size : end;
+}
+
+/* Nothing is under way. Where it cannot be cut it stays longer. */
+static bool cut_what_is_ahead(Posix *p)
+{
+    bool ahead = p->ahead && p->size > p->end;
+
+    p->ahead = false;
+    return !ahead || ftruncate(p->fd, (off_t)p->end) == 0;
+}
+
 static void transfer(Posix *p, HostIo *io)
 {
     bool direct = p->direct_fd >= 0 && is_aligned(io);
@@ -211,10 +239,13 @@ static void posix_submit(HostFile *file, HostIo *io)
         nothing(p, io, ENOSPC);
     } else if (!io->len) {
         nothing(p, io, 0);
-    } else if (io->op == HOST_READ || io->op == HOST_WRITE) {
-        transfer(p, io);
     } else {
-        allocate(p, io);
+        if (io->op == HOST_WRITE || io->op == HOST_ZERO)
+            reach(p, io->offset + io->len);
+        if (io->op == HOST_READ || io->op == HOST_WRITE)
+            transfer(p, io);
+        else
+            allocate(p, io);
     }
 }
 
@@ -242,7 +273,17 @@ static uint64_t posix_length(HostFile *file)
 
     if (p->device)
         return p->device_length;
+    if (p->ahead)
+        return p->end;
     return fstat(p->fd, &status) == 0 ? (uint64_t)status.st_size : 0;
+}
+
+/* Whoever had the file before may have changed it. */
+static void look_at_length(Posix *p)
+{
+    p->ahead = false;
+    p->end = p->size = posix_length(&p->file);
+    p->ahead = p->direct_fd >= 0 && !p->device && !p->file.read_only;
 }
 
 static bool posix_truncate(HostFile *file, uint64_t length, GError **error)
@@ -256,7 +297,10 @@ static bool posix_truncate(HostFile *file, uint64_t length, GError **error)
                     file->path, length);
         return false;
     }
-    return ftruncate(p->fd, (off_t)length) == 0 || failed(file->path, error);
+    if (ftruncate(p->fd, (off_t)length) != 0)
+        return failed(file->path, error);
+    p->end = p->size = length;
+    return true;
 }
 
 static bool posix_set_active(HostFile *file, bool active, GError **error)
@@ -264,14 +308,17 @@ static bool posix_set_active(HostFile *file, bool active, GError **error)
     Posix *p = (Posix *)file;
     unsigned resize = p->resizes ? HOST_LOCK_RESIZE : 0;
 
-    if (p->shared)
-        return true;
-    if (!active) {
+    if (!active)
+        cut_what_is_ahead(p);
+    if (!active && !p->shared)
         host_lock_drop(p->fd);
+    if (!active)
         return true;
-    }
-    return host_lock_take(p->fd, HOST_LOCK_READ | (file->read_only ? 0 : HOST_LOCK_WRITE | resize),
-                          HOST_LOCK_WRITE | resize, file->path, error);
+    bool ours = p->shared || host_lock_take(p->fd, HOST_LOCK_READ | (file->read_only ? 0 : HOST_LOCK_WRITE | resize),
+                                            HOST_LOCK_WRITE | resize, file->path, error);
+    if (ours)
+        look_at_length(p);
+    return ours;
 }
 
 static bool posix_is_hole(HostFile *file, uint64_t offset, uint64_t len, uint64_t *extent)
@@ -296,6 +343,7 @@ static void posix_close(HostFile *file)
 {
     Posix *p = (Posix *)file;
 
+    cut_what_is_ahead(p);
     if (p->engine)
         p->engine->ops->free(p->engine);
     if (p->fd >= 0)
