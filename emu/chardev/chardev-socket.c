@@ -190,16 +190,9 @@ static void name_listener(Socket *s, const char *host)
     s->c.address = g_strdup_printf("tcp:%s:%s", host ? host : "", port);
 }
 
-static bool start_server(Socket *s, const ChardevSocket *options)
+/* False with errno. */
+static bool start_listening(Socket *s, const ChardevSocket *options)
 {
-    for (size_t i = 0; i < s->count && s->listener < 0; i++)
-        s->listener = listen_at(&s->to[i]);
-    if (s->listener < 0)
-        return false;
-    if (options->path)
-        s->remove = g_strdup(options->path);
-    else
-        name_listener(s, options->host);
     listen_again(s);
     while (options->wait && s->fd < 0) {
         struct pollfd knock = {.fd = s->listener, .events = POLLIN};
@@ -212,6 +205,19 @@ static bool start_server(Socket *s, const ChardevSocket *options)
         }
     }
     return true;
+}
+
+static bool start_server(Socket *s, const ChardevSocket *options)
+{
+    for (size_t i = 0; i < s->count && s->listener < 0; i++)
+        s->listener = listen_at(&s->to[i]);
+    if (s->listener < 0)
+        return false;
+    if (options->path)
+        s->remove = g_strdup(options->path);
+    else
+        name_listener(s, options->host);
+    return start_listening(s, options);
 }
 
 /* --- a client --------------------------------------------------------------------------------------------------- */
@@ -308,6 +314,32 @@ static bool connect_now(Socket *s)
     }
     errno = cause;
     return false;
+}
+
+/* --- a descriptor ------------------------------------------------------------------------------------------------ */
+
+/* False with errno. */
+static bool adopt(Socket *s, const ChardevSocket *options)
+{
+    int listens = 0;
+    socklen_t len = sizeof listens;
+
+    s->count = 1;
+    s->to[0].len = sizeof s->to[0].name;
+    if (getsockname(options->fd, (struct sockaddr *)&s->to[0].name, &s->to[0].len) != 0 ||
+        getsockopt(options->fd, SOL_SOCKET, SO_ACCEPTCONN, &listens, &len) != 0 ||
+        !pump_make_nonblocking(options->fd, NULL))
+        return false;
+    s->to[0].family = s->to[0].name.ss_family;
+    errno = listens ? EISCONN : ENOTCONN; /* it is not what it is said to be */
+    if (options->server != listens)
+        return false;
+    if (!options->server) {
+        use(s, options->fd);
+        return true;
+    }
+    s->listener = options->fd;
+    return start_listening(s, options);
 }
 
 /* --- names ------------------------------------------------------------------------------------------------------ */
@@ -410,9 +442,10 @@ static Socket *new_socket(const ChardevHome *home, const ChardevSocket *options)
 
     s->fd = s->listener = -1;
     s->delay = options->delay;
-    s->reconnect_s = options->server ? 0 : options->reconnect_s;
-    s->c.address = options->path ? g_strdup_printf("unix:%s", options->path)
-                                 : g_strdup_printf("tcp:%s:%s", options->host ? options->host : "", options->port);
+    s->reconnect_s = options->server || options->has_fd ? 0 : options->reconnect_s;
+    s->c.address = options->has_fd ? g_strdup_printf("fd:%d", options->fd)
+                   : options->path ? g_strdup_printf("unix:%s", options->path)
+                                   : g_strdup_printf("tcp:%s:%s", options->host ? options->host : "", options->port);
     s->pump = (ChardevPump){
         .c = &s->c,
         .in = -1,
@@ -430,12 +463,14 @@ Chardev *chardev_new_socket(const ChardevHome *home, const ChardevSocket *option
     Socket *s = new_socket(home, options);
     bool ok;
 
-    if (!options->path && !set_hosts(s, options, error)) {
+    if (!options->has_fd && !options->path && !set_hosts(s, options, error)) {
         chardev_free(&s->c);
         return NULL;
     }
-    ok = !options->path || set_path(s, options->path);
-    if (ok && options->server)
+    ok = options->has_fd || !options->path || set_path(s, options->path);
+    if (options->has_fd)
+        ok = adopt(s, options);
+    else if (ok && options->server)
         ok = start_server(s, options);
     else if (ok && s->reconnect_s > 0)
         try_next(s);

@@ -120,6 +120,8 @@ typedef struct ChardevSocket {
     bool wait;            /* a server: until the first has connected, it is not made */
     unsigned reconnect_s; /* a client: tries again so often; 0: it must succeed at once, and is not repeated */
     bool delay;           /* tcp may gather small pieces (Nagle's algorithm) */
+    bool has_fd;          /* it is open already, in the place of path, host and port: */
+    int fd;               /* a server's listens, a client's is connected; taken if it is one */
 } ChardevSocket;
 
 /* Host names are looked up here, once: this may take its time. */

@@ -42,7 +42,13 @@ static const VMStateField file_fields[] = {
     VMS_END,
 };
 static const VMStateField socket_fields[] = {
-    COMMON, SOCKET, VMS_TEXT(OptionsChar, path), VMS_TEXT(OptionsChar, host), VMS_TEXT(OptionsChar, port), VMS_END,
+    COMMON,
+    SOCKET,
+    VMS_TEXT(OptionsChar, path),
+    VMS_TEXT(OptionsChar, host),
+    VMS_TEXT(OptionsChar, port),
+    VMS_FIELD(OptionsChar, fd, .presence = 1 + offsetof(OptionsChar, has_fd)),
+    VMS_END,
 };
 static const VMStateField ringbuf_fields[] = {COMMON, VMS_FIELD(OptionsChar, size), VMS_END};
 
@@ -53,6 +59,10 @@ static bool check_socket(const void *state, GError **error)
 {
     const OptionsChar *c = state;
 
+    if (c->has_fd && (c->path || c->host || c->port || c->reconnect))
+        return options_fail(error, "fd", "a socket that is open already has no path, host, port or reconnect");
+    if (c->has_fd)
+        return c->fd >= 0 || options_fail(error, "fd", "%d is no descriptor", c->fd);
     if (c->path && (c->host || c->port))
         return options_fail(error, "path", "a socket has a path, or a host and a port, not both");
     if (!c->path && !c->port)

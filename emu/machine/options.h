@@ -162,6 +162,8 @@ typedef struct OptionsChar {
     char *id;
     char *path, *input, *host, *port;
     bool append, server, wait, delay, signal, mux; /* mux: the monitor is behind the same line */
+    bool has_fd;
+    int32_t fd;
     uint32_t reconnect;
     uint64_t size;
 } OptionsChar;

@@ -85,7 +85,9 @@ static Chardev *new_socket(const ChardevHome *home, const OptionsChar *c, GError
                                   .server = c->server,
                                   .wait = c->server && c->wait,
                                   .reconnect_s = c->reconnect,
-                                  .delay = c->delay};
+                                  .delay = c->delay,
+                                  .has_fd = c->has_fd,
+                                  .fd = c->fd};
 
     return chardev_new_socket(home, &socket, error);
 }

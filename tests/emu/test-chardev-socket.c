@@ -45,6 +45,49 @@ static int listen_unix(const char *path)
     return fd;
 }
 
+Test(chardev, a_server_may_have_been_opened_by_somebody_else)
+{
+    g_autoptr(Front) f = front_new();
+    g_autofree char *path = front_path(f, "socket");
+    int listener = listen_unix(path);
+
+    front_attach(f,
+                 chardev_new_socket(&f->home, &(ChardevSocket){.has_fd = true, .fd = listener, .server = true}, NULL));
+    for (unsigned n = 1; n <= 2; n++) {
+        int peer = connect_unix(path);
+        FRONT_RUN_UNTIL(f, f->opened == n);
+        front_talk(f, peer);
+        close(peer);
+        FRONT_RUN_UNTIL(f, f->closed == n);
+    }
+    unlink(path);
+}
+
+Test(chardev, a_connection_may_have_been_made_by_somebody_else)
+{
+    g_autoptr(Front) f = front_new();
+    int pair[2];
+
+    cr_assert_eq(socketpair(AF_UNIX, SOCK_STREAM, 0, pair), 0);
+    front_attach(f, chardev_new_socket(&f->home, &(ChardevSocket){.has_fd = true, .fd = pair[0]}, NULL));
+    cr_assert_eq(f->opened, 1);
+    front_talk(f, pair[1]);
+    close(pair[1]);
+    FRONT_RUN_UNTIL(f, f->closed == 1);
+}
+
+Test(chardev, a_descriptor_of_another_kind_is_refused_and_stays_open)
+{
+    g_autoptr(Front) f = front_new();
+    int pair[2], file = open("/dev/null", O_RDWR);
+
+    cr_assert_eq(socketpair(AF_UNIX, SOCK_STREAM, 0, pair), 0);
+    cr_assert_null(chardev_new_socket(&f->home, &(ChardevSocket){.has_fd = true, .fd = pair[0], .server = true}, NULL));
+    cr_assert_null(chardev_new_socket(&f->home, &(ChardevSocket){.has_fd = true, .fd = file}, NULL));
+    cr_assert_null(chardev_new_socket(&f->home, &(ChardevSocket){.has_fd = true, .fd = 12345}, NULL));
+    cr_assert(close(pair[0]) == 0 && close(pair[1]) == 0 && close(file) == 0);
+}
+
 Test(chardev, a_unix_server_has_one_peer_after_the_other)
 {
     g_autoptr(Front) f = front_new();

@@ -69,6 +69,9 @@ Test(options, what_is_wrong_with_a_line_is_said)
            "null,id=1x");
     REFUSE("-chardev.id: 'a' is there twice", "-chardev", "null,id=a", "-chardev", "pty,id=a");
     REFUSE("-chardev.path: a socket needs a path, or a port", "-chardev", "socket,id=a");
+    REFUSE("-chardev.fd: a socket that is open already has no path, host, port or reconnect", "-chardev",
+           "socket,id=a,fd=3,path=x");
+    REFUSE("-chardev.fd: -1 is no descriptor", "-chardev", "socket,id=a,fd=-1");
     REFUSE("-chardev.path: a socket has a path, or a host and a port, not both", "-chardev",
            "socket,id=a,path=/x,port=1");
     REFUSE("-chardev.host: a client needs to know to which host it connects", "-chardev", "socket,id=a,port=1");
@@ -106,6 +109,14 @@ Test(options, a_serial_port_has_short_forms)
     cr_assert_str_eq(chardev(more->serials, 2)->id, "c");
     cr_assert(chardev(more->serials, 3)->mux);
     cr_assert_str_eq(chardev(more->serials, 3)->path, "/x");
+}
+
+Test(options, a_socket_may_be_open_already)
+{
+    g_autoptr(Options) o = PARSE("-chardev", "socket,id=c,fd=0,server=on,wait=off", "-chardev", "socket,id=d,path=x");
+
+    cr_assert(chardev(o->chardevs, 0)->has_fd && chardev(o->chardevs, 0)->fd == 0);
+    cr_assert(!chardev(o->chardevs, 1)->has_fd);
 }
 
 Test(options, monitors_are_for_people_or_for_programs)
