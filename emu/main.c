@@ -11,8 +11,6 @@
 #include "emu/monitor.h"
 #include "emu/qmp/run-state.h"
 #include "emu/qmp/server.h"
-#include "qapi/commands.h"
-#include "qapi/events.h"
 
 typedef struct Program {
     GMainLoop *loop;
@@ -145,12 +143,10 @@ static bool write_pid(const char *path, GError **error)
 
 static QmpServer *make_qmp(Program *p)
 {
-    const QmpServerConfig config = {.table = {qmp_commands, qmp_command_count},
-                                    .events = qmp_events,
-                                    .event_count = qmp_event_count,
-                                    .quit = quit_well,
-                                    .opaque = p};
+    QmpServerConfig config = qmp_server_config();
 
+    config.quit = quit_well;
+    config.opaque = p;
     return qmp_server_new(&config);
 }
 

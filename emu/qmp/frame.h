@@ -44,7 +44,9 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(QmpFrame, qmp_frame_free)
 /* Somebody else speaks now. */
 void qmp_frame_reset(QmpFrame *f);
 
-/* Reads up to where a value ends, or something is wrong; returns how many octets that were. */
+/*
+ * Reads up to where a value ends, or something is wrong; returns how many octets that were (0: a word ended before).
+ */
 size_t qmp_frame_push(QmpFrame *f, const void *data, size_t len, QmpInput *found);
 
 #endif

@@ -18,6 +18,9 @@ typedef struct QmpServerConfig {
     void *opaque;
 } QmpServerConfig;
 
+/* All commands and events of the schema, in the default context: tables.c, for the program, which has all handlers. */
+QmpServerConfig qmp_server_config(void);
+
 /* What the configuration points to is borrowed. */
 QmpServer *qmp_server_new(const QmpServerConfig *config);
 

@@ -192,32 +192,31 @@ static void answer(QmpServerSession *s, QmpRequest *request)
         say_text(s);
 }
 
-/* Does what there is to do, for a moment. Returns whether there is more. */
-static bool work(QmpServerSession *s)
-{
-    int64_t until_us = g_get_monotonic_time() + MOMENT_US;
-
-    for (;;) {
-        if (reads_too_little(s))
-            return false;
-        look_ahead(s);
-        QmpRequest *r = g_queue_pop_head(&s->ahead);
-        if (!r)
-            r = g_queue_pop_head(&s->requests);
-        if (!r)
-            return false;
-        answer(s, r);
-        if (g_get_monotonic_time() >= until_us)
-            return true;
-    }
-}
-
-/* --- who is there ----------------------------------------------------------------------------------------------- */
-
 static bool has_work(const QmpServerSession *s)
 {
     return s->requests.length || s->ahead.length || s->looked_at < s->taken->len;
 }
+
+/* Does what there is to do, for a moment. */
+static void work(QmpServerSession *s)
+{
+    int64_t until_us = g_get_monotonic_time() + MOMENT_US;
+
+    while (has_work(s) && g_get_monotonic_time() < until_us) {
+        if (reads_too_little(s))
+            flush(s);
+        if (reads_too_little(s))
+            return;
+        look_ahead(s);
+        QmpRequest *r = g_queue_pop_head(&s->ahead);
+        if (!r)
+            r = g_queue_pop_head(&s->requests);
+        if (r)
+            answer(s, r);
+    }
+}
+
+/* --- who is there ----------------------------------------------------------------------------------------------- */
 
 static void forget(QmpServerSession *s)
 {
@@ -263,11 +262,12 @@ static gboolean do_work(void *opaque)
     QmpServerSession *s = opaque;
 
     g_source_set_ready_time(s->work, -1);
-    if (work(s))
-        wake(s);
+    work(s);
     flush(s);
     tell_lost(s);
     flush(s);
+    if (has_work(s) && !reads_too_little(s))
+        wake(s);
     if (s->newcomer && !has_work(s))
         greet(s);
     lock(s);

@@ -74,7 +74,7 @@ static void take(Rig *r, int i)
         g_string_append_len(r->got[i], data, len);
 }
 
-/* Sends all, while the server works. */
+/* Sends all, while the server works, and reads what it says. */
 static void send_octets(Rig *r, int i, const char *data, size_t len)
 {
     while (len) {
@@ -83,6 +83,7 @@ static void send_octets(Rig *r, int i, const char *data, size_t len)
         data += MAX(gone, 0);
         len -= (size_t)MAX(gone, 0);
         run(r);
+        take(r, i);
     }
 }
 
@@ -316,6 +317,24 @@ Test(session, who_does_not_read_is_not_read_and_others_do_not_wait)
     for (size_t i = 0; i < sent / len; i++)
         expect_with(r, 0, text);
     expect_nothing(r, 0);
+}
+
+Test(session, answers_that_are_larger_than_what_is_kept_come_all)
+{
+    g_autoptr(Rig) r = rig_new(false);
+    g_autofree char *text = g_strnfill(QMP_SESSION_KEPT + 1000, 'x');
+    g_autofree char *request = g_strdup_printf("{'execute':'echo','arguments':{'x':'%s'}}", text);
+
+    negotiate(r, 0, false);
+    for (int i = 0; i < 3; i++) {
+        send_text(r, 0, request);
+        send_text(r, 0, "{'execute':'nothing'}{'execute':'nothing'}");
+    }
+    for (int i = 0; i < 3; i++) {
+        expect_with(r, 0, text);
+        expect(r, 0, "{\"return\": {}}");
+        expect(r, 0, "{\"return\": {}}");
+    }
 }
 
 Test(session, who_misses_events_is_told_how_many)
