@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "emu/monitor.h"
+#include "emu/qmp/job-events.h"
 #include "emu/qmp/run-state.h"
 #include "emu/qmp/server.h"
 
@@ -204,7 +205,8 @@ static bool start(Program *p, GError **error)
                              .powered_down = powered_down,
                              .quit = quit,
                              .message = message,
-                             .opaque = p};
+                             .opaque = p,
+                             .jobs = qmp_job_events(qmp_server_events(p->qmp))};
 
     p->vm = vm_new(p->options, &events, g_main_context_default(), error);
     if (!p->vm)
@@ -234,6 +236,7 @@ static int run(Program *p)
         g_main_loop_run(p->loop);
     else
         p->status = fail(error);
+    vm_end_jobs(p->vm);
     g_ptr_array_unref(p->monitors);
     qmp_server_free(g_steal_pointer(&p->qmp));
     vm_free(p->vm);

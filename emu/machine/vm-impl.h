@@ -39,6 +39,7 @@ struct Vm {
     bool goes_on; /* after a state has come, or a reset */
     bool reset_pressed;
     VmActions actions;
+    Jobs *jobs;
 
     GPtrArray *chardevs; /* of Chardev, by their labels */
     GPtrArray *muxes;    /* of VmMux */

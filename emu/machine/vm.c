@@ -393,6 +393,7 @@ Vm *vm_new(const Options *options, const VmEvents *events, GMainContext *context
     vm->events = *events;
     vm->actions = (VmActions){.ends_at_reset = options->no_reboot, .ends_at_shutdown = !options->no_shutdown};
     vm->context = context;
+    vm->jobs = jobs_new(context, &events->jobs);
     vm->chardevs = g_ptr_array_new();
     vm->muxes = g_ptr_array_new_with_free_func(vm_mux_free);
     vm->disks = g_ptr_array_new_with_free_func(vm_disk_free);
@@ -420,10 +421,17 @@ void vm_launch(Vm *vm)
         vm_continue(vm, NULL);
 }
 
+void vm_end_jobs(Vm *vm)
+{
+    if (vm)
+        jobs_free(g_steal_pointer(&vm->jobs));
+}
+
 void vm_free(Vm *vm)
 {
     if (!vm)
         return;
+    vm_end_jobs(vm);
     stop_waiting(vm);
     while (g_source_remove_by_user_data(vm->arrival))
         continue;
@@ -445,6 +453,11 @@ void vm_free(Vm *vm)
 Pc *vm_pc(Vm *vm)
 {
     return vm->pc;
+}
+
+Jobs *vm_jobs(Vm *vm)
+{
+    return vm->jobs;
 }
 
 VmState vm_state(const Vm *vm)

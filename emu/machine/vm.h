@@ -6,6 +6,7 @@
 #ifndef EMU_MACHINE_VM_H
 #define EMU_MACHINE_VM_H
 
+#include "emu/core/job.h"
 #include "emu/machine/migrate.h"
 #include "emu/machine/options.h"
 
@@ -42,6 +43,7 @@ typedef struct VmEvents {
     void (*quit)(void *opaque, int status);             /* nothing more to do here; exit status */
     void (*message)(void *opaque, const char *message); /* for the user, without a line's end */
     void *opaque;
+    JobEvents jobs; /* as job.h has it: from any thread */
 } VmEvents;
 
 /* The types that -device knows, NULL ends them; for options_parse. */
@@ -61,6 +63,12 @@ void vm_launch(Vm *vm);
 Pc *vm_pc(Vm *vm);
 VmState vm_state(const Vm *vm);
 const Options *vm_options(const Vm *vm);
+
+/* What takes its time. */
+Jobs *vm_jobs(Vm *vm);
+
+/* Cancels what still works, and waits for it: there are no jobs any more, and none is told of. NULL is nothing. */
+void vm_end_jobs(Vm *vm);
 
 /* Lines by their ids. NULL: there is none. Borrowed. */
 Chardev *vm_chardev(Vm *vm, const char *id);
