@@ -93,14 +93,25 @@ static bool open_data_file(const ImagePath *o, const Qcow2Header *h, HostFile **
     *file = NULL;
     if (!(h->incompatible & QCOW2_DATA_FILE))
         return true;
-    if (!name) {
+    if (!name && !o->data_file) {
         g_set_error(error, FERRY_ERROR, FERRY_ERROR_DAMAGED, "disk %s: has an external data file, but does not name it",
                     o->path);
         return false;
     }
-    g_autofree char *path = image_relative(o->path, name, error);
+    g_autofree char *path = o->data_file ? g_strdup(o->data_file) : image_relative(o->path, name, error);
     *file = path ? open_file(o, path, false, error) : NULL;
     return *file;
+}
+
+static bool open_behind(const ImagePath *o, ImagePath backing, GArray *seen, Image **image, GError **error)
+{
+    backing.read_only = true;
+    backing.repair = false;
+    backing.data_file = NULL;
+    *image = open_one(&backing, seen, error);
+    if (!*image)
+        g_prefix_error(error, "backing file of %s: ", o->path);
+    return *image;
 }
 
 static bool open_backing(const ImagePath *o, const Qcow2Header *h, GArray *seen, Image **image, GError **error)
@@ -109,6 +120,13 @@ static bool open_backing(const ImagePath *o, const Qcow2Header *h, GArray *seen,
     ImagePath backing = *o;
 
     *image = NULL;
+    if (o->backing) {
+        backing.path = o->backing->path;
+        backing.format = o->backing->format;
+        backing.no_backing = o->backing->no_backing;
+        backing.backing = o->backing->backing;
+        return open_behind(o, backing, seen, image, error);
+    }
     if (!h->backing || o->no_backing)
         return true;
     if (!format && !o->probe_backing) {
@@ -123,12 +141,7 @@ static bool open_backing(const ImagePath *o, const Qcow2Header *h, GArray *seen,
         return false;
     backing.path = path;
     backing.format = format;
-    backing.read_only = true;
-    backing.repair = false;
-    *image = open_one(&backing, seen, error);
-    if (!*image)
-        g_prefix_error(error, "backing file of %s: ", o->path);
-    return *image;
+    return open_behind(o, backing, seen, image, error);
 }
 
 static Image *open_qcow2(const ImagePath *o, HostFile *file, GArray *seen, GError **error)

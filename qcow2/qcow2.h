@@ -32,7 +32,8 @@ const char *qcow2_corruption(const Image *image);
 
 /* --- opening by path -------------------------------------------------------------------------------------------- */
 
-typedef struct ImagePath {
+typedef struct ImagePath ImagePath;
+struct ImagePath {
     const char *path;
     const char *format; /* "raw", "qcow2"; NULL: what the file looks like, which only people may ask for */
     bool read_only, shared, inactive;
@@ -40,11 +41,13 @@ typedef struct ImagePath {
     int event;
     bool no_backing;    /* the chain is not opened: only metadata matters */
     bool probe_backing; /* a backing file whose format the image does not tell is probed; otherwise it is refused */
-    bool repair;        /* as of Qcow2Open */
+    const ImagePath *backing; /* in place of the one that the image names: its path, format and what is behind it */
+    const char *data_file;    /* the same; from where the program is */
+    bool repair;              /* as of Qcow2Open */
     HostCache cache;
     HostEngine engine;
     uint64_t l2_cache, refcount_cache;
-} ImagePath;
+};
 
 /*
  * Opens an image and its chain, relative names being relative to the image that has them; backing files read-only.

@@ -141,6 +141,11 @@ static Image *open_snapshot(const Block *block, const BlkRaw *options, Image *ba
 
 Block *blk_qcow2_open(const BlkRaw *options, GError **error)
 {
+    return blk_qcow2_open_with(options, &(BlkQcow2Parts){.no_backing = false}, error);
+}
+
+Block *blk_qcow2_open_with(const BlkRaw *options, const BlkQcow2Parts *parts, GError **error)
+{
     BlkQcow2 *b = (BlkQcow2 *)block_new(&qcow2_ops, options->context);
 
     if (!b) {
@@ -148,6 +153,11 @@ Block *blk_qcow2_open(const BlkRaw *options, GError **error)
         return NULL;
     }
     ImagePath path = path_of(&b->block, options);
+    path.no_backing = parts->no_backing;
+    path.backing = parts->backing;
+    path.data_file = parts->data_file;
+    path.l2_cache = parts->l2_cache;
+    path.refcount_cache = parts->refcount_cache;
     b->image = image_open(&path, error);
     if (b->image && options->snapshot)
         b->image = open_snapshot(&b->block, options, b->image, error);

@@ -5,12 +5,23 @@
 #include "emu/block/blk-raw.h"
 
 struct Image;
+struct ImagePath;
 
 /*
  * The options mean what they mean for a raw disk; `alignment` does not matter. A backing file whose format the image
  * does not tell is refused, since a guest could have written what it looks like.
  */
 Block *blk_qcow2_open(const BlkRaw *options, GError **error);
+
+/* What the image may be given in place of what it names itself; zeros: nothing. */
+typedef struct BlkQcow2Parts {
+    bool no_backing;                 /* what it does not have reads as zeros */
+    const struct ImagePath *backing; /* its path, format and what is behind it */
+    const char *data_file;
+    uint64_t l2_cache, refcount_cache; /* octets; 0: as qcow2.h has it */
+} BlkQcow2Parts;
+
+Block *blk_qcow2_open_with(const BlkRaw *options, const BlkQcow2Parts *parts, GError **error);
 
 /* Does the file look like a qcow2 image? *names: that names other files (which a guest may have made it do). */
 bool blk_qcow2_probe(const char *path, bool *names);

@@ -15,6 +15,8 @@ typedef struct BlockJob {
     Block *block;
     BlockRequest request; /* sound: within the disk, aligned, allowed; `len` is set for all; `iov` is a copy */
     int error;
+    bool invalid;       /* it was not sound */
+    int64_t started_us; /* of the monotonic clock */
     GList link;
 } BlockJob;
 
@@ -46,6 +48,7 @@ struct Block {
     /* on the context's thread only */
     GQueue ended; /* of BlockJob: `done` is to be called, */
     bool looking; /* which happens soon anyway */
+    BlockStats stats;
 };
 
 /* Zeroed behind what is in Block. NULL: the host has no descriptor left; errno says why. */

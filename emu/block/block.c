@@ -75,6 +75,8 @@ static BlockJob *job_new(Block *block, const BlockRequest *request)
         job->error = EINVAL;
     if (!job->error)
         job->error = judge(block, &job->request);
+    job->invalid = job->error;
+    job->started_us = g_get_monotonic_time();
     return job;
 }
 
@@ -113,6 +115,44 @@ void block_job_end(BlockJob *job, int error)
     g_queue_push_tail_link(&block->ended, &job->link);
 }
 
+static BlockSort sort_of(BlockOp op)
+{
+    static const BlockSort sorts[] = {
+        [BLOCK_READ] = BLOCK_SORT_READ,   [BLOCK_WRITE] = BLOCK_SORT_WRITE,   [BLOCK_WRITE_THROUGH] = BLOCK_SORT_WRITE,
+        [BLOCK_FLUSH] = BLOCK_SORT_FLUSH, [BLOCK_DISCARD] = BLOCK_SORT_UNMAP, [BLOCK_WRITE_ZEROES] = BLOCK_SORT_WRITE,
+    };
+
+    return (size_t)op < G_N_ELEMENTS(sorts) ? sorts[op] : BLOCK_SORT_READ;
+}
+
+static void count(BlockStats *stats, const BlockJob *job)
+{
+    const BlockRequest *r = &job->request;
+    BlockSort sort = sort_of(r->op);
+    BlockCounts *c = &stats->sorts[sort];
+    int64_t now = g_get_monotonic_time();
+
+    stats->last_ns = now * 1000;
+    if (job->invalid) {
+        c->invalid++;
+        return;
+    }
+    c->ns += (uint64_t)(now - job->started_us) * 1000;
+    if (job->error) {
+        c->failed++;
+        return;
+    }
+    c->operations++;
+    c->octets += r->len;
+    if (sort == BLOCK_SORT_WRITE)
+        stats->written_end = MAX(stats->written_end, r->offset + r->len);
+}
+
+const BlockStats *block_stats(const Block *block)
+{
+    return &block->stats;
+}
+
 static void start_incoming(Block *block)
 {
     GQueue jobs;
@@ -144,6 +184,7 @@ static void call_done(Block *block)
         void *opaque = job->request.opaque;
         int error = job->error;
 
+        count(&block->stats, job);
         g_free(job);
         g_mutex_lock(&block->lock);
         block->in_flight--;

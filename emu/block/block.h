@@ -70,6 +70,29 @@ bool block_can_discard(const Block *block);
 bool block_set_active(Block *block, bool active, GError **error);
 bool block_is_active(const Block *block);
 
+/* What has happened at a disk since it was opened. On the context's thread. */
+typedef enum BlockSort {
+    BLOCK_SORT_READ,
+    BLOCK_SORT_WRITE,
+    BLOCK_SORT_FLUSH,
+    BLOCK_SORT_UNMAP,
+    BLOCK_SORT_COUNT
+} BlockSort;
+
+typedef struct BlockCounts {
+    uint64_t octets, operations, failed; /* of those that were done; how many could not be */
+    uint64_t invalid; /* how many nobody may ask for: beyond the end, or writes where that is not allowed */
+    uint64_t ns;      /* how long they took, with those that failed */
+} BlockCounts;
+
+typedef struct BlockStats {
+    BlockCounts sorts[BLOCK_SORT_COUNT]; /* zeros that are written are writes */
+    uint64_t written_end;                /* where the furthest write has ended, in octets */
+    int64_t last_ns; /* of g_get_monotonic_time, in ns: when the last one ended; 0: there was none */
+} BlockStats;
+
+const BlockStats *block_stats(const Block *block);
+
 /* Drains it. */
 void block_free(Block *block);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(Block, block_free)

@@ -39,5 +39,6 @@ bool piix3_ide_press_eject(Device *dev, unsigned bus, unsigned unit);
 
 /* As the drive is now. */
 bool piix3_ide_tray_is_open(const Device *dev, unsigned bus, unsigned unit);
+bool piix3_ide_tray_is_locked(const Device *dev, unsigned bus, unsigned unit);
 
 #endif

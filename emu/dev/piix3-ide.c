@@ -203,6 +203,11 @@ bool piix3_ide_tray_is_open(const Device *dev, unsigned bus, unsigned unit)
     return ((const Piix3Ide *)dev)->s.drive[bus][unit].tray_open;
 }
 
+bool piix3_ide_tray_is_locked(const Device *dev, unsigned bus, unsigned unit)
+{
+    return ((const Piix3Ide *)dev)->s.drive[bus][unit].tray_locked;
+}
+
 /* --- life ------------------------------------------------------------------------------------------------------- */
 
 void ide_drain(IdeBus *bus)

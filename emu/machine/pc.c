@@ -165,6 +165,15 @@ void pc_press_power(Pc *pc)
     machine_unlock(pc->machine);
 }
 
+PcTray pc_tray(Pc *pc, unsigned bus, unsigned unit)
+{
+    machine_lock(pc->machine);
+    const PcTray tray = {piix3_ide_tray_is_open(pc->chips.ide, bus, unit),
+                         piix3_ide_tray_is_locked(pc->chips.ide, bus, unit)};
+    machine_unlock(pc->machine);
+    return tray;
+}
+
 /* --- processors ------------------------------------------------------------------------------------------------- */
 
 /* A triple fault resets a PC: the chip set sees the processor's shutdown cycle. */

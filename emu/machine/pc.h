@@ -115,6 +115,13 @@ bool pc_is_running(const Pc *pc);
 void pc_press_power(Pc *pc);
 void pc_press_reset(Pc *pc);
 
+/* A CD drive's tray. */
+typedef struct PcTray {
+    bool open, locked;
+} PcTray;
+
+PcTray pc_tray(Pc *pc, unsigned bus, unsigned unit);
+
 /* Where its interrupt controllers are. */
 KvmChips pc_chips(const Pc *pc);
 

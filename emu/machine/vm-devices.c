@@ -182,6 +182,43 @@ static bool plug_card(Vm *vm, const OptionsDevice *o, Device *dev, GError **erro
 
 /* --- disks ------------------------------------------------------------------------------------------------------ */
 
+/* What query-block calls a device: its id, or where it is among the objects; those without an id have a number. New. */
+static char *name_device(const Vm *vm, const OptionsDevice *o, const char *within)
+{
+    unsigned n = 0;
+
+    if (o->id)
+        return *within ? g_strdup_printf("/machine/peripheral/%s%s", o->id, within) : g_strdup(o->id);
+    for (unsigned i = 0; i < vm->options->devices->len && vm->options->devices->pdata[i] != o; i++)
+        n += !((const OptionsDevice *)vm->options->devices->pdata[i])->id;
+    return g_strdup_printf("/machine/peripheral-anon/device[%u]%s", n, within);
+}
+
+static unsigned anonymous(const Vm *vm)
+{
+    unsigned n = 0;
+
+    for (unsigned i = 0; i < vm->options->devices->len; i++)
+        n += !((const OptionsDevice *)vm->options->devices->pdata[i])->id;
+    return n;
+}
+
+/* The same of a drive that the board has. */
+static char *name_place(unsigned bus, unsigned unit)
+{
+    return g_strdup_printf("/machine/unattached/ide.%u[%u]", bus, unit);
+}
+
+/* Takes the user's name. */
+static void settle_ide(VmDisk *disk, unsigned bus, unsigned unit, bool cd, char *user)
+{
+    disk->used = true;
+    disk->cd = disk->has_tray = cd;
+    disk->bus = (uint8_t)bus;
+    disk->unit = (uint8_t)unit;
+    disk->user = user;
+}
+
 static bool attach_ide(Vm *vm, unsigned bus, unsigned unit, const IdeUnit *what, int32_t bootindex, GError **error)
 {
     IdeUnit *place = &pc_options(vm->pc)->ide[bus][unit];
@@ -225,6 +262,8 @@ static bool plug_ide(Vm *vm, const OptionsDevice *o, Device *dev, GError **error
         return refuse(o, error, "drive", p->drive ? p->drive : "", "a hard disk needs a disk (-drive, -blockdev)");
     if (!find_ide_place(vm, o, p, &bus, &unit, error))
         return false;
+    VmDisk *drive = disk ? disk : vm_disk_new(vm, NULL, NULL);
+    settle_ide(drive, bus, unit, cd, name_device(vm, o, ""));
     const IdeUnit what = {
         .kind = cd ? IDE_CD : IDE_DISK, .block = disk ? disk->block : NULL, .serial = p->serial, .model = p->model};
     pc_plug(vm->pc, dev); /* which has the strings */
@@ -244,6 +283,7 @@ static bool plug_virtio_blk(Vm *vm, const OptionsDevice *o, Device *dev, GError 
     virtio_blk_set_queues(dev, pc_options(vm->pc)->cpus);
     if (!plug_card(vm, o, dev, error))
         return false;
+    disk->user = name_device(vm, o, "/virtio-backend");
     unsigned devfn = ((PciDevice *)dev)->devfn;
     g_autofree char *function = devfn & 7 ? g_strdup_printf(",%x", devfn & 7) : g_strdup("");
     return add_boot(vm, virtio_blk_bootindex(dev),
@@ -262,6 +302,7 @@ static bool plug_drive(Vm *vm, const OptionsDrive *o, const char *id, GError **e
         return false;
     if (o->interface == OPTIONS_IF_IDE && o->bus < IDE_BUSES && o->unit < IDE_UNITS) {
         const IdeUnit what = {.kind = disk->cd ? IDE_CD : IDE_DISK, .block = disk->block};
+        settle_ide(disk, o->bus, o->unit, disk->cd, name_place(o->bus, o->unit));
         if (disk->cd || disk->block)
             return attach_ide(vm, o->bus, o->unit, &what, -1, error);
         g_set_error(error, FERRY_ERROR, FERRY_ERROR_REFUSED, "-drive.file: a hard disk needs one");
@@ -276,6 +317,8 @@ static bool plug_drive(Vm *vm, const OptionsDrive *o, const char *id, GError **e
     Device *dev = device_new(&virtio_blk_type);
     virtio_blk_set_block(dev, disk->block, NULL);
     virtio_blk_set_queues(dev, pc_options(vm->pc)->cpus);
+    g_autofree char *within = g_strdup_printf("device[%u]/virtio-backend", anonymous(vm) + vm->drive_cards++);
+    disk->user = g_build_filename("/machine/peripheral-anon", within, NULL);
     if (plug_card(vm, &nobody, dev, error))
         return true;
     device_free(dev);
@@ -431,7 +474,7 @@ static bool plug_drives(Vm *vm, bool cards, GError **error)
     const GPtrArray *drives = vm->options->drives;
 
     for (unsigned i = 0; i < drives->len; i++) {
-        const VmDisk *disk = vm->disks->pdata[vm->disks->len - drives->len + i];
+        const VmDisk *disk = vm->disks->pdata[vm->first_drive + i];
         const OptionsDrive *o = drives->pdata[i];
         if ((o->interface == OPTIONS_IF_VIRTIO) == cards && !plug_drive(vm, o, disk->id, error))
             return false;
@@ -459,8 +502,10 @@ bool vm_make_devices(Vm *vm, GError **error)
     }
     if (!plug_drives(vm, true, error))
         return false;
-    if (!o->no_defaults && pc_options(vm->pc)->ide[1][0].kind == IDE_NONE)
+    if (!o->no_defaults && pc_options(vm->pc)->ide[1][0].kind == IDE_NONE) {
         pc_options(vm->pc)->ide[1][0] = (IdeUnit){.kind = IDE_CD};
+        settle_ide(vm_disk_new(vm, "ide1-cd0", NULL), 1, 0, true, name_place(1, 0));
+    }
     tell_boot_order(vm);
     return true;
 }

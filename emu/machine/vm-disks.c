@@ -8,13 +8,17 @@ void vm_disk_free(void *data)
 {
     VmDisk *d = data;
 
+    block_free(d->block);
     g_free(d->id);
     g_free(d->path);
-    block_free(d->block);
+    g_free(d->user);
+    g_free(d->job);
+    g_free(d->node);
+    g_free(d->file_node);
     g_free(d);
 }
 
-static VmDisk *find(const Vm *vm, const char *id)
+VmDisk *vm_find_disk(const Vm *vm, const char *id)
 {
     for (unsigned i = 0; i < vm->disks->len; i++) {
         VmDisk *d = vm->disks->pdata[i];
@@ -41,15 +45,20 @@ static bool looks_like_qcow2(const char *path, bool *is, GError **error)
     return false;
 }
 
-static Block *open_disk(Vm *vm, BlkRaw raw, OptionsFormat format, GError **error)
+static bool open_disk(Vm *vm, VmDisk *d, OptionsFormat format, GError **error)
 {
     bool qcow2 = format == OPTIONS_FORMAT_QCOW2;
 
-    raw.context = vm->context;
-    raw.inactive = vm->options->incoming;
-    if (format == OPTIONS_FORMAT_PROBE && !looks_like_qcow2(raw.path, &qcow2, error))
-        return NULL;
-    return qcow2 ? blk_qcow2_open(&raw, error) : blk_raw_open(&raw, error);
+    d->options.path = d->path;
+    d->options.context = vm->context;
+    d->options.inactive = vm->options->incoming;
+    if (format == OPTIONS_FORMAT_PROBE && !looks_like_qcow2(d->path, &qcow2, error))
+        return false;
+    d->about = qcow2 ? "qcow2" : "raw";
+    d->block = qcow2 ? blk_qcow2_open(&d->options, error) : blk_raw_open(&d->options, error);
+    d->node = vm_node_name(vm);
+    d->file_node = vm_node_name(vm);
+    return d->block;
 }
 
 static HostEngine engine_of(uint8_t aio)
@@ -59,7 +68,7 @@ static HostEngine engine_of(uint8_t aio)
     return aio == THREADS ? HOST_ENGINE_AUTO : HOST_ENGINE_URING; /* the default is whatever is fastest here */
 }
 
-static VmDisk *add_disk(Vm *vm, const char *id, const char *path)
+VmDisk *vm_disk_new(Vm *vm, const char *id, const char *path)
 {
     VmDisk *d = g_new0(VmDisk, 1);
 
@@ -71,101 +80,50 @@ static VmDisk *add_disk(Vm *vm, const char *id, const char *path)
 
 static bool check_id(const Vm *vm, const char *id, GError **error)
 {
-    if (!id || !find(vm, id))
+    if (!id || !vm_find_disk(vm, id))
         return true;
     g_set_error(error, FERRY_ERROR, FERRY_ERROR_REFUSED, "-drive: there are two disks called '%s'", id);
     return false;
 }
 
-static bool make_drive(Vm *vm, const OptionsDrive *o, unsigned n, GError **error)
+/* As QEMU calls it: "ide0-hd0", "virtio1". New. */
+static char *drive_name(const Vm *vm, const OptionsDrive *o, unsigned n)
 {
     static const char *const names[] = {"ide", "floppy", "virtio", "pflash", "none"};
+    unsigned before = 0;
+
+    if (o->id)
+        return g_strdup(o->id);
+    if (o->interface == OPTIONS_IF_IDE)
+        return g_strdup_printf("ide%u-%s%u", o->bus, o->media ? "cd" : "hd", o->unit);
+    for (unsigned i = 0; i < n; i++)
+        before += ((const OptionsDrive *)vm->options->drives->pdata[i])->interface == o->interface;
+    return g_strdup_printf("%s%u", names[o->interface], before);
+}
+
+static bool make_drive(Vm *vm, const OptionsDrive *o, unsigned n, GError **error)
+{
     static const HostCache caches[] = {HOST_CACHE_WRITEBACK, HOST_CACHE_NONE, HOST_CACHE_WRITETHROUGH,
                                        HOST_CACHE_DIRECTSYNC, HOST_CACHE_UNSAFE};
     enum { DISCARD_UNMAP = 1, DISCARD_ON = 3 };
-    g_autofree char *id = o->id ? g_strdup(o->id) : g_strdup_printf("%s%u", names[o->interface], n);
+    g_autofree char *id = drive_name(vm, o, n);
 
     if (!check_id(vm, id, error))
         return false;
-    VmDisk *d = add_disk(vm, id, o->file);
+    VmDisk *d = vm_disk_new(vm, id, o->file);
     d->cd = o->media;
     if (!o->file)
         return true; /* no medium */
-    const BlkRaw raw = {.path = o->file,
-                        .read_only = o->readonly || o->media,
-                        .snapshot = o->snapshot,
-                        .cache = caches[o->cache],
-                        .discard = o->discard == DISCARD_UNMAP || o->discard == DISCARD_ON,
-                        .engine = engine_of(o->aio)};
-    d->block = open_disk(vm, raw, o->format, error);
-    if (!d->block)
-        g_prefix_error(error, "-drive: ");
-    return d->block;
-}
-
-/* --- -blockdev -------------------------------------------------------------------------------------------------- */
-
-static const OptionsBlockdev *find_node(const Vm *vm, const char *name)
-{
-    for (unsigned i = 0; i < vm->options->blockdevs->len; i++) {
-        const OptionsBlockdev *b = vm->options->blockdevs->pdata[i];
-        if (b->node_name && g_str_equal(b->node_name, name))
-            return b;
-    }
-    return NULL;
-}
-
-static bool refuse(GError **error, const OptionsBlockdev *b, const char *why)
-{
-    g_set_error(error, FERRY_ERROR, FERRY_ERROR_REFUSED, "-blockdev %s: %s", b->node_name ? b->node_name : "", why);
-    return false;
-}
-
-/* A node that is a file is opened with the node above it, if there is one. */
-static bool is_below(const Vm *vm, const OptionsBlockdev *node)
-{
-    for (unsigned i = 0; i < vm->options->blockdevs->len; i++) {
-        const OptionsBlockdev *b = vm->options->blockdevs->pdata[i];
-        if (b->file_node && node->node_name && g_str_equal(b->file_node, node->node_name))
-            return true;
-    }
-    return false;
-}
-
-static bool make_node(Vm *vm, const OptionsBlockdev *b, GError **error)
-{
-    enum { QCOW2 = 1, DISCARD_UNMAP = 1, DISCARD_ON = 3, LOCKING_OFF = 2 };
-    const OptionsBlockdev *below = b->file_node ? find_node(vm, b->file_node) : NULL;
-    const char *path = b->driver > QCOW2 ? b->filename : below ? below->filename : b->file.filename;
-
-    if (!b->node_name)
-        return refuse(error, b, "the key 'node-name' is missing");
-    if (b->backing)
-        return refuse(error, b, "'backing' cannot be given here; it is the one that the image names");
-    if (b->file_node && !below)
-        return refuse(error, b, "there is no node of the name that 'file' has");
-    if (!path)
-        return refuse(error, b, "the key 'filename' is missing");
-    if (is_below(vm, b))
+    d->detect_zeroes = o->detect_zeroes;
+    d->options = (BlkRaw){.read_only = o->readonly || o->media,
+                          .snapshot = o->snapshot,
+                          .cache = caches[o->cache],
+                          .discard = o->discard == DISCARD_UNMAP || o->discard == DISCARD_ON,
+                          .engine = engine_of(o->aio)};
+    if (open_disk(vm, d, o->format, error))
         return true;
-    if (!check_id(vm, b->node_name, error))
-        return false;
-    bool direct = b->direct || b->file.direct || (below && below->direct);
-    bool no_flush = b->no_flush || b->file.no_flush || (below && below->no_flush);
-    uint8_t discard = MAX(b->discard, below ? below->discard : b->file.discard);
-    const BlkRaw raw = {.path = path,
-                        .read_only = b->read_only || b->file.read_only || (below && below->read_only),
-                        .cache = no_flush ? HOST_CACHE_UNSAFE
-                                 : direct ? HOST_CACHE_NONE
-                                          : HOST_CACHE_WRITEBACK,
-                        .discard = discard == DISCARD_UNMAP || discard == DISCARD_ON,
-                        .shared = (below ? below->locking : b->file.locking) == LOCKING_OFF,
-                        .engine = engine_of(below ? below->aio : b->file.aio)};
-    VmDisk *d = add_disk(vm, b->node_name, path);
-    d->block = open_disk(vm, raw, b->driver == QCOW2 ? OPTIONS_FORMAT_QCOW2 : OPTIONS_FORMAT_RAW, error);
-    if (!d->block)
-        g_prefix_error(error, "-blockdev %s: ", b->node_name);
-    return d->block;
+    g_prefix_error(error, "-drive: ");
+    return false;
 }
 
 /* --- all -------------------------------------------------------------------------------------------------------- */
@@ -174,23 +132,56 @@ bool vm_make_disks(Vm *vm, GError **error)
 {
     const Options *o = vm->options;
 
-    for (unsigned i = 0; i < o->blockdevs->len; i++)
-        if (!make_node(vm, o->blockdevs->pdata[i], error))
-            return false;
+    if (!vm_make_nodes(vm, error))
+        return false;
+    vm->first_drive = vm->disks->len;
     for (unsigned i = 0; i < o->drives->len; i++)
         if (!make_drive(vm, o->drives->pdata[i], i, error))
             return false;
     return true;
 }
 
+unsigned vm_disk_count(const Vm *vm)
+{
+    return vm->disks->len;
+}
+
+VmDisk *vm_disk(const Vm *vm, unsigned n)
+{
+    return vm->disks->pdata[n];
+}
+
+char *vm_disk_user(const VmDisk *d)
+{
+    if (d->above)
+        return g_strdup_printf("the node '%s'", d->above->id);
+    if (d->job)
+        return g_strdup_printf("the job '%s'", d->job);
+    if (d->user)
+        return g_strdup_printf("the device '%s'", d->user);
+    return d->used ? g_strdup("another device") : NULL;
+}
+
+char *vm_node_name(Vm *vm)
+{
+    for (;;) {
+        g_autofree char *name = g_strdup_printf("#block%03u", vm->node_names++);
+        if (!vm_find_disk(vm, name))
+            return g_steal_pointer(&name);
+    }
+}
+
 VmDisk *vm_take_disk(Vm *vm, const char *id, GError **error)
 {
-    VmDisk *d = find(vm, id);
+    VmDisk *d = vm_find_disk(vm, id);
 
-    if (!d || d->used) {
-        g_set_error(error, FERRY_ERROR, FERRY_ERROR_REFUSED,
-                    d ? "the disk '%s' is used by another device" : "there is no disk '%s' (-drive id=, -blockdev)",
-                    id);
+    if (!d) {
+        g_set_error(error, FERRY_ERROR, FERRY_ERROR_REFUSED, "there is no disk '%s' (-drive id=, -blockdev)", id);
+        return NULL;
+    }
+    g_autofree char *by = vm_disk_user(d);
+    if (by) {
+        g_set_error(error, FERRY_ERROR, FERRY_ERROR_REFUSED, "the disk '%s' is used by %s", id, by);
         return NULL;
     }
     d->used = true;
@@ -219,6 +210,8 @@ char *vm_tell_block(const Vm *vm)
 
     for (unsigned i = 0; i < vm->disks->len; i++) {
         const VmDisk *d = vm->disks->pdata[i];
+        if (d->above || !d->id)
+            continue; /* it is told of with the node that uses it; or it is a device's own, which has none */
         if (d->block)
             g_string_append_printf(text, "%s: %s, %" G_GUINT64_FORMAT " octets%s%s\n", d->id, d->path,
                                    block_length(d->block), block_read_only(d->block) ? ", read-only" : "",

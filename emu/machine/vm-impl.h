@@ -6,13 +6,6 @@
 #include "emu/net/net.h"
 #include "vmstate/transport.h"
 
-/* Something that devices use, under a name. */
-typedef struct VmDisk {
-    char *id, *path;
-    Block *block; /* NULL: a drive without a medium */
-    bool cd, used;
-} VmDisk;
-
 typedef struct VmNet {
     char *id;
     NetBackend *net;
@@ -40,12 +33,16 @@ struct Vm {
     bool reset_pressed;
     VmActions actions;
     Jobs *jobs;
+    bool made; /* all that the options say is there */
 
-    GPtrArray *chardevs; /* of Chardev, by their labels */
-    GPtrArray *muxes;    /* of VmMux */
-    GPtrArray *disks;    /* of VmDisk */
-    GPtrArray *nets;     /* of VmNet */
-    GArray *boots;       /* of VmBoot */
+    GPtrArray *chardevs;  /* of Chardev, by their labels */
+    GPtrArray *muxes;     /* of VmMux */
+    GPtrArray *disks;     /* of VmDisk */
+    unsigned node_names;  /* that were made up so far */
+    unsigned drive_cards; /* of drives without a -device */
+    unsigned first_drive; /* among the disks: that of the first -drive */
+    GPtrArray *nets;      /* of VmNet */
+    GArray *boots;        /* of VmBoot */
     char *boot_paths;
     unsigned serials, cards; /* serial ports and network cards so far */
 
@@ -69,9 +66,16 @@ bool vm_add_serial(Vm *vm, Chardev *line, GError **error);
 
 /* vm-disks.c */
 void vm_disk_free(void *disk);
+VmDisk *vm_disk_new(Vm *vm, const char *id, const char *path);
+VmDisk *vm_find_disk(const Vm *vm, const char *id); /* NULL: there is none */
+char *vm_disk_user(const VmDisk *disk);             /* "the device 'x'"; NULL: nobody. New */
+char *vm_node_name(Vm *vm);                         /* one that nobody has. New */
 bool vm_make_disks(Vm *vm, GError **error);
 bool vm_set_disks_active(Vm *vm, bool active, GError **error); /* all or none */
 VmDisk *vm_take_disk(Vm *vm, const char *id, GError **error);  /* it must not be in use yet */
+
+/* vm-nodes.c */
+bool vm_make_nodes(Vm *vm, GError **error);
 
 /* vm-nets.c */
 void vm_net_free(void *net);

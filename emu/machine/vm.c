@@ -404,6 +404,7 @@ Vm *vm_new(const Options *options, const VmEvents *events, GMainContext *context
     vm->arrival->vm = vm;
     if (!make_pc(vm, error))
         return NULL;
+    vm->made = true;
     vm->goes_on = !options->stopped;
     if (options->incoming) {
         vm->state = VM_INMIGRATE;

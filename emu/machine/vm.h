@@ -6,6 +6,7 @@
 #ifndef EMU_MACHINE_VM_H
 #define EMU_MACHINE_VM_H
 
+#include "emu/block/blk-raw.h"
 #include "emu/core/job.h"
 #include "emu/machine/migrate.h"
 #include "emu/machine/options.h"
@@ -75,6 +76,45 @@ Chardev *vm_chardev(Vm *vm, const char *id);
 
 /* Opens a line, or finds it (chardev:ID); of one that is shared (mux), another end. */
 Chardev *vm_line_new(Vm *vm, const OptionsChar *line, const char *label, GError **error);
+
+/* --- disks ------------------------------------------------------------------------------------------------------ */
+
+typedef enum VmPart { VM_PART_FILE, VM_PART_BACKING, VM_PART_DATA, VM_PART_COUNT } VmPart;
+
+/* A drive (-drive), with the nodes that it implies; or a node (-blockdev, blockdev-add). Only read. */
+typedef struct VmDisk VmDisk;
+struct VmDisk {
+    char *id;          /* the drive's, or the node's; NULL: a device's own drive */
+    char *path;        /* its file; NULL: none */
+    Block *block;      /* NULL: a drive without a medium, or a node that another one uses */
+    const char *about; /* its driver: "raw", "qcow2", "file", "host_device" */
+    bool cd, used;
+    bool has_tray;     /* it is in a CD drive: */
+    uint8_t bus, unit; /* on an IDE cable */
+    bool is_node;      /* it is a node, no drive */
+    bool is_private;   /* a node that goes with the one that uses it */
+    char *user;        /* the device that uses it, as query-block has it; NULL: none */
+    char *job;         /* the job that uses it; NULL: none */
+    BlkRaw options;    /* that it was opened with, or will be */
+    uint8_t detect_zeroes;
+    char *node, *file_node;       /* of a drive: names of its nodes; of those behind it they are made of the first */
+    VmDisk *parts[VM_PART_COUNT]; /* of a node: the nodes that it uses; NULL: what the image says */
+    VmDisk *above;                /* the node that uses it */
+    bool no_backing;              /* nothing is behind it, whatever the image says */
+    uint64_t l2_cache, refcount_cache;
+};
+
+unsigned vm_disk_count(const Vm *vm);
+VmDisk *vm_disk(const Vm *vm, unsigned n);
+
+/* Makes a node, and opens it; closes one that nobody uses. */
+typedef struct QmpBlockdevOptions QmpBlockdevOptions;
+bool vm_add_node(Vm *vm, const QmpBlockdevOptions *options, GError **error);
+bool vm_remove_node(Vm *vm, const char *name, GError **error);
+
+/* A node that is a file, for a job that writes an image into it: it is closed until it is given back. */
+VmDisk *vm_borrow_node(Vm *vm, const char *name, const char *job, GError **error);
+bool vm_return_node(Vm *vm, VmDisk *node, GError **error);
 
 /* Text for people, a line each. New strings. */
 char *vm_tell_block(const Vm *vm);

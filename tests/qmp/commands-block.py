@@ -1,10 +1,88 @@
 """commands-block.py: jobs, disks, lines of characters and networks over QMP. Cases for test-commands-block.sh."""
+import os
+import shutil
+import subprocess
 import sys
+import tempfile
+import time
 
 import server
-from server import case, with_machine
+from server import Client, Machine, case, with_machine
 
 server.CASES.clear()
+QEMU = shutil.which("qemu-system-x86_64")
+TOOL = os.path.join(sys.argv[1], "qcow2-tool")
+UUID = "00000000-0000-0000-0000-000000000000"
+
+
+def tool(*words):
+    subprocess.run([TOOL] + list(words), check=True, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
+
+
+def with_images(monitors=1, options=()):
+    """The case gets a machine in whose folder there are base.qcow2, top.qcow2 in front of it with a snapshot, raw.img, cd.img."""
+    def add(function):
+        def run(folder):
+            folder = tempfile.mkdtemp(dir=folder)
+            images = {name: os.path.join(folder, name) for name in ("base.qcow2", "top.qcow2", "raw.img", "cd.img")}
+            for name in ("raw.img", "cd.img"):
+                with open(images[name], "wb") as file:
+                    file.truncate(4 << 20)
+            tool("create", images["base.qcow2"], "8M")
+            tool("create", "-b", "base.qcow2", "-F", "qcow2", images["top.qcow2"])
+            tool("snapshot", "create", images["top.qcow2"], "one")
+            if any("other.qcow2" in o for o in options):
+                tool("create", folder + "/other.qcow2", "8M")
+                tool("snapshot", "create", folder + "/other.qcow2", "one")
+                tool("snapshot", "create", folder + "/other.qcow2", "two")
+            words = [o.replace("@", folder + "/") for o in options]
+            machine = Machine(folder, monitors, words)
+            machine.images = folder
+            machine.words = words
+            try:
+                function(machine)
+                machine.end()
+            finally:
+                if machine.process.poll() is None:
+                    machine.process.kill()
+                    machine.process.wait()
+        return run
+    return add
+
+
+class Qemu:
+    """The same in QEMU. No guest runs."""
+
+    def __init__(self, words, folder):
+        self.path = os.path.join(tempfile.mkdtemp(dir=folder), "qemu")
+        self.process = subprocess.Popen([QEMU, "-accel", "tcg", "-m", "16", "-nodefaults", "-display", "none", "-S",
+                                         "-qmp", "unix:%s,server=on,wait=off" % self.path] + list(words),
+                                        stdin=subprocess.DEVNULL)
+
+    def __enter__(self):
+        return Client(self.path)
+
+    def __exit__(self, *_):
+        self.process.kill()
+        self.process.wait()
+
+
+# What only one of the two has: members, each with its reason in schema-differences.txt.
+OURS = {"uuid", "parent-uuid"}
+QEMUS = {"driver-specific", "icount"}
+
+
+def shape(ours, qemus, where=""):
+    """Both have the same members, of the same types."""
+    assert type(ours) is type(qemus), (where, ours, qemus)
+    if isinstance(ours, dict):
+        assert set(ours) - OURS == set(qemus) - QEMUS, (where, set(ours) ^ set(qemus))
+        for key in set(ours) & set(qemus):
+            shape(ours[key], qemus[key], where + "." + key)
+    elif isinstance(ours, list):
+        assert len(ours) == len(qemus), (where, ours, qemus)
+        for i, (mine, theirs) in enumerate(zip(ours, qemus)):
+            shape(mine, theirs, "%s[%d]" % (where, i))
 
 
 def refused(client, command, **arguments):
@@ -22,6 +100,139 @@ def _(machine):
     assert client.ask("query-jobs") == []
     for verb in ("pause", "resume", "cancel", "complete", "finalize", "dismiss"):
         assert refused(client, "job-" + verb, id="x") == ("GenericError", "there is no job 'x' (jobs: none)")
+
+
+# --- disks ------------------------------------------------------------------------------------------------------------
+
+DRIVES = ["-drive", "file=@top.qcow2,if=virtio,format=qcow2", "-drive", "file=@raw.img,if=ide,format=raw",
+          "-blockdev", "raw,node-name=disc,read-only=on,file.driver=file,file.filename=@cd.img,file.node-name=below",
+          "-device", "ide-cd,id=cd,drive=disc,bus=ide.1", "-drive", "if=none,id=empty"]
+
+
+def tell_apart(blocks):
+    return {b["device"] or b["qdev"]: b for b in blocks}
+
+
+@case("disks are told of as QEMU tells of them")
+@with_images(options=DRIVES)
+def _(machine):
+    client = machine.client()
+    ours = tell_apart(client.ask("query-block"))
+    assert set(ours) == {"virtio0", "ide0-hd0", "cd", "empty"}, set(ours)
+    top = ours["virtio0"]["inserted"]
+    assert top["drv"] == "qcow2" and top["file"] == machine.images + "/top.qcow2", top
+    assert top["backing_file"] == machine.images + "/base.qcow2" and top["backing_file_depth"] == 1, top
+    image = top["image"]
+    assert image["backing-filename"] == "base.qcow2" and image["backing-filename-format"] == "qcow2", image
+    assert image["backing-image"]["virtual-size"] == image["virtual-size"] == 8 << 20, image
+    assert image["snapshots"][0]["name"] == "one" and len(image["snapshots"][0]["uuid"]) == len(UUID), image
+    assert "inserted" not in ours["empty"] and ours["cd"]["inserted"]["node-name"] == "disc", ours
+    assert ours["cd"]["tray_open"] is False and ours["cd"]["removable"] and ours["cd"]["qdev"] == "cd", ours["cd"]
+    assert ours["virtio0"]["qdev"] == "/machine/peripheral-anon/device[0]/virtio-backend", ours["virtio0"]
+    nodes = {n["node-name"]: n for n in client.ask("query-named-block-nodes")}
+    assert len(nodes) == 8 and nodes["below"]["drv"] == "file" and nodes["below"]["image"]["format"] == "file", nodes
+    assert nodes["disc"]["ro"] and nodes["below"]["ro"] and nodes["below"]["image"]["virtual-size"] == 4 << 20, nodes["below"]
+    flat = client.ask("query-named-block-nodes", flat=True)
+    assert [n["node-name"] for n in flat] == list(nodes) and not any("backing-image" in n["image"] for n in flat)
+    stats = client.ask("query-blockstats")
+    of_nodes = client.ask("query-blockstats", **{"query-nodes": True})
+    assert {s["node-name"] for s in of_nodes} == set(nodes), of_nodes
+    if not QEMU:
+        return
+    client.ask("quit")
+    machine.process.wait()
+    with Qemu(machine.words, machine.images) as qemu:
+        theirs = tell_apart(qemu.ask("query-block"))
+        shape(ours, theirs)
+        shape({s["device"] or s["qdev"]: s for s in stats},
+              {s["device"] or s["qdev"]: s for s in qemu.ask("query-blockstats")})
+        def key(node):
+            return node["file"], node["drv"]
+        shape(sorted(nodes.values(), key=key), sorted(qemu.ask("query-named-block-nodes"), key=key))
+        for name in ("virtio0", "ide0-hd0", "cd"):
+            for member in ("file", "drv", "ro", "backing_file_depth", "cache", "encrypted", "detect_zeroes"):
+                assert ours[name]["inserted"][member] == theirs[name]["inserted"][member], (name, member)
+            for member in ("removable", "locked", "type", "io-status"):
+                assert ours[name][member] == theirs[name][member], (name, member)
+
+
+def file_node(path, name=None, **more):
+    return dict({"driver": "file", "filename": path}, **({"node-name": name} if name else {}), **more)
+
+
+@case("a node is made, opened, used by name, and closed again when nobody uses it")
+@with_images()
+def _(machine):
+    client, folder = machine.client(), machine.images + "/"
+    descriptors = machine.descriptors()
+    assert client.ask("blockdev-add", **file_node(folder + "top.qcow2", "file0")) == {}
+    assert client.ask("blockdev-add", **{"driver": "raw", "node-name": "back", "read-only": True,
+                                         "file": file_node(folder + "raw.img")}) == {}
+    assert client.ask("blockdev-add", **{"driver": "qcow2", "node-name": "top", "file": "file0", "backing": "back",
+                                         "cache": {"no-flush": True}, "l2-cache-size": 65536}) == {}
+    nodes = {n["node-name"]: n for n in client.ask("query-named-block-nodes")}
+    assert nodes["top"]["backing_file"] == folder + "raw.img" and nodes["top"]["cache"]["no-flush"], nodes["top"]
+    assert {"top", "file0", "back"} < set(nodes) and len(nodes) == 4, set(nodes)
+    assert nodes["top"]["image"]["backing-image"]["format"] == "raw", nodes["top"]
+    assert client.ask("query-block") == []
+    for name in ("file0", "back"):
+        assert refused(client, "blockdev-del", **{"node-name": name}) == \
+            ("GenericError", "node '%s': it is used by the node 'top'" % name)
+    assert client.ask("blockdev-del", **{"node-name": "top"}) == {}
+    assert {n["node-name"] for n in client.ask("query-named-block-nodes")} == set(nodes) - {"top"}
+    client.ask("blockdev-add", **{"driver": "qcow2", "node-name": "again", "backing": None, "file": "file0"})
+    nodes = {n["node-name"]: n for n in client.ask("query-named-block-nodes")}
+    assert "backing_file" not in nodes["again"] and nodes["again"]["backing_file_depth"] == 0, nodes["again"]
+    for name in ("again", "back", "file0"):
+        client.ask("blockdev-del", **{"node-name": name})
+    assert client.ask("query-named-block-nodes") == []
+    assert machine.descriptors() == descriptors, (descriptors, machine.descriptors())
+
+
+@case("a node that cannot be is refused, and leaves nothing behind")
+@with_images(options=["-blockdev", "raw,node-name=disk,file.driver=file,file.filename=@raw.img",
+                      "-device", "virtio-blk-pci,id=vd,drive=disk"])
+def _(machine):
+    client, folder = machine.client(), machine.images + "/"
+    before, descriptors = client.ask("query-named-block-nodes"), machine.descriptors()
+    def add(**node):
+        return refused(client, "blockdev-add", **{k.replace("_", "-"): v for k, v in node.items()})[1]
+    assert add(driver="file", filename=folder + "cd.img") == "node-name: a node that others are to find needs a name"
+    assert add(driver="file", filename=folder + "no", node_name="a") == \
+        "node 'a': disk %sno: No such file or directory" % folder
+    assert add(driver="file", filename=folder + "cd.img", node_name="disk") == \
+        "node 'disk': there is a node of this name already"
+    assert "this is no name" in add(driver="file", filename=folder + "cd.img", node_name="1")
+    assert add(driver="host_device", filename=folder + "cd.img", node_name="a") == \
+        "node 'a': '%scd.img' is no block device (driver 'file'?)" % folder
+    assert add(driver="raw", node_name="a", file="disk") == \
+        "node 'a': the node 'disk' is used by the device '/machine/peripheral/vd/virtio-backend'"
+    assert add(driver="raw", node_name="a", file="none") == "node 'a': there is no node 'none'"
+    assert add(driver="raw", node_name="a", file=file_node(folder + "raw.img")) == \
+        "node 'a': 'disk' has the same file: disk %sraw.img: is in use by another program" % folder
+    assert "header offset 0: no qcow2 image" in add(driver="qcow2", node_name="a", file=file_node(folder + "cd.img", "b"))
+    assert add(driver="file", filename=folder + "cd.img", node_name="a", force_share=True) == \
+        "node 'a': with force-share it must be read-only, too"
+    assert add(driver="nbd", node_name="a") == \
+        "blockdev-add.driver: unknown value 'nbd' (accepted: file, host_device, raw, qcow2)"
+    assert refused(client, "blockdev-del", **{"node-name": "disk"})[1] == \
+        "node 'disk': it is used by the device '/machine/peripheral/vd/virtio-backend'"
+    assert refused(client, "blockdev-del", **{"node-name": "no"})[1] == "there is no node 'no'"
+    assert client.ask("query-named-block-nodes") == before and machine.descriptors() == descriptors
+
+
+# --- snapshots --------------------------------------------------------------------------------------------------------
+
+@case("snapshots of all disks are one list, with what each lacks")
+@with_images(options=["-drive", "if=none,id=a,format=qcow2,file=@top.qcow2",
+                      "-drive", "if=none,id=b,format=qcow2,file=@other.qcow2", "-drive", "if=none,id=c,format=raw,file=@raw.img"])
+def _(machine):
+    one, two = machine.client().ask("query-snapshots")
+    assert (one["name"], one["devices"], one["missing"]) == ("one", ["a", "b"], ["c"]), one
+    assert not one["loadable"] and one["reason"] and one["vm-state-size"] == 0 and "vmstate" not in one, one
+    assert "uuid" not in one, one  # each disk's own
+    assert (two["name"], two["devices"], two["missing"], two["id"]) == ("two", ["b"], ["a", "c"], "2"), two
+    assert len(two["uuid"]) == len(UUID) and len(two["parent-uuid"]) == len(UUID), two
 
 
 sys.exit(server.main())

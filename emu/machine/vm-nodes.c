@@ -1,0 +1,455 @@
+/*
+ * vm-nodes.c: a Vm's disks as users put them together: -blockdev, blockdev-add.
+ *
+ * A node that another one uses is closed meanwhile, since that one opens its file itself, with all that is behind it.
+ */
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "emu/block/blk-qcow2.h"
+#include "emu/machine/vm-impl.h"
+#include "qapi/types.h"
+#include "qcow2/qcow2.h"
+
+typedef struct Place {
+    VmDisk *above;  /* what uses it, and has made it; NULL: nobody */
+    bool is_opened; /* later, by who uses it; otherwise now */
+} Place;
+
+static VmDisk *add(Vm *vm, const QmpBlockdevOptions *o, Place place, GError **error);
+
+G_GNUC_PRINTF(3, 4) static bool refuse(GError **error, const char *name, const char *format, ...)
+{
+    va_list args;
+
+    va_start(args, format);
+    g_autofree char *why = g_strdup_vprintf(format, args);
+    va_end(args);
+    g_set_error(error, FERRY_ERROR, FERRY_ERROR_REFUSED, "node '%s': %s", name, why);
+    return false;
+}
+
+static bool is_format(const VmDisk *d)
+{
+    return g_str_equal(d->about, "raw") || g_str_equal(d->about, "qcow2");
+}
+
+/* --- opening ----------------------------------------------------------------------------------------------------- */
+
+static bool check_kind(const VmDisk *d, GError **error)
+{
+    bool device = g_str_equal(d->about, "host_device");
+    struct stat status;
+
+    /* That it is not there is better told by who opens it. */
+    if (stat(d->path, &status) != 0 || (device ? S_ISBLK(status.st_mode) : S_ISREG(status.st_mode)))
+        return true;
+    return refuse(error, d->id, "'%s' is no %s", d->path,
+                  device ? "block device (driver 'file'?)" : "regular file (driver 'host_device'?)");
+}
+
+/* What an image is opened with that is behind another; `all` owns them. */
+static const ImagePath *path_of(const VmDisk *d, GPtrArray *all)
+{
+    ImagePath *path = g_new0(ImagePath, 1);
+
+    g_ptr_array_add(all, path);
+    path->path = d->path;
+    path->format = g_str_equal(d->about, "qcow2") ? "qcow2" : "raw";
+    path->no_backing = d->no_backing;
+    if (d->parts[VM_PART_BACKING])
+        path->backing = path_of(d->parts[VM_PART_BACKING], all);
+    return path;
+}
+
+static Block *open_qcow2(const VmDisk *d, GError **error)
+{
+    g_autoptr(GPtrArray) paths = g_ptr_array_new_with_free_func(g_free);
+    const VmDisk *backing = d->parts[VM_PART_BACKING], *data = d->parts[VM_PART_DATA];
+
+    return blk_qcow2_open_with(&d->options,
+                               &(BlkQcow2Parts){.no_backing = d->no_backing,
+                                                .backing = backing ? path_of(backing, paths) : NULL,
+                                                .data_file = data ? data->path : NULL,
+                                                .l2_cache = d->l2_cache,
+                                                .refcount_cache = d->refcount_cache},
+                               error);
+}
+
+/* One that has that file open; NULL: nobody here. */
+static const VmDisk *find_same_file(const Vm *vm, const VmDisk *d)
+{
+    for (unsigned i = 0; i < vm->disks->len; i++) {
+        const VmDisk *other = vm->disks->pdata[i];
+        if (other != d && other->block && other->id && g_str_equal(other->path, d->path))
+            return other;
+    }
+    return NULL;
+}
+
+static bool open_node(const Vm *vm, VmDisk *d, GError **error)
+{
+    d->options.path = d->path;
+    d->options.context = vm->context;
+    d->options.inactive = vm->state == VM_INMIGRATE || (vm->options->incoming && !vm->made);
+    if (!is_format(d) && !check_kind(d, error))
+        return false;
+    d->block = g_str_equal(d->about, "qcow2") ? open_qcow2(d, error) : blk_raw_open(&d->options, error);
+    if (d->block)
+        return true;
+    const VmDisk *other = find_same_file(vm, d);
+    if (other)
+        g_prefix_error(error, "'%s' has the same file: ", other->id);
+    g_prefix_error(error, "node '%s': ", d->id);
+    return false;
+}
+
+/* --- parts -------------------------------------------------------------------------------------------------------- */
+
+static void forget(Vm *vm, VmDisk *d)
+{
+    g_ptr_array_remove(vm->disks, d);
+}
+
+/* Those that it has made go, others are opened again; false: one of these cannot be. It is gone, then. */
+static bool drop_parts(Vm *vm, VmDisk *d, GError **error)
+{
+    bool ok = true;
+
+    for (size_t i = 0; i < VM_PART_COUNT; i++) {
+        VmDisk *part = g_steal_pointer(&d->parts[i]);
+        if (!part)
+            continue;
+        part->above = NULL;
+        if (part->is_private)
+            drop_parts(vm, part, NULL);
+        else if (open_node(vm, part, ok ? error : NULL))
+            continue;
+        else
+            ok = false;
+        forget(vm, part);
+    }
+    return ok;
+}
+
+static VmDisk *find_free(Vm *vm, const char *for_whom, const char *name, GError **error)
+{
+    VmDisk *d = vm_find_disk(vm, name);
+    g_autofree char *by = d ? vm_disk_user(d) : NULL;
+
+    if (!d || !d->is_node)
+        refuse(error, for_whom, "there is no node '%s'", name);
+    else if (by)
+        refuse(error, for_whom, "the node '%s' is used by %s", name, by);
+    else
+        return d;
+    return NULL;
+}
+
+static bool add_part(Vm *vm, VmDisk *d, VmPart which, const QmpBlockdevRef *ref, GError **error)
+{
+    if (!ref)
+        return true;
+    bool made = ref->kind == QMP_BLOCKDEV_REF_KIND_DEFINITION;
+    VmDisk *part =
+        made ? add(vm, ref->u.definition, (Place){d, true}, error) : find_free(vm, d->id, ref->u.reference, error);
+    if (!part)
+        return false;
+    d->parts[which] = part;
+    part->above = d;
+    g_clear_pointer(&part->block, block_free);
+    if (which != VM_PART_BACKING && is_format(part))
+        return refuse(error, d->id, "'%s' has driver '%s'; what a file is for has driver 'file' or 'host_device'",
+                      part->id, part->about);
+    return true;
+}
+
+static bool add_backing(Vm *vm, VmDisk *d, const QmpBlockdevRefOrNull *ref, GError **error)
+{
+    QmpBlockdevRef plain;
+
+    if (!ref)
+        return true;
+    d->no_backing = ref->kind == QMP_BLOCKDEV_REF_OR_NULL_KIND_NULL;
+    if (d->no_backing)
+        return true;
+    if (ref->kind == QMP_BLOCKDEV_REF_OR_NULL_KIND_DEFINITION)
+        plain = (QmpBlockdevRef){.kind = QMP_BLOCKDEV_REF_KIND_DEFINITION, .u.definition = ref->u.definition};
+    else
+        plain = (QmpBlockdevRef){.kind = QMP_BLOCKDEV_REF_KIND_REFERENCE, .u.reference = ref->u.reference};
+    return add_part(vm, d, VM_PART_BACKING, &plain, error);
+}
+
+static bool add_parts(Vm *vm, VmDisk *d, const QmpBlockdevOptions *o, GError **error)
+{
+    const QmpBlockdevOptionsQcow2 *qcow2 = o->driver == QMP_BLOCKDEV_DRIVER_QCOW2 ? o->u.qcow2 : NULL;
+
+    if (!add_part(vm, d, VM_PART_FILE, qcow2 ? qcow2->file : o->u.raw->file, error))
+        return false;
+    const VmDisk *file = d->parts[VM_PART_FILE];
+    d->path = g_strdup(file->path);
+    d->options.read_only |= file->options.read_only;
+    d->options.discard |= file->options.discard;
+    d->options.shared |= file->options.shared;
+    d->options.engine = file->options.engine;
+    if (d->options.cache == HOST_CACHE_WRITEBACK || file->options.cache == HOST_CACHE_UNSAFE)
+        d->options.cache = file->options.cache;
+    if (!qcow2)
+        return true;
+    if ((qcow2->has_l2_cache_size && qcow2->l2_cache_size < 1) ||
+        (qcow2->has_refcount_cache_size && qcow2->refcount_cache_size < 1))
+        return refuse(error, d->id, "a cache has at least 1 octet");
+    d->l2_cache = (uint64_t)qcow2->l2_cache_size;
+    d->refcount_cache = (uint64_t)qcow2->refcount_cache_size;
+    return add_backing(vm, d, qcow2->backing, error) && add_part(vm, d, VM_PART_DATA, qcow2->data_file, error);
+}
+
+/* --- making ------------------------------------------------------------------------------------------------------- */
+
+/* As QEMU's: a letter, then letters, digits and -._ */
+static bool check_name(const Vm *vm, const char *name, GError **error)
+{
+    if (!g_ascii_isalpha(*name) || strlen(name) != strspn(name, G_CSET_a_2_z G_CSET_A_2_Z G_CSET_DIGITS "-._") ||
+        strlen(name) > 31)
+        return refuse(error, name,
+                      "this is no name (accepted: a letter, then letters, digits, '-', '.' and '_', 31 in all)");
+    const VmDisk *other = vm_find_disk(vm, name);
+    return !other || refuse(error, name, "there is %s of this name already", other->is_node ? "a node" : "a drive");
+}
+
+static void set_file(VmDisk *d, const QmpBlockdevOptions *o)
+{
+    const QmpBlockdevOptionsFile *file = o->u.file;
+
+    d->path = g_strdup(file->filename);
+    d->options.shared |= file->has_locking && file->locking == QMP_ON_OFF_AUTO_OFF;
+    d->options.engine =
+        file->has_aio && file->aio != QMP_BLOCKDEV_AIO_OPTIONS_THREADS ? HOST_ENGINE_URING : HOST_ENGINE_AUTO;
+}
+
+/* A file that cannot be written is only read. */
+static void settle_read_only(VmDisk *d, const QmpBlockdevOptions *o)
+{
+    if (o->auto_read_only && d->path && access(d->path, W_OK) != 0)
+        d->options.read_only = true;
+}
+
+static bool set_options(VmDisk *d, const QmpBlockdevOptions *o, GError **error)
+{
+    const QmpBlockdevCacheOptions *cache = o->cache;
+
+    d->about = qmp_BlockdevDriver_name(o->driver);
+    d->detect_zeroes = o->detect_zeroes;
+    d->options = (BlkRaw){
+        .read_only = o->read_only,
+        .shared = o->force_share,
+        .discard = o->discard == QMP_BLOCKDEV_DISCARD_OPTIONS_UNMAP,
+        .cache = cache && cache->no_flush ? HOST_CACHE_UNSAFE
+                 : cache && cache->direct ? HOST_CACHE_NONE
+                                          : HOST_CACHE_WRITEBACK,
+    };
+    return !o->force_share || o->read_only || refuse(error, d->id, "with force-share it must be read-only, too");
+}
+
+/* New, and one of the disks; NULL: as if nothing had been. */
+static VmDisk *add(Vm *vm, const QmpBlockdevOptions *o, Place place, GError **error)
+{
+    g_autofree char *name = o->node_name ? g_strdup(o->node_name) : vm_node_name(vm);
+
+    if (!o->node_name && !place.above) {
+        g_set_error(error, FERRY_ERROR, FERRY_ERROR_REFUSED, "node-name: a node that others are to find needs a name");
+        return NULL;
+    }
+    if (o->node_name && !check_name(vm, name, error))
+        return NULL;
+    VmDisk *d = vm_disk_new(vm, name, NULL);
+    bool format = o->driver == QMP_BLOCKDEV_DRIVER_RAW || o->driver == QMP_BLOCKDEV_DRIVER_QCOW2;
+    d->is_node = true;
+    d->is_private = place.above;
+    if (set_options(d, o, error)) {
+        if (!format)
+            set_file(d, o);
+        bool ok = !format || add_parts(vm, d, o, error);
+        settle_read_only(d, o);
+        if (ok && (place.is_opened || open_node(vm, d, error)))
+            return d;
+    }
+    drop_parts(vm, d, NULL);
+    forget(vm, d);
+    return NULL;
+}
+
+bool vm_add_node(Vm *vm, const QmpBlockdevOptions *options, GError **error)
+{
+    return add(vm, options, (Place){NULL, false}, error);
+}
+
+bool vm_remove_node(Vm *vm, const char *name, GError **error)
+{
+    VmDisk *d = vm_find_disk(vm, name);
+    g_autofree char *by = d ? vm_disk_user(d) : NULL;
+
+    if (!d || !d->is_node)
+        g_set_error(error, FERRY_ERROR, FERRY_ERROR_REFUSED, "there is no node '%s'", name);
+    else if (by)
+        refuse(error, name, "it is used by %s", by);
+    else {
+        g_clear_pointer(&d->block, block_free);
+        bool ok = drop_parts(vm, d, error);
+        forget(vm, d);
+        return ok;
+    }
+    return false;
+}
+
+/* --- for jobs ----------------------------------------------------------------------------------------------------- */
+
+VmDisk *vm_borrow_node(Vm *vm, const char *name, const char *job, GError **error)
+{
+    VmDisk *d = find_free(vm, job, name, error);
+
+    if (!d)
+        return NULL;
+    if (is_format(d) || d->options.read_only) {
+        refuse(error, name,
+               is_format(d) ? "an image is made in a node of driver 'file' or 'host_device'" : "it is read-only");
+        return NULL;
+    }
+    g_clear_pointer(&d->block, block_free);
+    d->job = g_strdup(job);
+    return d;
+}
+
+bool vm_return_node(Vm *vm, VmDisk *d, GError **error)
+{
+    g_clear_pointer(&d->job, g_free);
+    if (open_node(vm, d, error))
+        return true;
+    forget(vm, d);
+    return false;
+}
+
+/* --- -blockdev ---------------------------------------------------------------------------------------------------- */
+
+/* Numbers of the names in options-drive.c. */
+enum { RAW, QCOW2, FILE_, HOST_DEVICE };
+
+static QmpBlockdevCacheOptions *cache_new(bool direct, bool no_flush)
+{
+    QmpBlockdevCacheOptions *cache = g_new0(QmpBlockdevCacheOptions, 1);
+
+    cache->direct = direct;
+    cache->no_flush = no_flush;
+    return cache;
+}
+
+static QmpBlockdevOptionsFile *file_new(const char *filename, uint8_t aio, uint8_t locking)
+{
+    static const QmpOnOffAuto lockings[] = {QMP_ON_OFF_AUTO_AUTO, QMP_ON_OFF_AUTO_ON, QMP_ON_OFF_AUTO_OFF};
+    QmpBlockdevOptionsFile *file = g_new0(QmpBlockdevOptionsFile, 1);
+
+    file->filename = g_strdup(filename);
+    file->has_aio = file->has_locking = true;
+    file->aio = (QmpBlockdevAioOptions)aio;
+    file->locking = lockings[locking];
+    return file;
+}
+
+static QmpBlockdevDiscardOptions discard_of(uint8_t discard)
+{
+    enum { IGNORE, UNMAP, OFF, ON };
+
+    return discard == UNMAP || discard == ON ? QMP_BLOCKDEV_DISCARD_OPTIONS_UNMAP : QMP_BLOCKDEV_DISCARD_OPTIONS_IGNORE;
+}
+
+static QmpBlockdevRef *file_ref_new(const OptionsBlockdev *b)
+{
+    QmpBlockdevRef *ref = g_new0(QmpBlockdevRef, 1);
+    const OptionsBlockFile *f = &b->file;
+
+    if (b->file_node) {
+        ref->kind = QMP_BLOCKDEV_REF_KIND_REFERENCE;
+        ref->u.reference = g_strdup(b->file_node);
+        return ref;
+    }
+    QmpBlockdevOptions *o = ref->u.definition = g_new0(QmpBlockdevOptions, 1);
+    ref->kind = QMP_BLOCKDEV_REF_KIND_DEFINITION;
+    o->driver = f->driver ? QMP_BLOCKDEV_DRIVER_HOST_DEVICE : QMP_BLOCKDEV_DRIVER_FILE;
+    o->node_name = g_strdup(f->node_name);
+    o->read_only = f->read_only;
+    o->auto_read_only = f->auto_read_only;
+    o->discard = discard_of(f->discard);
+    o->cache = cache_new(f->direct, f->no_flush);
+    o->u.file = file_new(f->filename, f->aio, f->locking);
+    return ref;
+}
+
+static QmpBlockdevOptionsQcow2 *qcow2_new(const OptionsBlockdev *b)
+{
+    QmpBlockdevOptionsQcow2 *qcow2 = g_new0(QmpBlockdevOptionsQcow2, 1);
+
+    qcow2->file = file_ref_new(b);
+    if (b->backing) {
+        qcow2->backing = g_new0(QmpBlockdevRefOrNull, 1);
+        qcow2->backing->kind = QMP_BLOCKDEV_REF_OR_NULL_KIND_REFERENCE;
+        qcow2->backing->u.reference = g_strdup(b->backing);
+    }
+    return qcow2;
+}
+
+static QmpBlockdevOptions *options_of(const OptionsBlockdev *b)
+{
+    static const QmpBlockdevDriver drivers[] = {
+        [RAW] = QMP_BLOCKDEV_DRIVER_RAW,
+        [QCOW2] = QMP_BLOCKDEV_DRIVER_QCOW2,
+        [FILE_] = QMP_BLOCKDEV_DRIVER_FILE,
+        [HOST_DEVICE] = QMP_BLOCKDEV_DRIVER_HOST_DEVICE,
+    };
+    QmpBlockdevOptions *o = g_new0(QmpBlockdevOptions, 1);
+
+    o->driver = drivers[b->driver];
+    o->node_name = g_strdup(b->node_name);
+    o->read_only = b->read_only;
+    o->auto_read_only = b->auto_read_only;
+    o->discard = discard_of(b->discard);
+    o->detect_zeroes = (QmpBlockdevDetectZeroesOptions)b->detect_zeroes;
+    o->cache = cache_new(b->direct, b->no_flush);
+    if (b->driver == QCOW2) {
+        o->u.qcow2 = qcow2_new(b);
+    } else if (b->driver == RAW) {
+        o->u.raw = g_new0(QmpBlockdevOptionsGenericFormat, 1);
+        o->u.raw->file = file_ref_new(b);
+    } else {
+        o->u.file = file_new(b->filename, b->aio, b->locking);
+    }
+    return o;
+}
+
+static bool is_used(const Vm *vm, const char *name)
+{
+    for (unsigned i = 0; i < vm->options->blockdevs->len; i++) {
+        const OptionsBlockdev *b = vm->options->blockdevs->pdata[i];
+        if (g_strcmp0(b->file_node, name) == 0 || g_strcmp0(b->backing, name) == 0)
+            return true;
+    }
+    return false;
+}
+
+/* Files first: what is above them need not come later on the command line. */
+bool vm_make_nodes(Vm *vm, GError **error)
+{
+    const GPtrArray *all = vm->options->blockdevs;
+
+    for (unsigned i = 0; i < 2 * all->len; i++) {
+        const OptionsBlockdev *b = all->pdata[i % all->len];
+        if ((b->driver < FILE_) == (i < all->len))
+            continue;
+        g_autoptr(QmpBlockdevOptions) o = options_of(b);
+        if (add(vm, o, (Place){NULL, is_used(vm, b->node_name)}, error))
+            continue;
+        g_prefix_error(error, "-blockdev: ");
+        return false;
+    }
+    return true;
+}
