@@ -179,7 +179,7 @@ $(BIN)/ferry: $(call obj,$(wildcard emu/*.c)) $(QAPI_COMMANDS) $(LIB)
 
 # Commands whose handlers are not written yet only fail.
 unwritten = $$(nm -g $(QAPI_COMMANDS) $(LIB) 2>/dev/null | awk '$$1 == "U" && $$2 ~ /^qmp_[a-z]/ && !/qmp_type_/ { used[$$2] = 1 } \
-    $$2 == "T" { there[$$3] = 1 } END { print "-Wl,-u,qmp_unwritten"; for (name in used) if (!(name in there)) print "-Wl,--defsym=" name "=qmp_unwritten" }')
+    $$2 ~ /^[TRD]$$/ { there[$$3] = 1 } END { print "-Wl,-u,qmp_unwritten"; for (name in used) if (!(name in there)) print "-Wl,--defsym=" name "=qmp_unwritten" }')
 
 # --- tests --------------------------------------------------------------------------------------------------------
 
