@@ -39,9 +39,10 @@ endif
 # --- setup --------------------------------------------------------------------------------------------------------
 
 PACKAGES_BUILD := gcc clang libclang-rt-dev make pkg-config libglib2.0-dev libtasn1-6-dev libtasn1-bin libzstd-dev zlib1g-dev \
-    liblzma-dev libbz2-dev libxxhash-dev libjansson-dev liburing-dev libslirp-dev libvdeplug-dev acpica-tools
+    liblzma-dev libbz2-dev libxxhash-dev libjansson-dev liburing-dev libslirp-dev libvdeplug-dev libedit-dev acpica-tools
 PACKAGES_TEST := libcriterion-dev dumpasn1 openssl gdb binutils python3 xz-utils bzip2 zstd qemu-system-x86 qemu-utils seabios \
-    clang-format cppcheck mandoc gcovr git e2fsprogs grub-pc-bin grub-common xorriso mtools pciutils
+    clang-format cppcheck mandoc gcovr git e2fsprogs grub-pc-bin grub-common xorriso mtools pciutils \
+    libvirt-dev
 
 .PHONY: setup
 setup:
@@ -81,6 +82,9 @@ PACKAGES := glib-2.0 libtasn1 libzstd zlib liblzma libxxhash jansson liburing sl
 PKG_CFLAGS := $(shell pkg-config --cflags $(PACKAGES) 2>/dev/null)
 PKG_LIBS := $(shell pkg-config --libs $(PACKAGES) 2>/dev/null) -lbz2 -lvdeplug -lm
 
+# libqmp goes through libvirt, too, if that is there.
+LIBVIRT := $(shell pkg-config --exists libvirt-qemu 2>/dev/null && echo libvirt libvirt-qemu)
+
 # Does libxxhash have the functions that choose by processor? Debian's has on x86.
 XXH_DISPATCH := $(shell echo 'int main(void) { return !XXH3_64bits_dispatch("", 0); }' | \
     $(CC) -include xxh_x86dispatch.h -x c - -o /dev/null -lxxhash 2>/dev/null && echo -DFERRY_XXH_DISPATCH)
@@ -93,7 +97,7 @@ OPT_asan := -O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined -fno-san
 OPT_tsan := -O1 -g -fno-omit-frame-pointer -fsanitize=thread
 OPT_fuzz := $(OPT_asan) -fsanitize=fuzzer-no-link
 OPT_coverage := -O0 -g --coverage
-ALL_CFLAGS := -std=gnu11 -I. -I$(B)/gen -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 $(OPT_$(CONFIG)) $(WARN) $(PKG_CFLAGS) $(XXH_DISPATCH) $(CFLAGS)
+ALL_CFLAGS := -std=gnu11 -I. -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 $(OPT_$(CONFIG)) $(WARN) $(PKG_CFLAGS) $(XXH_DISPATCH) $(if $(LIBVIRT),-DLIBQMP_LIBVIRT) $(CFLAGS)
 ALL_LDFLAGS := $(OPT_$(CONFIG)) $(LDFLAGS)
 
 Q := $(if $(V),,@)
@@ -181,6 +185,42 @@ $(BIN)/ferry: $(call obj,$(wildcard emu/*.c)) $(QAPI_COMMANDS) $(LIB)
 unwritten = $$(nm -g $(QAPI_COMMANDS) $(LIB) 2>/dev/null | awk '$$1 == "U" && $$2 ~ /^qmp_[a-z]/ && !/qmp_type_/ { used[$$2] = 1 } \
     $$2 ~ /^[TRD]$$/ { there[$$3] = 1 } END { print "-Wl,-u,qmp_unwritten"; for (name in used) if (!(name in there)) print "-Wl,--defsym=" name "=qmp_unwritten" }')
 
+# --- libqmp -------------------------------------------------------------------------------------------------------
+
+# Everything that it needs is in it; it shows what its headers have and nothing else.
+LIBDIR := $(if $(filter release,$(CONFIG)),build/lib,$(B)/lib)
+LIBQMP := $(LIBDIR)/libqmp.so.0 $(LIBDIR)/libqmp.a
+LIBQMP_SRC := $(wildcard tools/libqmp/*.c)
+LIBQMP_HEADERS := tools/libqmp/libqmp.h vmstate/qapi.h visitors/error.h visitors/scalar.h
+LIBQMP_OBJ := $(call obj,$(LIBQMP_SRC))
+LIBQMP_PIC = $(call pic,$(LIBQMP_SRC) $(wildcard vmstate/qapi*.c))
+LIBQMP_LIBS := $(shell pkg-config --libs $(LIBVIRT) glib-2.0 jansson 2>/dev/null) -lm
+
+pic = $(patsubst %.c,$(B)/pic/%.o,$1)
+$(B)/pic/%.o: %.c $(B)/flags
+	$(call say,PIC,$<)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(ALL_CFLAGS) -fPIC -MMD -MP -c -o $@ $<
+$(B)/pic/visitors.a: $(call pic,$(wildcard visitors/*.c))
+	$(Q)rm -f $@ && ar rcs $@ $^
+# What its headers have is what it shows.
+$(B)/pic/libqmp.names: $(LIBQMP_HEADERS)
+	$(Q)grep -ohE '\b(libqmp|qmp|qapi)_[A-Za-z0-9_]+' $^ | sort -u >$@
+$(B)/pic/libqmp.o: $(LIBQMP_PIC) $(B)/pic/visitors.a $(B)/pic/libqmp.names
+	$(Q)ld -r -o $@ $(LIBQMP_PIC) $(B)/pic/visitors.a
+	$(Q)objcopy --keep-global-symbols=$(B)/pic/libqmp.names $@
+$(LIBDIR)/libqmp.a: $(B)/pic/libqmp.o
+	$(call say,AR,$@)
+	@mkdir -p $(@D)
+	$(Q)rm -f $@ && ar rcs $@ $^
+$(LIBDIR)/libqmp.so.0: $(B)/pic/libqmp.o
+	$(call say,LD,$@)
+	@mkdir -p $(@D)
+	$(Q){ echo 'LIBQMP_0 { global:'; sed 's/$$/;/' $(B)/pic/libqmp.names; echo 'local: *; };'; } >$(B)/pic/libqmp.map
+	$(Q)$(CC) $(ALL_LDFLAGS) -shared -Wl,-soname,$(@F) -Wl,--version-script=$(B)/pic/libqmp.map -o $@ $< $(LIBQMP_LIBS)
+	$(Q)ln -sf $(@F) $(@:.0=)
+all: $(LIBQMP)
+
 # --- tests --------------------------------------------------------------------------------------------------------
 
 TESTS := $(TEST_SRC:%.c=$(B)/%)
@@ -197,23 +237,10 @@ $(B)/gen/vmstate-asn1.o: $(B)/gen/vmstate-asn1.c
 
 $(filter $(B)/tests/emu/%,$(TESTS)): $(EMU_SUPPORT)
 $(filter $(B)/tests/qcow2/%,$(TESTS)): $(QCOW2_SUPPORT)
-
-# What qapi-gen makes of a schema that has everything, in place of the control plane's.
-EVERYTHING := $(B)/gen/everything/qapi
-EVERYTHING_SRC := $(patsubst %,$(EVERYTHING)/%.c,types commands events client introspect)
-EVERYTHING_OBJ := $(EVERYTHING_SRC:.c=.o) $(patsubst %.c,$(B)/%.o,$(wildcard tests/qapi-gen/test-*.c))
-$(EVERYTHING)/made: $(QAPI_GEN) $(wildcard tests/qapi-gen/schema/*.json tests/qapi-gen/schema/*/*.json)
-	$(Q)$(QAPI_GEN) --output=$(@D) tests/qapi-gen/schema/everything.json
-	@touch $@
-$(EVERYTHING_SRC): $(EVERYTHING)/made ;
-$(EVERYTHING_SRC:.c=.o): %.o: %.c $(B)/flags
-	$(compile)
-$(EVERYTHING_OBJ): private ALL_CFLAGS := -I$(B)/gen/everything $(ALL_CFLAGS)
-$(EVERYTHING_OBJ): | $(EVERYTHING)/made
-$(filter $(B)/tests/qapi-gen/%,$(TESTS)): $(EVERYTHING_SRC:.c=.o)
+$(filter $(B)/tests/libqmp/%,$(TESTS)): $(call obj,$(wildcard tests/libqmp/support/*.c)) $(LIBQMP_OBJ)
 $(TESTS): $(B)/%: $(B)/%.o $(SUPPORT) $(B)/gen/vmstate-asn1.o $(LIB)
 	$(call say,LD,$@)
-	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $(filter-out $(LIB),$^) $(LIB) $(PKG_LIBS) -lcriterion
+	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $(filter-out $(LIB),$^) $(LIB) $(PKG_LIBS) $(if $(filter tests/libqmp/%,$*),$(LIBQMP_LIBS)) -lcriterion
 
 # What scripts among the tests run.
 HELPERS := $(B)/tests/qcow2/random-workload $(B)/tests/qcow2/kill-workload
