@@ -173,7 +173,7 @@ $(BIN)/$1: $(call obj,$(wildcard tools/$1/*.c) $(wildcard tools/common/*.c)) $(L
 	@mkdir -p $$(@D)
 	$$(Q)$$(CC) $$(ALL_LDFLAGS) -o $$@ $$^ $$(PKG_LIBS)
 endef
-$(foreach p,$(filter-out ferry,$(PROGRAMS)),$(eval $(call program,$p)))
+$(foreach p,$(filter-out ferry qmp,$(PROGRAMS)),$(eval $(call program,$p)))
 
 # The PC: emu/*.c, and the library.
 $(BIN)/ferry: $(call obj,$(wildcard emu/*.c)) $(QAPI_COMMANDS) $(LIB)
@@ -220,6 +220,11 @@ $(LIBDIR)/libqmp.so.0: $(B)/pic/libqmp.o
 	$(Q)$(CC) $(ALL_LDFLAGS) -shared -Wl,-soname,$(@F) -Wl,--version-script=$(B)/pic/libqmp.map -o $@ $< $(LIBQMP_LIBS)
 	$(Q)ln -sf $(@F) $(@:.0=)
 all: $(LIBQMP)
+
+$(BIN)/qmp: $(call obj,$(wildcard tools/qmp/*.c) $(wildcard tools/common/*.c)) $(LIBQMP_OBJ) $(LIB)
+	$(call say,LD,$@)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(PKG_LIBS) $(LIBQMP_LIBS) -ledit
 
 # --- tests --------------------------------------------------------------------------------------------------------
 
