@@ -19,7 +19,7 @@
 #   make testbed         tests in throw-away Debian hosts with a real KVM, in QEMU's TCG
 #   make testbed-trips   Debian's Linux at work, moved between QEMU and Ferry there, TRIPS (50) times to and fro
 #   make coverage        line coverage of the tests, as build/coverage/index.html
-#   make install         programs and man pages to DESTDIR/PREFIX (/usr/local)
+#   make install         programs, libqmp and man pages to DESTDIR/PREFIX (/usr/local); install-libqmp: only that
 #   make clean
 #
 # Variables: CC (gcc), CONFIG (release; debug, asan, tsan, fuzz, coverage), WERROR=1, V=1. Each configuration has its own
@@ -194,7 +194,7 @@ LIBQMP_SRC := $(wildcard tools/libqmp/*.c)
 LIBQMP_HEADERS := tools/libqmp/libqmp.h vmstate/qapi.h visitors/error.h visitors/scalar.h
 LIBQMP_OBJ := $(call obj,$(LIBQMP_SRC))
 LIBQMP_PIC = $(call pic,$(LIBQMP_SRC) $(wildcard vmstate/qapi*.c))
-LIBQMP_LIBS := $(shell pkg-config --libs $(LIBVIRT) glib-2.0 jansson 2>/dev/null) -lm
+LIBQMP_LIBS := $(shell pkg-config --libs $(LIBVIRT) glib-2.0 jansson libxxhash 2>/dev/null) -lm
 
 pic = $(patsubst %.c,$(B)/pic/%.o,$1)
 $(B)/pic/%.o: %.c $(B)/flags
@@ -217,7 +217,7 @@ $(LIBDIR)/libqmp.so.0: $(B)/pic/libqmp.o
 	$(call say,LD,$@)
 	@mkdir -p $(@D)
 	$(Q){ echo 'LIBQMP_0 { global:'; sed 's/$$/;/' $(B)/pic/libqmp.names; echo 'local: *; };'; } >$(B)/pic/libqmp.map
-	$(Q)$(CC) $(ALL_LDFLAGS) -shared -Wl,-soname,$(@F) -Wl,--version-script=$(B)/pic/libqmp.map -o $@ $< $(LIBQMP_LIBS)
+	$(Q)$(CC) $(ALL_LDFLAGS) -shared $(if $(findstring fsanitize,$(ALL_LDFLAGS)),,-Wl,-z,defs) -Wl,-soname,$(@F) -Wl,--version-script=$(B)/pic/libqmp.map -o $@ $< $(LIBQMP_LIBS)
 	$(Q)ln -sf $(@F) $(@:.0=)
 all: $(LIBQMP)
 
@@ -381,7 +381,18 @@ demo: all guest
 	    echo; echo 'There is no /dev/kvm here that can be used: what follows runs in a throw-away host that has one.'; \
 	    tests/testbed/testbed --with tools --with $(B)/guest --timeout 600 -- tools/demo-pc.sh $(BIN) $(B)/guest/witness.elf; fi
 
-install: all
+# As a program outside this tree wants it.
+INCLUDE := $(DESTDIR)$(PREFIX)/include/ferry
+.PHONY: install-libqmp
+install-libqmp: $(LIBQMP)
+	@mkdir -p $(DESTDIR)$(PREFIX)/lib/pkgconfig $(DESTDIR)$(PREFIX)/share/man/man3
+	install -m 644 $(LIBQMP) $(DESTDIR)$(PREFIX)/lib
+	ln -sf libqmp.so.0 $(DESTDIR)$(PREFIX)/lib/libqmp.so
+	for header in $(LIBQMP_HEADERS); do to=$${header#$(B)/gen/}; install -D -m 644 $$header $(INCLUDE)/$${to#tools/libqmp/} || exit; done
+	sed 's|@PREFIX@|$(PREFIX)|; s|@VERSION@|0.1|; s|@LIBVIRT@|$(LIBVIRT)|' tools/libqmp/libqmp.pc.in >$(DESTDIR)$(PREFIX)/lib/pkgconfig/libqmp.pc
+	install -m 644 tools/libqmp/libqmp.3 $(DESTDIR)$(PREFIX)/share/man/man3
+
+install: all install-libqmp
 	@mkdir -p $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/share/man/man1
 	install -m 755 $(PROGRAMS:%=$(BIN)/%) $(DESTDIR)$(PREFIX)/bin
 	install -m 644 $(MANUALS) $(DESTDIR)$(PREFIX)/share/man/man1

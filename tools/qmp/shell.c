@@ -298,17 +298,17 @@ int shell_run(Qmp *qmp)
     GError *error = NULL;
     bool terminal = qmp->terminal && isatty(STDIN_FILENO);
 
-    libqmp_session_on_end(qmp->session, on_end, &shell);
     if (!terminal) {
         read_lines(&shell);
     } else if (!libqmp_session_attach(qmp->session, NULL, &error)) {
         shell.status = qmp_fail(error);
     } else {
+        libqmp_session_on_end(qmp->session, on_end, &shell);
         puts("Commands are those of the peer; TAB completes them. help [COMMAND], events [NAME...|off], exit.");
         edit_lines(&shell);
         libqmp_session_detach(qmp->session);
+        libqmp_session_on_end(qmp->session, NULL, NULL);
     }
-    libqmp_session_on_end(qmp->session, NULL, NULL);
     unsubscribe(&shell);
     g_array_unref(shell.subscriptions);
     return shell.status;
