@@ -86,11 +86,21 @@ static bool has_keys(const Live *live, const json_t *type)
     return false;
 }
 
+/* The last element that there is, if it can have more keys, and the next one. */
+static void offer_elements(GPtrArray *all, bool nested, const Keys *keys, const char *prefix, const char *typed)
+{
+    guint count = keys ? keys->names->len : 0;
+
+    for (guint i = nested && count ? count - 1 : count; i <= count; i++) {
+        g_autofree char *number = g_strdup_printf("%u", i);
+        offer(all, prefix, number, nested ? "." : "=", typed);
+    }
+}
+
 /* Members of the object at the path in front of the last dot. */
 static void offer_members(GPtrArray *all, const Live *live, const json_t *type, const Keys *keys, const char *prefix,
                           const char *typed)
 {
-    g_autofree char *none = NULL;
     const json_t *members = json_object_get(type, "members");
 
     for (size_t i = 0; live_kind(type) == LIVE_ALTERNATE && i < json_array_size(members); i++)
@@ -99,8 +109,7 @@ static void offer_members(GPtrArray *all, const Live *live, const json_t *type, 
             return;
         }
     if (live_kind(type) == LIVE_ARRAY) {
-        none = g_strdup_printf("%u", keys ? keys->names->len : 0);
-        offer(all, prefix, none, has_keys(live, live_type_of(live, type, "element-type")) ? "." : "=", typed);
+        offer_elements(all, has_keys(live, live_type_of(live, type, "element-type")), keys, prefix, typed);
         return;
     }
     if (live_kind(type) != LIVE_OBJECT)
