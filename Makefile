@@ -264,8 +264,8 @@ asan:
 	$(MAKE) CONFIG=asan check
 
 STRESS := $(STRESS_SRC:%.c=$(B)/%)
-$(STRESS): $(B)/%: $(B)/%.o $(SUPPORT) $(LIB)
-	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(PKG_LIBS)
+$(STRESS): $(B)/%: $(B)/%.o $(SUPPORT) $(LIBQMP_OBJ) $(LIB)
+	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(PKG_LIBS) $(LIBQMP_LIBS)
 .PHONY: stress
 stress: $(STRESS)
 	@set -e; for program in $(STRESS); do $$program; done
@@ -283,6 +283,8 @@ $(B)/tests/fuzz/fuzz-qapi-gen: $(filter-out %/main.o,$(QAPI_GEN_OBJ))
 $(FUZZERS): $(B)/%: $(B)/%.o $(FUZZ_SUPPORT) $(LIB)
 	$(call say,LD,$@)
 	$(Q)$(CC) $(ALL_LDFLAGS) -fsanitize=fuzzer -o $@ $^ $(PKG_LIBS)
+$(B)/tests/fuzz/fuzz-qmp-client: PKG_LIBS += $(LIBQMP_LIBS)
+$(B)/tests/fuzz/fuzz-qmp-client: $(LIBQMP_OBJ)
 .PHONY: fuzzers
 fuzzers: $(FUZZERS)
 endif
