@@ -214,9 +214,9 @@ typedef struct LibqmpEvent {
 typedef void LibqmpEventFn(QmpSession *session, const LibqmpEvent *event, void *data);
 
 /*
- * Events of that name (NULL: all) go to `callback` from here on; events that nobody has subscribed to are not kept. (This
- * asks the server for nothing. Those that a Ferry masks need its command subscribe-events, too.)
- * Returns a number for libqmp_event_unsubscribe(), after which a callback may still be running on another thread.
+ * Events of that name (NULL: all) go to `callback` from here on; events that nobody has subscribed to are not kept.
+ * (This asks the server for nothing. Those that a Ferry masks need its command subscribe-events, too.) Returns a number
+ * for libqmp_event_unsubscribe(), after which a callback may still be running on another thread.
  */
 unsigned libqmp_event_subscribe(QmpSession *session, const char *name, LibqmpEventFn *callback, void *data);
 void libqmp_event_unsubscribe(QmpSession *session, unsigned subscription);
