@@ -203,6 +203,8 @@ int main(int argc, char **argv)
     Qmp qmp = {.terminal = isatty(STDOUT_FILENO)};
     qmp.json = options.json || (!options.text && !qmp.terminal);
     qmp.deadline = options.timeout > 0 ? g_get_monotonic_time() + (gint64)(options.timeout * 1e6) : G_MAXINT64;
+    if (g_str_has_prefix(words[0], "libvirt:"))
+        qmp_start_libvirt();
     qmp.session = libqmp_session_connect(
         words[0], LIBQMP_SESSION_OPTIONS(.timeout_ms = (unsigned)(options.timeout * 1000)), &error);
     if (!qmp.session)

@@ -29,6 +29,9 @@ bool qmp_unmask(Qmp *qmp, char *const *names, GError **error);
 /* How long to wait for events, but no longer than that. */
 int qmp_patience_ms(const Qmp *qmp, int most_ms);
 
+/* libvirt.c: to be called before there is a session through it. */
+void qmp_start_libvirt(void);
+
 /* job.c: waits for the job; `command` (NULL: none) starts it. Returns the exit status. */
 int job_run(Qmp *qmp, const char *id, char *const *command);
 
