@@ -27,7 +27,8 @@ typedef struct Passage {
     GByteArray *said; /* by the domain, not read yet */
     bool gone;        /* it says no more */
     GAsyncQueue *requests;
-    int events; /* number of the callback; -1: there is none */
+    int events;    /* number of the callback; -1: there is none */
+    int lifecycle; /* the same */
 
     GByteArray *line; /* of a request, so far; the session's alone */
 } Passage;
@@ -133,6 +134,35 @@ static void on_event(virConnectPtr connection, virDomainPtr domain, const char *
                         (json_int_t)seconds, "microseconds", (json_int_t)microseconds));
 }
 
+/* It may end while nothing is asked. */
+static int on_lifecycle(virConnectPtr connection, virDomainPtr domain, int event, int detail, void *data)
+{
+    (void)connection;
+    (void)domain;
+    (void)detail;
+    if (event == VIR_DOMAIN_EVENT_STOPPED || event == VIR_DOMAIN_EVENT_CRASHED)
+        say_gone(data);
+    return 0;
+}
+
+/* A program without libvirt's event loop gets no events. */
+static void register_events(Passage *passage)
+{
+    virConnectPtr connection = virDomainGetConnect(passage->domain);
+
+    g_atomic_ref_count_inc(&passage->references);
+    passage->events = virConnectDomainQemuMonitorEventRegister(connection, passage->domain, NULL, on_event, passage,
+                                                               passage_unref, 0);
+    g_atomic_ref_count_inc(&passage->references);
+    passage->lifecycle =
+        virConnectDomainEventRegisterAny(connection, passage->domain, VIR_DOMAIN_EVENT_ID_LIFECYCLE,
+                                         VIR_DOMAIN_EVENT_CALLBACK(on_lifecycle), passage, passage_unref);
+    if (passage->events < 0)
+        passage_unref(passage);
+    if (passage->lifecycle < 0)
+        passage_unref(passage);
+}
+
 /* --- the transport ------------------------------------------------------------------------------------------------ */
 
 static ssize_t libvirt_read(void *peer, void *data, size_t size)
@@ -188,6 +218,8 @@ static void libvirt_close(void *peer)
 
     if (passage->events >= 0)
         virConnectDomainQemuMonitorEventDeregister(virDomainGetConnect(passage->domain), passage->events);
+    if (passage->lifecycle >= 0)
+        virConnectDomainEventDeregisterAny(virDomainGetConnect(passage->domain), passage->lifecycle);
     g_async_queue_push(passage->requests, g_strdup(""));
     passage_unref(passage);
 }
@@ -228,11 +260,7 @@ QmpSession *libqmp_session_new_libvirt(struct _virDomain *domain, const LibqmpSe
     passage->requests = g_async_queue_new_full(g_free);
     g_atomic_ref_count_inc(&passage->references);
     g_thread_unref(g_thread_new("libqmp-libvirt", run, passage));
-    g_atomic_ref_count_inc(&passage->references);
-    passage->events = virConnectDomainQemuMonitorEventRegister(virDomainGetConnect(domain), domain, NULL, on_event,
-                                                               passage, passage_unref, 0);
-    if (passage->events < 0)
-        passage_unref(passage); /* a program without libvirt's event loop gets no events */
+    register_events(passage);
     return libqmp_session_new(&transport, passage, options, error);
 }
 
