@@ -9,11 +9,11 @@ case $config in
 release) lib=build/lib ;;
 *) lib=$BUILD/lib ;;
 esac
-make -s --no-print-directory CONFIG="$config" install-libqmp DESTDIR="$TMP/root" PREFIX=/opt/ferry >"$TMP/make.log" 2>&1 || {
+make -s --no-print-directory CONFIG="$config" install-libqmp DESTDIR="$TMP/there" PREFIX=/opt/ferry >"$TMP/make.log" 2>&1 || {
     cat "$TMP/make.log"
     exit 1
 }
-inside=$TMP/root/opt/ferry
+inside=$TMP/there/opt/ferry
 flags() { # option...
     PKG_CONFIG_PATH=$inside/lib/pkgconfig pkg-config "$@" libqmp | sed "s|/opt/ferry|$inside|g"
 }
