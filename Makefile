@@ -97,7 +97,7 @@ OPT_asan := -O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined -fno-san
 OPT_tsan := -O1 -g -fno-omit-frame-pointer -fsanitize=thread
 OPT_fuzz := $(OPT_asan) -fsanitize=fuzzer-no-link
 OPT_coverage := -O0 -g --coverage
-ALL_CFLAGS := -std=gnu11 -I. -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 $(OPT_$(CONFIG)) $(WARN) $(PKG_CFLAGS) $(XXH_DISPATCH) $(if $(LIBVIRT),-DLIBQMP_LIBVIRT) $(CFLAGS)
+ALL_CFLAGS := -std=gnu11 -I. -I$(B)/gen -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 $(OPT_$(CONFIG)) $(WARN) $(PKG_CFLAGS) $(XXH_DISPATCH) $(if $(LIBVIRT),-DLIBQMP_LIBVIRT) $(CFLAGS)
 ALL_LDFLAGS := $(OPT_$(CONFIG)) $(LDFLAGS)
 
 Q := $(if $(V),,@)
@@ -191,13 +191,13 @@ unwritten = $$(nm -g $(QAPI_COMMANDS) $(LIB) 2>/dev/null | awk '$$1 == "U" && $$
 LIBDIR := $(if $(filter release,$(CONFIG)),build/lib,$(B)/lib)
 LIBQMP := $(LIBDIR)/libqmp.so.0 $(LIBDIR)/libqmp.a
 LIBQMP_SRC := $(wildcard tools/libqmp/*.c)
-LIBQMP_HEADERS := tools/libqmp/libqmp.h vmstate/qapi.h visitors/error.h visitors/scalar.h
-LIBQMP_OBJ := $(call obj,$(LIBQMP_SRC))
-LIBQMP_PIC = $(call pic,$(LIBQMP_SRC) $(wildcard vmstate/qapi*.c))
+LIBQMP_HEADERS := tools/libqmp/libqmp.h vmstate/qapi.h visitors/error.h visitors/scalar.h $(QAPI)/types.h $(QAPI)/client.h
+LIBQMP_OBJ := $(call obj,$(LIBQMP_SRC)) $(QAPI)/client.o
+LIBQMP_PIC = $(call pic,$(LIBQMP_SRC) $(wildcard vmstate/qapi*.c) $(QAPI)/types.c $(QAPI)/client.c)
 LIBQMP_LIBS := $(shell pkg-config --libs $(LIBVIRT) glib-2.0 jansson libxxhash 2>/dev/null) -lm
 
 pic = $(patsubst %.c,$(B)/pic/%.o,$1)
-$(B)/pic/%.o: %.c $(B)/flags
+$(B)/pic/%.o: %.c $(B)/flags | $(QAPI)/made
 	$(call say,PIC,$<)
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(ALL_CFLAGS) -fPIC -MMD -MP -c -o $@ $<
@@ -243,6 +243,20 @@ $(B)/gen/vmstate-asn1.o: $(B)/gen/vmstate-asn1.c
 $(filter $(B)/tests/emu/%,$(TESTS)): $(EMU_SUPPORT)
 $(filter $(B)/tests/qcow2/%,$(TESTS)): $(QCOW2_SUPPORT)
 $(filter $(B)/tests/libqmp/%,$(TESTS)): $(call obj,$(wildcard tests/libqmp/support/*.c)) $(LIBQMP_OBJ)
+
+# What qapi-gen makes of a schema that has everything, in place of the control plane's.
+EVERYTHING := $(B)/gen/everything/qapi
+EVERYTHING_SRC := $(patsubst %,$(EVERYTHING)/%.c,types commands events client introspect)
+EVERYTHING_OBJ := $(EVERYTHING_SRC:.c=.o) $(patsubst %.c,$(B)/%.o,$(wildcard tests/qapi-gen/test-*.c))
+$(EVERYTHING)/made: $(QAPI_GEN) $(wildcard tests/qapi-gen/schema/*.json tests/qapi-gen/schema/*/*.json)
+	$(Q)$(QAPI_GEN) --output=$(@D) tests/qapi-gen/schema/everything.json
+	@touch $@
+$(EVERYTHING_SRC): $(EVERYTHING)/made ;
+$(EVERYTHING_SRC:.c=.o): %.o: %.c $(B)/flags
+	$(compile)
+$(EVERYTHING_OBJ): private ALL_CFLAGS := -I$(B)/gen/everything $(ALL_CFLAGS)
+$(EVERYTHING_OBJ): | $(EVERYTHING)/made
+$(filter $(B)/tests/qapi-gen/%,$(TESTS)): $(EVERYTHING_SRC:.c=.o)
 $(TESTS): $(B)/%: $(B)/%.o $(SUPPORT) $(B)/gen/vmstate-asn1.o $(LIB)
 	$(call say,LD,$@)
 	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $(filter-out $(LIB),$^) $(LIB) $(PKG_LIBS) $(if $(filter tests/libqmp/%,$*),$(LIBQMP_LIBS)) -lcriterion

@@ -22,8 +22,9 @@ size_t qapi_place_size(const QapiType *type)
 
 const QapiType *qapi_variant(const QapiType *type, const void *object)
 {
-    /* A struct may be smaller than a tag. */
-    return type->kind == QAPI_UNION ? type->variants[*(const int *)((const char *)object + type->tag)] : NULL;
+    if (type->kind != QAPI_UNION)
+        return NULL;
+    return type->variants[*(const int *)((const char *)object + type->tag)];
 }
 
 /* Is a member that may be missing there? */
