@@ -80,6 +80,11 @@ void machine_add_ram(Machine *m, RamArea *area)
     g_ptr_array_add(m->areas, area);
 }
 
+void machine_remove_ram(Machine *m, RamArea *area)
+{
+    g_ptr_array_remove(m->areas, area);
+}
+
 RamArea *machine_find_ram(const Machine *m, const char *name)
 {
     for (guint i = 0; i < m->areas->len; i++) {

@@ -52,6 +52,9 @@ void machine_add_section(Machine *machine, const Section *section);
 void machine_add_ram(Machine *machine, RamArea *area);
 RamArea *machine_find_ram(const Machine *machine, const char *name);
 
+/* Takes it out and frees it. It is mapped nowhere. */
+void machine_remove_ram(Machine *machine, RamArea *area);
+
 /*
  * What is outside the machine's clocks (the kernel's timers, a backend) goes along with the machine: it is told when
  * the machine starts, in the order of registration, and when it stops, in reverse order. A device takes itself out when

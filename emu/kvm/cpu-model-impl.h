@@ -83,6 +83,7 @@ struct CpuModel {
     uint32_t tsc_khz;
     struct kvm_cpuid2 *supported, *own; /* owned */
     GString *warnings;
+    GPtrArray *missing; /* names of features that were wanted; borrowed */
 };
 
 /* The registers of a leaf in a table; zeros if it is not there. */

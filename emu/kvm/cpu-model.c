@@ -490,6 +490,8 @@ static void filter(Making *k)
         m->words[word] &= ~lacking;
         for (unsigned bit = 0; bit < 32; bit++) {
             const char *name = name_of(word, bit);
+            if ((lacking & CPU_BIT(bit)) && name)
+                g_ptr_array_add(m->missing, (void *)name);
             if (lacking & CPU_BIT(bit))
                 g_string_append_printf(m->warnings, "host doesn't support requested feature: %s%s%s [bit %u]\n",
                                        cpu_words[word].text, name ? "." : "", name ? name : "", bit);
@@ -549,6 +551,7 @@ CpuModel *cpu_model_new(const char *name, const CpuSetting *settings, size_t cou
     m->supported = copy_of(host->supported);
     m->own = copy_of(host->own);
     m->warnings = g_string_new(NULL);
+    m->missing = g_ptr_array_new();
     if (!base) {
         g_autofree char *why = words_unknown("model", name, names);
         fail(error, NULL, "%s", why);
@@ -568,6 +571,7 @@ void cpu_model_free(CpuModel *m)
     g_free(m->supported);
     g_free(m->own);
     g_string_free(m->warnings, TRUE);
+    g_ptr_array_unref(m->missing);
     g_free(m);
 }
 
@@ -577,6 +581,31 @@ char *cpu_model_warnings(const CpuModel *m, const CpuTopology *t)
         return g_strdup(m->warnings->str);
     return g_strdup_printf("%sThis family of AMD CPU doesn't support hyperthreading(%u)\n", m->warnings->str,
                            t->threads);
+}
+
+const GPtrArray *cpu_model_missing(const CpuModel *m)
+{
+    return m->missing;
+}
+
+void cpu_model_tell(const CpuModel *m, CpuTell *tell, void *opaque)
+{
+    const CpuFeature *before = NULL;
+
+    for (const CpuFeature *f = cpu_features; f->name; before = f++)
+        if (!before || !g_str_equal(f->name, before->name))
+            tell(opaque, f->name, m->words[f->word] & CPU_BIT(f->bit));
+}
+
+CpuNumbers cpu_model_numbers(const CpuModel *m)
+{
+    return (CpuNumbers){.level = m->level,
+                        .xlevel = m->xlevel,
+                        .family = m->family,
+                        .model = m->model,
+                        .stepping = m->stepping,
+                        .vendor = g_strndup(m->vendor, sizeof m->vendor),
+                        .text = g_strndup(m->text, sizeof m->text)};
 }
 
 unsigned cpu_model_physical_bits(const CpuModel *m)

@@ -57,6 +57,21 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(CpuModel, cpu_model_free)
 /* What was asked for and is not there, and what a guest may stumble over, a line each; empty: nothing. New. */
 char *cpu_model_warnings(const CpuModel *model, const CpuTopology *topology);
 
+/* Names of features that were wanted, and that the host lacks. */
+const GPtrArray *cpu_model_missing(const CpuModel *model);
+
+/* Tells all features with a name, and whether it has them. */
+typedef void CpuTell(void *opaque, const char *name, bool on);
+void cpu_model_tell(const CpuModel *model, CpuTell *tell, void *opaque);
+
+/* What it is besides. The strings are new. */
+typedef struct CpuNumbers {
+    uint32_t level, xlevel;
+    unsigned family, model, stepping;
+    char *vendor, *text;
+} CpuNumbers;
+CpuNumbers cpu_model_numbers(const CpuModel *model);
+
 unsigned cpu_model_physical_bits(const CpuModel *model);
 
 /* A processor's LAPIC id is its number. Can it be, or would there be gaps between the cores? */

@@ -228,8 +228,7 @@ static uint32_t tsc_khz(const Kvm *kvm)
     return (uint32_t)MAX(khz, 0);
 }
 
-bool kvm_set_cpu_model(Kvm *kvm, const char *name, const CpuSetting *settings, size_t count,
-                       const CpuTopology *topology, GError **error)
+CpuModel *kvm_make_cpu_model(const Kvm *kvm, const char *name, const CpuSetting *settings, size_t count, GError **error)
 {
     g_autofree struct kvm_cpuid2 *own = read_instruction(kvm);
     CpuHost host = {
@@ -241,9 +240,15 @@ bool kvm_set_cpu_model(Kvm *kvm, const char *name, const CpuSetting *settings, s
         .tsc_khz = tsc_khz(kvm),
     };
 
+    return cpu_model_new(name, settings, count, &host, error);
+}
+
+bool kvm_set_cpu_model(Kvm *kvm, const char *name, const CpuSetting *settings, size_t count,
+                       const CpuTopology *topology, GError **error)
+{
     if (!cpu_topology_check(topology, error))
         return false;
-    CpuModel *model = cpu_model_new(name, settings, count, &host, error);
+    CpuModel *model = kvm_make_cpu_model(kvm, name, settings, count, error);
     if (!model)
         return false;
     cpu_model_free(kvm->model);

@@ -62,6 +62,10 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(Kvm, kvm_free)
 bool kvm_set_cpu_model(Kvm *kvm, const char *name, const CpuSetting *settings, size_t count,
                        const CpuTopology *topology, GError **error);
 
+/* What a model would be on this host. New. */
+CpuModel *kvm_make_cpu_model(const Kvm *kvm, const char *name, const CpuSetting *settings, size_t count,
+                             GError **error);
+
 /* What processor number `index` says of itself. New. */
 struct kvm_cpuid2 *kvm_cpu_leaves(const Kvm *kvm, unsigned index);
 

@@ -295,6 +295,7 @@ static void *run(void *opaque)
 {
     Vcpu *v = opaque;
 
+    g_atomic_int_set(&v->thread_id, (gint)gettid());
     while (wait_until_wanted(v))
         run_guest(v);
     return NULL;
@@ -322,6 +323,23 @@ static void halt(Vcpu *v)
     g_atomic_int_set(&v->wanted, false);
     pthread_kill(v->thread, VCPU_KICK);
     pthread_cond_broadcast(&v->changed);
+}
+
+int vcpu_thread_id(const Vcpu *v)
+{
+    int id;
+
+    while (!(id = g_atomic_int_get(&v->thread_id)))
+        g_thread_yield();
+    return id;
+}
+
+bool vcpu_nmi(Vcpu *v, GError **error)
+{
+    if (ioctl(v->fd, KVM_NMI, 0) == 0)
+        return true;
+    g_set_error(error, FERRY_ERROR, FERRY_ERROR_IO, "KVM: an NMI for processor %u: %s", v->index, g_strerror(errno));
+    return false;
 }
 
 void vcpu_ask_to_stop(Vcpu *v)

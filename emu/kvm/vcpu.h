@@ -79,6 +79,12 @@ void vcpu_set_halted(Vcpu *vcpu, bool halted);
 
 unsigned vcpu_index(const Vcpu *vcpu);
 
+/* The thread of the host's that it runs on. */
+int vcpu_thread_id(const Vcpu *vcpu);
+
+/* A non-maskable interrupt. While it stands. */
+bool vcpu_nmi(Vcpu *vcpu, GError **error);
+
 void vcpu_start(Vcpu *vcpu);
 void vcpu_stop(Vcpu *vcpu);
 

@@ -300,6 +300,29 @@ bool pc_plug_pci(Pc *pc, Device *dev, int slot, unsigned function, GError **erro
     return true;
 }
 
+static void free_place(Pc *pc, const Device *dev)
+{
+    unsigned devfn = ((const PciDevice *)dev)->devfn;
+
+    pc->slots[devfn / PCI_FUNCTIONS] &= (uint8_t) ~(1 << devfn % PCI_FUNCTIONS);
+}
+
+bool pc_realize_card(Pc *pc, Device *dev, GError **error)
+{
+    g_ptr_array_remove(pc->cards, dev);
+    ((PciDevice *)dev)->bus = (PciBus *)pc->chips.bus;
+    if (device_realize(dev, pc->machine, error))
+        return true;
+    free_place(pc, dev);
+    return false;
+}
+
+void pc_remove_card(Pc *pc, Device *dev)
+{
+    free_place(pc, dev);
+    machine_remove_device(pc->machine, dev);
+}
+
 void pc_plug(Pc *pc, Device *dev)
 {
     g_ptr_array_add(pc->plugged, dev);

@@ -11,6 +11,7 @@
 #include "emu/dev/globalstate.h"
 #include "emu/dev/ioapic.h"
 #include "emu/dev/vm-timer.h"
+#include "emu/machine/inspect.h"
 #include "emu/machine/pc-impl.h"
 
 /* --- requests --------------------------------------------------------------------------------------------------- */
@@ -262,19 +263,36 @@ static bool make_processors(Pc *pc, GMainContext *context, GError **error)
     return true;
 }
 
-char *pc_tell_registers(Pc *pc)
+CpuTopology pc_topology(const Pc *pc)
 {
-    GString *text = g_string_new(NULL);
+    return topology_of(pc);
+}
+
+bool pc_hold(Pc *pc)
+{
     bool ran = pc_is_running(pc);
 
     if (ran)
         stop_processors(pc);
+    return ran;
+}
+
+void pc_go_on(Pc *pc, bool ran)
+{
+    if (ran)
+        start_processors(pc);
+}
+
+char *pc_tell_registers(Pc *pc)
+{
+    GString *text = g_string_new(NULL);
+    bool ran = pc_hold(pc);
+
     for (unsigned i = 0; i < pc->options.cpus && pc->kvm; i++) {
         g_autofree char *registers = vcpu_tell_registers(pc->vcpus[i]);
         g_string_append_printf(text, "processor %u\n%s", i, registers);
     }
-    if (ran)
-        start_processors(pc);
+    pc_go_on(pc, ran);
     return g_string_free(text, FALSE);
 }
 

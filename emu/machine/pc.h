@@ -95,6 +95,13 @@ Pc *pc_new(const PcOptions *options, GMainContext *context, GError **error);
  */
 bool pc_plug_pci(Pc *pc, Device *dev, int slot, unsigned function, GError **error);
 void pc_plug(Pc *pc, Device *dev);
+
+/*
+ * After pc_complete: realizes a card that pc_plug_pci took, and takes it out again. With the lock; no guest knows of
+ * it. If it fails the card is the caller's, and its place free.
+ */
+bool pc_realize_card(Pc *pc, Device *dev, GError **error);
+void pc_remove_card(Pc *pc, Device *dev);
 bool pc_has_plugged(const Pc *pc, const Device *dev);
 
 /* What is on the PCI bus, a line each. New string. */

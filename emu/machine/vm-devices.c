@@ -174,8 +174,10 @@ static bool plug_card(Vm *vm, const OptionsDevice *o, Device *dev, GError **erro
 
     if (!read_address(o, &slot, &function, error))
         return false;
-    if (pc_plug_pci(vm->pc, dev, slot, function, error))
+    if (pc_plug_pci(vm->pc, dev, slot, function, error)) {
+        vm_note_device(vm, dev->type, dev, o, "pci.0");
         return true;
+    }
     g_prefix_error(error, "-device %s: ", o->driver);
     return false;
 }
@@ -217,6 +219,17 @@ static void settle_ide(VmDisk *disk, unsigned bus, unsigned unit, bool cd, char 
     disk->bus = (uint8_t)bus;
     disk->unit = (uint8_t)unit;
     disk->user = user;
+}
+
+/* `o` NULL: it is the board's own. */
+static void note_ide(Vm *vm, const OptionsDevice *o, Device *dev, unsigned bus, unsigned unit)
+{
+    const IdeUnit *what = &pc_options(vm->pc)->ide[bus][unit];
+    const char *cables[IDE_BUSES] = {"ide.0", "ide.1"};
+    VmDevice *d = vm_note_device(vm, what->kind == IDE_CD ? &ide_cd_type : &ide_hd_type, dev, o, cables[bus]);
+
+    d->unit = unit;
+    d->drive = dev ? g_strdup(((IdePlug *)dev)->drive) : NULL;
 }
 
 static bool attach_ide(Vm *vm, unsigned bus, unsigned unit, const IdeUnit *what, int32_t bootindex, GError **error)
@@ -267,7 +280,10 @@ static bool plug_ide(Vm *vm, const OptionsDevice *o, Device *dev, GError **error
     const IdeUnit what = {
         .kind = cd ? IDE_CD : IDE_DISK, .block = disk ? disk->block : NULL, .serial = p->serial, .model = p->model};
     pc_plug(vm->pc, dev); /* which has the strings */
-    return attach_ide(vm, bus, unit, &what, p->bootindex, error);
+    if (!attach_ide(vm, bus, unit, &what, p->bootindex, error))
+        return false;
+    note_ide(vm, o, dev, bus, unit);
+    return true;
 }
 
 static bool plug_virtio_blk(Vm *vm, const OptionsDevice *o, Device *dev, GError **error)
@@ -303,8 +319,12 @@ static bool plug_drive(Vm *vm, const OptionsDrive *o, const char *id, GError **e
     if (o->interface == OPTIONS_IF_IDE && o->bus < IDE_BUSES && o->unit < IDE_UNITS) {
         const IdeUnit what = {.kind = disk->cd ? IDE_CD : IDE_DISK, .block = disk->block};
         settle_ide(disk, o->bus, o->unit, disk->cd, name_place(o->bus, o->unit));
-        if (disk->cd || disk->block)
-            return attach_ide(vm, o->bus, o->unit, &what, -1, error);
+        if ((disk->cd || disk->block) && !attach_ide(vm, o->bus, o->unit, &what, -1, error))
+            return false;
+        if (disk->cd || disk->block) {
+            note_ide(vm, NULL, NULL, o->bus, o->unit);
+            return true;
+        }
         g_set_error(error, FERRY_ERROR, FERRY_ERROR_REFUSED, "-drive.file: a hard disk needs one");
         return false;
     }
@@ -319,8 +339,10 @@ static bool plug_drive(Vm *vm, const OptionsDrive *o, const char *id, GError **e
     virtio_blk_set_queues(dev, pc_options(vm->pc)->cpus);
     g_autofree char *within = g_strdup_printf("device[%u]/virtio-backend", anonymous(vm) + vm->drive_cards++);
     disk->user = g_build_filename("/machine/peripheral-anon", within, NULL);
-    if (plug_card(vm, &nobody, dev, error))
+    if (plug_card(vm, &nobody, dev, error)) {
+        ((VmDevice *)vm->devices->pdata[vm->devices->len - 1])->drive = g_strdup(id);
         return true;
+    }
     device_free(dev);
     return false;
 }
@@ -394,8 +416,12 @@ static bool plug_nic(Vm *vm, const OptionsNet *o, unsigned number, GError **erro
     if (!dev)
         return false;
     n->used = true;
-    if (plug_net(vm, &nobody, dev, n->net, o->mac, error))
+    if (plug_net(vm, &nobody, dev, n->net, o->mac, error)) {
+        VmDevice *d = vm->devices->pdata[vm->devices->len - 1];
+        d->origin = VM_BY_BOARD;
+        d->netdev = g_steal_pointer(&id);
         return true;
+    }
     if (!pc_has_plugged(vm->pc, dev))
         device_free(dev);
     return false;
@@ -438,6 +464,7 @@ static bool plug_line(Vm *vm, const OptionsDevice *o, Device *dev, GError **erro
         pc_options(vm->pc)->serial[p->index] = line;
     else if (!vm_add_serial(vm, line, error))
         return false;
+    vm_note_device(vm, dev->type, dev, o, "isa.0");
     pc_plug(vm->pc, dev);
     return true;
 }
@@ -468,6 +495,11 @@ static Plug *plug_of(const DeviceType *type)
     return plug_card;
 }
 
+bool vm_plug(Vm *vm, const OptionsDevice *o, Device *dev, GError **error)
+{
+    return plug_of(o->type)(vm, o, dev, error);
+}
+
 /* Those that take a place on the PCI bus come after all that -device has plugged in, as with QEMU. */
 static bool plug_drives(Vm *vm, bool cards, GError **error)
 {
@@ -494,7 +526,7 @@ bool vm_make_devices(Vm *vm, GError **error)
     for (unsigned i = 0; i < o->devices->len; i++) {
         const OptionsDevice *d = o->devices->pdata[i];
         Device *dev = device_new(d->type);
-        bool ok = options_device_apply(d, dev, error) && plug_of(d->type)(vm, d, dev, error);
+        bool ok = options_device_apply(d, dev, error) && vm_plug(vm, d, dev, error);
         if (!ok && !pc_has_plugged(vm->pc, dev))
             device_free(dev);
         if (!ok)
@@ -505,6 +537,7 @@ bool vm_make_devices(Vm *vm, GError **error)
     if (!o->no_defaults && pc_options(vm->pc)->ide[1][0].kind == IDE_NONE) {
         pc_options(vm->pc)->ide[1][0] = (IdeUnit){.kind = IDE_CD};
         settle_ide(vm_disk_new(vm, "ide1-cd0", NULL), 1, 0, true, name_place(1, 0));
+        note_ide(vm, NULL, NULL, 1, 0);
     }
     tell_boot_order(vm);
     return true;

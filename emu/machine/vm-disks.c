@@ -188,6 +188,16 @@ VmDisk *vm_take_disk(Vm *vm, const char *id, GError **error)
     return d;
 }
 
+void vm_release_disk(Vm *vm, const char *id)
+{
+    VmDisk *d = vm_find_disk(vm, id);
+
+    if (!d)
+        return;
+    d->used = false;
+    g_clear_pointer(&d->user, g_free);
+}
+
 bool vm_set_disks_active(Vm *vm, bool active, GError **error)
 {
     for (unsigned i = 0; i < vm->disks->len; i++) {

@@ -2,7 +2,7 @@
 #ifndef EMU_MACHINE_VM_IMPL_H
 #define EMU_MACHINE_VM_IMPL_H
 
-#include "emu/machine/vm.h"
+#include "emu/machine/devices.h"
 #include "emu/net/net.h"
 #include "vmstate/transport.h"
 
@@ -43,6 +43,7 @@ struct Vm {
     unsigned first_drive; /* among the disks: that of the first -drive */
     GPtrArray *nets;      /* of VmNet */
     GArray *boots;        /* of VmBoot */
+    GPtrArray *devices;   /* of VmDevice */
     char *boot_paths;
     unsigned serials, cards; /* serial ports and network cards so far */
 
@@ -73,6 +74,7 @@ char *vm_node_name(Vm *vm);                         /* one that nobody has. New 
 bool vm_make_disks(Vm *vm, GError **error);
 bool vm_set_disks_active(Vm *vm, bool active, GError **error); /* all or none */
 VmDisk *vm_take_disk(Vm *vm, const char *id, GError **error);  /* it must not be in use yet */
+void vm_release_disk(Vm *vm, const char *id);
 
 /* vm-nodes.c */
 bool vm_make_nodes(Vm *vm, GError **error);
@@ -82,9 +84,16 @@ void vm_net_free(void *net);
 bool vm_make_nets(Vm *vm, GError **error);
 VmNet *vm_net_new(Vm *vm, const OptionsNet *o, const char *id, GError **error);
 VmNet *vm_take_net(Vm *vm, const char *id, GError **error); /* it must not have a card yet */
+void vm_release_net(Vm *vm, const char *id);
 
 /* vm-devices.c: also those that drives without a device imply. */
 bool vm_make_devices(Vm *vm, GError **error);
 void vm_boot_done(void *boot);
+bool vm_plug(Vm *vm, const OptionsDevice *o, Device *dev, GError **error); /* gives it to the PC */
+
+/* vm-plugged.c. `o` NULL: the board's own; otherwise it may have an id. */
+VmDevice *vm_note_device(Vm *vm, const DeviceType *type, Device *dev, const OptionsDevice *o, const char *bus);
+void vm_forget_device(Vm *vm, VmDevice *device);
+void vm_device_free(void *device);
 
 #endif

@@ -246,6 +246,14 @@ VmNet *vm_take_net(Vm *vm, const char *id, GError **error)
     return n;
 }
 
+void vm_release_net(Vm *vm, const char *id)
+{
+    VmNet *n = find(vm, id);
+
+    if (n)
+        n->used = false;
+}
+
 char *vm_tell_networks(const Vm *vm)
 {
     GString *text = g_string_new(NULL);

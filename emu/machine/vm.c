@@ -398,6 +398,7 @@ Vm *vm_new(const Options *options, const VmEvents *events, GMainContext *context
     vm->muxes = g_ptr_array_new_with_free_func(vm_mux_free);
     vm->disks = g_ptr_array_new_with_free_func(vm_disk_free);
     vm->nets = g_ptr_array_new_with_free_func(vm_net_free);
+    vm->devices = g_ptr_array_new_with_free_func(vm_device_free);
     vm->boots = g_array_new(FALSE, FALSE, sizeof(VmBoot));
     g_array_set_clear_func(vm->boots, vm_boot_done);
     vm->arrival = g_new0(VmArrival, 1);
@@ -445,6 +446,7 @@ void vm_free(Vm *vm)
     vm_close_lines(vm);
     g_ptr_array_unref(vm->disks);
     g_ptr_array_unref(vm->nets);
+    g_ptr_array_unref(vm->devices);
     g_array_unref(vm->boots);
     g_free(vm->boot_paths);
     g_free(vm->migration.error);

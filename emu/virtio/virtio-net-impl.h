@@ -64,6 +64,7 @@ typedef struct VirtioNet {
     uint8_t own_mac[NET_MAC];
     void *rom;
     size_t rom_size;
+    RamArea *rom_area;    /* what the guest sees of it; the machine's */
     unsigned header;      /* octets in front of each frame in the guest's buffers */
     unsigned untold;      /* frames that have come, of which the guest was not told yet */
     bool tx_blocked;      /* until the backend says that more goes */

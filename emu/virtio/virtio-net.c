@@ -516,6 +516,11 @@ static RamArea *make_rom(VirtioNet *n, GError **error)
     return rom;
 }
 
+void virtio_net_own_mac(const Device *dev, uint8_t mac[6])
+{
+    memcpy(mac, ((const VirtioNet *)dev)->own_mac, 6);
+}
+
 static bool realize(Device *dev, GError **error)
 {
     VirtioNet *n = (VirtioNet *)dev;
@@ -529,6 +534,7 @@ static bool realize(Device *dev, GError **error)
     n->s.virtio.offered = F_OFFERED | (n->s.can_header ? F_WITH_HEADER : 0) | (n->s.can_ufo ? F_WITH_UFO : 0);
     if (!virtio_start(&n->v, rom, error))
         return false;
+    n->rom_area = rom;
     if (rom)
         machine_add_ram(dev->machine, g_steal_pointer(&rom));
     g_clear_pointer(&n->rom, g_free);
@@ -549,6 +555,8 @@ static void unrealize(Device *dev)
     timer_done(&n->tx);
     timer_done(&n->announce);
     virtio_stop(&n->v);
+    if (n->rom_area)
+        machine_remove_ram(dev->machine, n->rom_area);
 }
 
 const DeviceType virtio_net_type = {

@@ -1,0 +1,237 @@
+/* vm-plugged.c: which devices a Vm has besides those of any PC; some come and go before it runs. */
+#include <jansson.h>
+#include <string.h>
+
+#include "emu/machine/devices.h"
+#include "emu/machine/options-impl.h"
+#include "emu/machine/vm-impl.h"
+#include "emu/pci/pci.h"
+#include "emu/virtio/virtio-devices.h"
+
+const GPtrArray *vm_devices(const Vm *vm)
+{
+    return vm->devices;
+}
+
+const VmDevice *vm_find_device(const Vm *vm, const Device *dev)
+{
+    for (guint i = 0; i < vm->devices->len; i++)
+        if (((const VmDevice *)vm->devices->pdata[i])->dev == dev)
+            return vm->devices->pdata[i];
+    return NULL;
+}
+
+const VmDevice *vm_device_of_id(const Vm *vm, const char *id)
+{
+    for (guint i = 0; i < vm->devices->len; i++) {
+        const VmDevice *d = vm->devices->pdata[i];
+        if (d->id && strcmp(d->id, id) == 0)
+            return d;
+    }
+    return NULL;
+}
+
+void vm_device_free(void *device)
+{
+    VmDevice *d = device;
+
+    g_free(d->id);
+    g_free(d->bus);
+    g_free(d->drive);
+    g_free(d->netdev);
+    g_free(d->object);
+    g_free(d);
+}
+
+VmDevice *vm_note_device(Vm *vm, const DeviceType *type, Device *dev, const OptionsDevice *o, const char *bus)
+{
+    VmDevice *d = g_new0(VmDevice, 1);
+
+    d->type = type;
+    d->dev = dev;
+    d->id = o ? g_strdup(o->id) : NULL;
+    d->bus = g_strdup(bus);
+    d->origin = o ? VM_BY_DEVICE : VM_BY_BOARD;
+    if (dev && type == &virtio_blk_type)
+        d->drive = g_strdup(virtio_blk_drive(dev));
+    if (dev && type == &virtio_net_type)
+        d->netdev = g_strdup(virtio_net_netdev(dev));
+    if (dev && type == &virtio_rng_type)
+        d->object = g_strdup(virtio_rng_object(dev));
+    g_ptr_array_add(vm->devices, d);
+    return d;
+}
+
+/* --- coming and going -------------------------------------------------------------------------------------------- */
+
+static bool refuse(GError **error, const char *format, ...) G_GNUC_PRINTF(2, 3);
+
+static bool refuse(GError **error, const char *format, ...)
+{
+    va_list ap;
+
+    va_start(ap, format);
+    g_autofree char *text = g_strdup_vprintf(format, ap);
+    va_end(ap);
+    g_set_error_literal(error, FERRY_ERROR, FERRY_ERROR_REFUSED, text);
+    return false;
+}
+
+static bool check_moment(const Vm *vm, const char *what, GError **error)
+{
+    if (vm->state == VM_PRELAUNCH || vm->state == VM_INMIGRATE)
+        return true;
+    return refuse(error,
+                  "%s: the machine has run already, and its ACPI tables do not tell the guest of devices that come "
+                  "and go; before it runs (-S) it can be done",
+                  what);
+}
+
+static const DeviceType *type_named(const char *name)
+{
+    const DeviceType *const *types = vm_device_types();
+
+    for (; *types; types++)
+        if (strcmp((*types)->name, name) == 0)
+            return *types;
+    return NULL;
+}
+
+static bool is_card(const DeviceType *type)
+{
+    return g_str_has_prefix(type->name, "virtio-");
+}
+
+/* What QEMU says of them, in its words. */
+static bool check_new(const Vm *vm, const json_t *options, GError **error)
+{
+    const char *driver = json_string_value(json_object_get(options, "driver"));
+    const char *id = json_string_value(json_object_get(options, "id"));
+    const char *bus = json_string_value(json_object_get(options, "bus"));
+    const DeviceType *type = driver ? type_named(driver) : NULL;
+
+    if (!driver)
+        return refuse(error, "Parameter 'driver' is missing");
+    if (!type)
+        return refuse(error, "'%s' is not a valid device model name", driver);
+    if (id && vm_device_of_id(vm, id))
+        return refuse(error, "Duplicate device ID '%s'", id);
+    if (!is_card(type))
+        return refuse(error, "Bus '%s' does not support hotplugging",
+                      g_str_has_prefix(type->name, "ide-") ? "ide.0" : "isa.0");
+    if (bus && strcmp(bus, "pci.0") != 0)
+        return refuse(error, "Bus '%s' not found", bus);
+    if (json_object_get(options, "bootindex"))
+        return refuse(error, "%s.bootindex: the firmware has got the boot order already; -device can say it", driver);
+    return check_moment(vm, driver, error);
+}
+
+static const VmDevice *plug(Vm *vm, const OptionsDevice *o, GError **error)
+{
+    g_autoptr(Device) dev = device_new(o->type);
+    Machine *machine = pc_machine(vm->pc);
+
+    machine_lock(machine);
+    bool ok = options_device_apply(o, dev, error) && vm_plug(vm, o, dev, error) && pc_realize_card(vm->pc, dev, error);
+    machine_unlock(machine);
+    VmDevice *d = (VmDevice *)vm_find_device(vm, dev);
+    if (!ok) {
+        if (d)
+            vm_forget_device(vm, d);
+        return NULL;
+    }
+    g_steal_pointer(&dev);
+    d->late = true;
+    return d;
+}
+
+const VmDevice *vm_add_device(Vm *vm, json_t *options, GError **error)
+{
+    if (!check_new(vm, options, error))
+        return NULL;
+    g_autofree char *text = json_dumps(options, JSON_COMPACT);
+    OptionsDevice *o = options_device_new(text, vm_device_types(), error);
+    if (!o)
+        return NULL;
+    const VmDevice *d = plug(vm, o, error);
+    options_device_free(o);
+    return d;
+}
+
+void vm_forget_device(Vm *vm, VmDevice *d)
+{
+    if (d->drive)
+        vm_release_disk(vm, d->drive);
+    if (d->netdev)
+        vm_release_net(vm, d->netdev);
+    g_ptr_array_remove(vm->devices, d);
+}
+
+bool vm_remove_device(Vm *vm, const VmDevice *d, GError **error)
+{
+    if (!is_card(d->type))
+        return refuse(error, "Bus '%s' does not support hotplugging", d->bus);
+    if (!check_moment(vm, d->id ? d->id : d->type->name, error))
+        return false;
+    machine_lock(pc_machine(vm->pc));
+    pc_remove_card(vm->pc, d->dev);
+    machine_unlock(pc_machine(vm->pc));
+    vm_forget_device(vm, (VmDevice *)d);
+    return true;
+}
+
+/* --- objects ------------------------------------------------------------------------------------------------------ */
+
+const OptionsObject *vm_find_object(const Vm *vm, const char *id)
+{
+    for (guint i = 0; i < vm->options->objects->len; i++) {
+        const OptionsObject *o = vm->options->objects->pdata[i];
+        if (o->id && strcmp(o->id, id) == 0)
+            return o;
+    }
+    return NULL;
+}
+
+bool vm_add_object(Vm *vm, json_t *options, GError **error)
+{
+    const char *id = json_string_value(json_object_get(options, "id"));
+    g_autofree char *text = json_dumps(options, JSON_COMPACT);
+    OptionsObject *object = g_new0(OptionsObject, 1);
+
+    object->merge = object->dump = true;
+    if (!options_check_id(id, "object-add.id", error) || !id ||
+        !options_load_variant(options_object, object, text, "qom-type", "object-add", error)) {
+        options_object_free(object);
+        return false;
+    }
+    if (vm_find_object(vm, id) || g_str_equal(id, "pc.ram")) {
+        options_object_free(object);
+        return refuse(error, "attempt to add duplicate property '%s' to object (type 'container')", id);
+    }
+    g_ptr_array_add(vm->options->objects, object);
+    return true;
+}
+
+static bool is_used(const Vm *vm, const char *id)
+{
+    const char *memory = vm->options->machine.memory_backend;
+
+    for (guint i = 0; i < vm->devices->len; i++) {
+        const VmDevice *d = vm->devices->pdata[i];
+        if (d->object && strcmp(d->object, id) == 0)
+            return true;
+    }
+    return memory && strcmp(memory, id) == 0;
+}
+
+bool vm_remove_object(Vm *vm, const char *id, GError **error)
+{
+    const OptionsObject *object = vm_find_object(vm, id);
+
+    if (!object)
+        return refuse(error, "object '%s' not found", id);
+    if (is_used(vm, id))
+        return refuse(error, "object '%s' is in use, can not be deleted", id);
+    g_ptr_array_remove(vm->options->objects, (gpointer)object);
+    return true;
+}

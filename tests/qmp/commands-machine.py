@@ -1,0 +1,189 @@
+"""commands-machine.py: what clients ask of the machine, its processors, devices and objects. Cases for
+test-commands-machine.sh; speaks TAP. What must be equal is what QEMU 7.2 answers for the same options.
+
+No guest runs: the machine stands at its start, without processors.
+"""
+import os
+import sys
+
+import server
+from server import with_machine
+
+server.CASES.clear()
+case = server.case
+DEVICES = ["-smp", "2", "-chardev", "ringbuf,id=c0", "-device", "isa-serial,chardev=c0,id=ser0",
+           "-netdev", "user,id=n0", "-device", "virtio-net-pci,netdev=n0,id=net0,romfile=",
+           "-object", "rng-random,id=r0,filename=/dev/urandom", "-device", "virtio-rng-pci,rng=r0"]
+
+
+def refused(client, command, **arguments):
+    error = client.refused({"execute": command, "arguments": arguments})
+    return error["class"], error["desc"]
+
+
+@case("the machine tells what it is")
+@with_machine()
+def _(machine):
+    client = machine.client()
+    assert client.ask("query-target") == {"arch": "x86_64"}
+    kinds = client.ask("query-machines")
+    assert [(k["name"], k["alias"], k["is-default"], k["default-ram-id"]) for k in kinds] == [
+        ("pc-i440fx-7.2", "pc", True, "pc.ram")], kinds
+    assert client.ask("query-memory-size-summary") == {"base-memory": 16 << 20, "plugged-memory": 0}
+    assert client.ask("query-memdev") == [{
+        "id": "pc.ram", "size": 16 << 20, "merge": True, "dump": True, "prealloc": False, "share": False,
+        "reserve": True, "host-nodes": [], "policy": "default"}]
+    assert client.ask("x-query-numa") == {"human-readable-text": "0 nodes\n"}
+    text = client.ask("x-query-ramblock")["human-readable-text"]
+    assert text.splitlines()[1] == ("                  pc.ram    4 KiB  0x0000000000000000 0x0000000001000000 "
+                                    "0x0000000001000000"), text
+    for command, arguments in (("query-balloon", {}), ("balloon", {"value": 1})):
+        assert refused(client, command, **arguments) == ("DeviceNotActive", "No balloon device has been activated")
+    assert client.ask("inject-nmi") == {}
+
+
+@case("memory goes to a file, by physical and by linear addresses")
+@with_machine()
+def _(machine):
+    client = machine.client()
+    name = os.path.join(machine.folder, "memory")
+    bios = b"\xea\x5b\xe0\x00\xf0"  # the jump at the reset vector of SeaBIOS
+    for command in ("pmemsave", "memsave"):
+        client.ask(command, val=0xffff0, size=5, filename=name)
+        with open(name, "rb") as f:
+            assert f.read() == bios, command
+    client.ask("pmemsave", val=0xf0000000, size=4097, filename=name)
+    with open(name, "rb") as f:
+        assert f.read() == b"\xff" * 4097
+    assert refused(client, "memsave", val=0, size=1, filename=name, **{"cpu-index": 1}) == (
+        "GenericError", "Parameter 'cpu-index' expects a CPU number")
+    assert refused(client, "pmemsave", val=0, size=1, filename="/nowhere/x") == (
+        "GenericError", "Could not open '/nowhere/x': No such file or directory")
+    assert refused(client, "pmemsave", val=0, size=-1, filename=name)[0] == "GenericError"
+
+
+@case("processors are where QEMU has them")
+@with_machine(options=["-smp", "4,sockets=2,cores=1,threads=2"])
+def _(machine):
+    client = machine.client()
+    cpus = client.ask("query-cpus-fast")
+    assert [c["qom-path"] for c in cpus] == ["/machine/unattached/device[%d]" % n for n in (0, 2, 3, 4)], cpus
+    assert cpus[3]["props"] == {"socket-id": 1, "core-id": 0, "thread-id": 1} and cpus[3]["cpu-index"] == 3
+    assert all(c["target"] == "x86_64" and c["thread-id"] for c in cpus)
+    places = client.ask("query-hotpluggable-cpus")
+    assert places[0] == {"type": "qemu64-x86_64-cpu", "vcpus-count": 1, "props": cpus[3]["props"],
+                         "qom-path": cpus[3]["qom-path"]}, places
+    models = {m["name"]: m for m in client.ask("query-cpu-definitions")}
+    assert set(models) == {"base", "host", "kvm64", "max", "qemu64"} and models["base"]["static"]
+    assert not models["host"]["migration-safe"] and models["kvm64"]["typename"] == "kvm64-x86_64-cpu"
+    assert refused(client, "query-cpu-model-expansion", type="full", model={"name": "x"}) == (
+        "GenericError", "CPU model 'x' not found")
+
+
+@case("the PCI bus is told as QEMU tells it")
+@with_machine(options=DEVICES)
+def _(machine):
+    bus, = machine.client().ask("query-pci")
+    assert bus["bus"] == 0
+    assert [(d["slot"], d["function"], d["qdev_id"]) for d in bus["devices"]] == [
+        (0, 0, ""), (1, 0, ""), (1, 1, ""), (1, 3, ""), (2, 0, "net0"), (3, 0, "")]
+    assert bus["devices"][4] == {
+        "irq_pin": 1, "bus": 0, "qdev_id": "net0", "irq": 0, "slot": 2, "function": 0,
+        "class_info": {"class": 512, "desc": "Ethernet controller"},
+        "id": {"device": 4096, "subsystem-vendor": 6900, "vendor": 6900, "subsystem": 1},
+        "regions": [{"bar": 0, "size": 32, "address": -1, "type": "io"},
+                    {"prefetch": False, "mem_type_64": False, "bar": 1, "size": 4096, "address": -1, "type": "memory"},
+                    {"prefetch": True, "mem_type_64": True, "bar": 4, "size": 16384, "address": -1,
+                     "type": "memory"}]}, bus["devices"][4]
+
+
+@case("objects have QEMU's paths, types and places")
+@with_machine(options=DEVICES)
+def _(machine):
+    client = machine.client()
+
+    def get(path, name):
+        return client.ask("qom-get", path=path, property=name)
+
+    assert [p["name"] for p in client.ask("qom-list", path="/machine/peripheral")] == ["type", "ser0", "net0"]
+    assert get("/machine", "type") == "pc-i440fx-7.2-machine"
+    assert get("/machine", "memory-backend") == "/objects/pc.ram"
+    assert get("/machine/", "smp")["cpus"] == 2
+    assert get("/machine//peripheral/net0", "parent_bus") == "/machine/i440fx/pci.0"
+    assert get("net0", "legacy-addr") == "02.0" and get("net0", "addr") == 16 and get("net0", "realized") is True
+    assert get("net0", "mac") == "52:54:00:12:34:56" and get("net0", "netdev") == "n0"
+    assert get("/machine/peripheral-anon/device[0]", "type") == "virtio-rng-pci"
+    assert get("/objects/r0", "filename") == "/dev/urandom" and get("/chardevs/c0", "type") == "chardev-ringbuf"
+    assert get("/machine/peripheral/ser0", "parent_bus").endswith("/isa.0") and get("isa.0", "type") == "ISA"
+    assert refused(client, "qom-list", path="/x") == ("DeviceNotFound", "Device '/x' not found")
+    assert refused(client, "qom-list", path="") == ("GenericError", "Path '' is ambiguous")
+    assert refused(client, "qom-get", path="/machine", property="x") == (
+        "GenericError", "Property 'pc-i440fx-7.2-machine.x' not found")
+    assert refused(client, "qom-set", path="/machine", property="type", value="x") == (
+        "GenericError", "Property 'pc-i440fx-7.2-machine.type' is not writable")
+    assert "after it was realized" in refused(client, "qom-set", path="net0", property="mac", value="x")[1]
+
+
+@case("types have ancestors, and those that can be made have options")
+@with_machine()
+def _(machine):
+    client = machine.client()
+    types = {t["name"]: t for t in client.ask("qom-list-types", implements="pci-device")}
+    assert types["virtio-net-pci"] == {"name": "virtio-net-pci", "parent": "virtio-net-pci-base"}
+    assert "pci-device" not in types and "isa-serial" not in types
+    assert client.ask("qom-list-types", implements="x") == []
+    options = {p["name"]: p for p in client.ask("device-list-properties", typename="virtio-net-pci")}
+    assert options["addr"]["default-value"] == -1 and options["bootindex"]["type"] == "int32", options
+    assert refused(client, "device-list-properties", typename="x") == ("DeviceNotFound", "Device 'x' not found")
+    assert refused(client, "device-list-properties", typename="machine") == (
+        "GenericError", "Parameter 'typename' expects a non-abstract device type")
+    assert refused(client, "qom-list-properties", typename="x") == ("DeviceNotFound", "Class 'x' not found")
+    kinds = {d["name"]: d for d in client.ask("query-qdm")}
+    assert kinds["ide-hd"]["bus"] == "IDE" and kinds["virtio-blk-pci"]["bus"] == "PCI", kinds
+    assert client.ask("query-qdm", name="ide-cd") == [kinds["ide-cd"]]
+    assert refused(client, "query-qdm", name="x")[0] == "DeviceNotFound"
+
+
+@case("before the machine runs cards come and go")
+@with_machine(options=DEVICES)
+def _(machine):
+    client = machine.client()
+    before = client.ask("query-pci")
+    for _ in range(3):
+        client.ask("device_add", driver="virtio-rng-pci", id="more", addr="7")
+        assert [d["slot"] for d in client.ask("query-pci")[0]["devices"]][-1] == 7
+        assert client.ask("qom-get", path="more", property="hotplugged") is True
+        assert refused(client, "device_add", driver="virtio-rng-pci", id="more") == (
+            "GenericError", "Duplicate device ID 'more'")
+        client.ask("device_del", id="more")
+        assert client.event("DEVICE_DELETED")["data"] == {"device": "more", "path": "/machine/peripheral/more"}
+    assert client.ask("query-pci") == before
+    client.ask("device_del", id="net0")
+    client.ask("device_add", driver="virtio-net-pci", id="net0", netdev="n0")
+    assert refused(client, "device_del", id="x") == ("DeviceNotFound", "Device 'x' not found")
+    assert refused(client, "device_del", id="ser0") == ("GenericError", "Bus 'isa.0' does not support hotplugging")
+    assert refused(client, "device_add") == ("GenericError", "Parameter 'driver' is missing")
+    assert refused(client, "device_add", driver="x") == ("GenericError", "'x' is not a valid device model name")
+    assert refused(client, "device_add", driver="virtio-rng-pci", bus="b") == ("GenericError", "Bus 'b' not found")
+    assert "taken" in refused(client, "device_add", driver="virtio-rng-pci", addr="1")[1]
+    assert "there is no network" in refused(client, "device_add", driver="virtio-net-pci", netdev="x")[1]
+    client.ask("cont")
+    assert "ACPI" in refused(client, "device_add", driver="virtio-rng-pci")[1]
+    assert "ACPI" in refused(client, "device_del", id="net0")[1]
+
+
+@case("objects come and go, unless they are used")
+@with_machine(options=DEVICES)
+def _(machine):
+    client = machine.client()
+    client.ask("object-add", id="m", size=1 << 20, **{"qom-type": "memory-backend-ram"})
+    assert [m["id"] for m in client.ask("query-memdev")] == ["m", "pc.ram"]
+    assert client.ask("qom-get", path="/objects/m", property="size") == 1 << 20
+    assert "duplicate" in refused(client, "object-add", id="m", **{"qom-type": "iothread"})[1]
+    client.ask("object-del", id="m")
+    assert refused(client, "object-del", id="m") == ("GenericError", "object 'm' not found")
+    assert refused(client, "object-del", id="r0") == ("GenericError", "object 'r0' is in use, can not be deleted")
+
+
+if __name__ == "__main__":
+    sys.exit(server.main())
