@@ -27,6 +27,10 @@ void ps2_keyboard_key(Device *keyboard, uint32_t usage, bool down);
 void ps2_keyboard_translate(Device *keyboard, bool on);
 
 enum { PS2_LIGHT_SCROLL = 1 << 0, PS2_LIGHT_NUM = 1 << 1, PS2_LIGHT_CAPS = 1 << 2 };
+
+/* The key that sends this scan code of set 1 (0xe0 in the upper half, if it comes first); 0: none does. */
+uint32_t ps2_key_of_code(uint16_t code);
+
 uint8_t ps2_keyboard_lights(const Device *keyboard);
 
 /* --- mouse ------------------------------------------------------------------------------------------------------- */

@@ -171,6 +171,14 @@ uint16_t ps2_key_code(uint32_t usage, int set)
     return key && set >= 1 && set <= 3 ? key->code[set - 1] : 0;
 }
 
+uint32_t ps2_key_of_code(uint16_t code)
+{
+    for (size_t i = 0; i < G_N_ELEMENTS(keys); i++)
+        if (code && keys[i].code[0] == code)
+            return keys[i].usage;
+    return 0;
+}
+
 /* IBM PS/2 Technical Reference, "Scan Code Translation"; from 0x85 on octets stay what they are. */
 static const uint8_t translation[] = {
     0xff, 0x43, 0x41, 0x3f, 0x3d, 0x3b, 0x3c, 0x58, 0x64, 0x44, 0x42, 0x40, 0x3e, 0x0f, 0x29, 0x59, /* 0x00 */

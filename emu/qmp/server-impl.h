@@ -14,6 +14,7 @@ struct QmpServer {
     struct json_t *schema;  /* parsed when it was first asked for */
     Vm *vm;
     bool preconfig;
+    QmpDumpQueryResult dump; /* the last dump of memory; zeros: there was none */
 };
 
 /* Which program this is. New. */

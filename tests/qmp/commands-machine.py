@@ -185,5 +185,68 @@ def _(machine):
     assert refused(client, "object-del", id="r0") == ("GenericError", "object 'r0' is in use, can not be deleted")
 
 
+@case("virtio devices show what is in them")
+@with_machine(options=DEVICES)
+def _(machine):
+    client = machine.client()
+    devices = client.ask("x-query-virtio")
+    assert devices == [{"name": "virtio-rng", "path": "/machine/peripheral-anon/device[0]/virtio-backend"},
+                       {"name": "virtio-net", "path": "/machine/peripheral/net0/virtio-backend"}], devices
+    status = client.ask("x-query-virtio-status", path=devices[1]["path"])
+    assert status["num-vqs"] == 3 and status["device-id"] == 1 and status["status"] == {"statuses": []}, status
+    assert not status["started"] and not status["broken"] and status["device-endian"] == "little"
+    queue = client.ask("x-query-virtio-queue-status", path=devices[1]["path"], queue=1)
+    assert queue == {"name": "virtio-net", "queue-index": 1, "inuse": 0, "vring-num": 256, "vring-num-default": 256,
+                     "vring-align": 4096, "vring-desc": 0, "vring-avail": 0, "vring-used": 0, "last-avail-idx": 0,
+                     "shadow-avail-idx": 0, "used-idx": 0, "signalled-used": 0, "signalled-used-valid": False}, queue
+    assert refused(client, "x-query-virtio-queue-status", path=devices[1]["path"], queue=99) == (
+        "GenericError", "Invalid virtqueue number 99")
+    assert refused(client, "x-query-virtio-status", path="/machine") == (
+        "GenericError", "Path /machine is not a VirtIODevice")
+    assert "set it up" in refused(client, "x-query-virtio-queue-element", path=devices[1]["path"], queue=0)[1]
+
+
+@case("keys are pressed and let go, and there is no screen")
+@with_machine()
+def _(machine):
+    client = machine.client()
+    client.ask("send-key", keys=[{"type": "qcode", "data": "ctrl"}, {"type": "number", "data": 30}], **{"hold-time": 1})
+    client.ask("send-key", keys=[])
+    name = os.path.join(machine.folder, "screen")
+    assert refused(client, "screendump", filename=name) == (
+        "GenericError", "There is no console to take a screendump from")
+    assert refused(client, "screendump", filename=name, head=1) == (
+        "GenericError", "'head' must be specified together with 'device'")
+
+
+@case("memory goes to a core file")
+@with_machine(options=["-smp", "2"])
+def _(machine):
+    client = machine.client()
+    name = os.path.join(machine.folder, "core")
+    assert client.ask("query-dump") == {"status": "none", "completed": 0, "total": 0}
+    assert client.ask("query-dump-guest-memory-capability") == {"formats": ["elf"]}
+    client.ask("dump-guest-memory", paging=False, protocol="file:" + name)
+    done = client.event("DUMP_COMPLETED")["data"]["result"]
+    assert client.ask("query-dump") == done and done["completed"] == done["total"] >= 16 << 20, done
+    with open(name, "rb") as f:
+        core = f.read()
+    assert core[:6] == b"\x7fELF\x02\x01" and core[16] == 4 and core[18] == 62
+    count = int.from_bytes(core[56:58], "little")
+    segments = [[int.from_bytes(core[64 + 56 * n + at:][:size], "little") for at, size in
+                 ((0, 4), (8, 8), (24, 8), (32, 8))] for n in range(count)]
+    assert segments[0][0] == 4 and segments[0][3] == 2 * 356, segments
+    place, = [s for s in segments[1:] if s[2] <= 0xffff0 < s[2] + s[3]]
+    assert core[place[1] + 0xffff0 - place[2]:][:5] == b"\xea\x5b\xe0\x00\xf0"
+    client.ask("dump-guest-memory", paging=False, protocol="file:" + name, begin=0x1000, length=4096)
+    assert client.event("DUMP_COMPLETED")["data"]["result"]["total"] == 4096
+    for arguments, text in (({"protocol": "x:y"}, "Invalid parameter 'protocol'"),
+                            ({"protocol": "file:" + name, "begin": 0}, "Parameter 'length' is missing"),
+                            ({"protocol": "file:/nowhere/x"}, "Could not open '/nowhere/x': No such file or directory"),
+                            ({"protocol": "file:" + name, "begin": 1 << 40, "length": 1},
+                             "dump: no guest memory to dump")):
+        assert refused(client, "dump-guest-memory", paging=False, **arguments) == ("GenericError", text), text
+
+
 if __name__ == "__main__":
     sys.exit(server.main())
