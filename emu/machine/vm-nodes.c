@@ -133,7 +133,7 @@ static bool drop_parts(Vm *vm, VmDisk *d, GError **error)
     return ok;
 }
 
-static VmDisk *find_free(Vm *vm, const char *for_whom, const char *name, GError **error)
+static VmDisk *find_free(const Vm *vm, const char *for_whom, const char *name, GError **error)
 {
     VmDisk *d = vm_find_disk(vm, name);
     g_autofree char *by = d ? vm_disk_user(d) : NULL;
@@ -307,18 +307,23 @@ bool vm_remove_node(Vm *vm, const char *name, GError **error)
 
 VmDisk *vm_borrow_node(Vm *vm, const char *name, const char *job, GError **error)
 {
-    VmDisk *d = find_free(vm, job, name, error);
+    VmDisk *d = vm_find_disk(vm, name);
+    g_autofree char *by = d ? vm_disk_user(d) : NULL;
 
-    if (!d)
-        return NULL;
-    if (is_format(d) || d->options.read_only) {
-        refuse(error, name,
-               is_format(d) ? "an image is made in a node of driver 'file' or 'host_device'" : "it is read-only");
-        return NULL;
+    if (!d || !d->is_node)
+        g_set_error(error, FERRY_ERROR, FERRY_ERROR_REFUSED, "there is no node '%s'", name);
+    else if (by)
+        refuse(error, name, "it is used by %s", by);
+    else if (is_format(d))
+        refuse(error, name, "it has driver '%s'; an image is made in one of 'file' or 'host_device'", d->about);
+    else if (d->options.read_only)
+        refuse(error, name, "it is read-only");
+    else {
+        g_clear_pointer(&d->block, block_free);
+        d->job = g_strdup(job);
+        return d;
     }
-    g_clear_pointer(&d->block, block_free);
-    d->job = g_strdup(job);
-    return d;
+    return NULL;
 }
 
 bool vm_return_node(Vm *vm, VmDisk *d, GError **error)

@@ -112,7 +112,10 @@ typedef struct QmpBlockdevOptions QmpBlockdevOptions;
 bool vm_add_node(Vm *vm, const QmpBlockdevOptions *options, GError **error);
 bool vm_remove_node(Vm *vm, const char *name, GError **error);
 
-/* A node that is a file, for a job that writes an image into it: it is closed until it is given back. */
+/*
+ * A node that is a file, for a job that writes an image into it: it is closed until it is given back, and gone then if
+ * it cannot be opened any more.
+ */
 VmDisk *vm_borrow_node(Vm *vm, const char *name, const char *job, GError **error);
 bool vm_return_node(Vm *vm, VmDisk *node, GError **error);
 

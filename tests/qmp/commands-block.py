@@ -221,6 +221,91 @@ def _(machine):
     assert client.ask("query-named-block-nodes") == before and machine.descriptors() == descriptors
 
 
+# --- new images -------------------------------------------------------------------------------------------------------
+
+def wait_for(client, job, status="concluded"):
+    end = time.time() + server.PATIENCE
+    while True:
+        info = next(j for j in client.ask("query-jobs") if j["id"] == job)
+        if info["status"] == status:
+            return info
+        assert time.time() < end, info
+        time.sleep(0.01)
+
+
+def statuses(client, job):
+    return [e["data"]["status"] for e in client.events if e["event"] == "JOB_STATUS_CHANGE" and e["data"]["id"] == job]
+
+
+@case("images are made by jobs, which are told of until they are dismissed")
+@with_images()
+def _(machine):
+    client, folder = machine.client(), machine.images + "/"
+    def create(job, **options):
+        return client.ask("blockdev-create", **{"job-id": job, "options": options})
+    assert create("file", driver="file", filename=folder + "new", size=1 << 20, preallocation="falloc") == {}
+    job = wait_for(client, "file")
+    assert job["type"] == "create" and "error" not in job, job
+    assert statuses(client, "file") == ["created", "running", "waiting", "pending", "concluded"], client.events
+    assert client.ask("job-dismiss", id="file") == {} and client.ask("query-jobs") == []
+    assert os.path.getsize(folder + "new") == 1 << 20
+    client.ask("blockdev-add", **file_node(folder + "new", "new"))
+    create("image", driver="qcow2", file="new", size=64 << 20, **{"cluster-size": 4096, "backing-file": "base.qcow2",
+                                                                  "backing-fmt": "qcow2", "compression-type": "zstd"})
+    assert "error" not in wait_for(client, "image")
+    client.ask("blockdev-add", **{"driver": "qcow2", "node-name": "top", "file": "new"})
+    image = next(n for n in client.ask("query-named-block-nodes") if n["node-name"] == "top")["image"]
+    assert image["virtual-size"] == 64 << 20 and image["cluster-size"] == 4096, image
+    assert image["backing-image"]["virtual-size"] == 8 << 20, image
+    assert image["format-specific"]["data"]["compression-type"] == "zstd", image
+    create("raw", driver="raw", size=3 << 20, file=file_node(folder + "cd.img"))
+    assert "error" not in wait_for(client, "raw") and os.path.getsize(folder + "cd.img") == 3 << 20
+    create("bad", driver="qcow2", size=1 << 20, file=file_node(folder + "raw.img"), **{"cluster-size": 1000})
+    assert "1000" in wait_for(client, "bad")["error"]
+    assert statuses(client, "bad") == ["created", "running", "aborting", "concluded"], client.events
+    assert refused(client, "blockdev-create", **{"job-id": "new", "options": {"driver": "qcow2", "size": 1, "file": "new"}}) \
+        == ("GenericError", "node 'new': it is used by the node 'top'")
+    assert "there is a job 'bad' already" in refused(
+        client, "blockdev-create", **{"job-id": "bad", "options": {"driver": "file", "size": 1, "filename": "x"}})[1]
+    client.ask("blockdev-del", **{"node-name": "top"})
+    assert "there is a job 'bad' already" in refused(
+        client, "blockdev-create", **{"job-id": "bad", "options": {"driver": "qcow2", "size": 1, "file": "new"}})[1]
+    client.ask("blockdev-del", **{"node-name": "new"})
+
+
+@case("a job is paused, goes on, tells how far it is, and is cancelled without a trace")
+@with_images()
+def _(machine):
+    client, path = machine.client(), machine.images + "/large"
+    client.ask("subscribe-events", events=["JOB_PROGRESS"])
+    client.send({"execute": "blockdev-create", "arguments": {"job-id": "j", "options": {
+        "driver": "file", "filename": path, "size": 256 << 20, "preallocation": "full"}}})
+    client.send({"execute": "job-pause", "arguments": {"id": "j"}})
+    assert client.answer() == client.answer() == {"return": {}}
+    paused = wait_for(client, "j", "paused")
+    assert paused["total-progress"] in (0, 256 << 20) and paused["current-progress"] < 256 << 20, paused
+    time.sleep(0.2)
+    assert wait_for(client, "j", "paused") == paused
+    assert refused(client, "job-pause", id="j")[1] == "the job 'j' is paused already"
+    assert refused(client, "job-dismiss", id="j")[1] == "the job 'j' is paused and cannot be asked to dismiss"
+    client.ask("job-resume", id="j")
+    progress = client.event("JOB_PROGRESS")["data"]
+    assert progress["id"] == "j" and progress["total-progress"] == 256 << 20, progress
+    client.ask("job-cancel", id="j")
+    assert wait_for(client, "j")["error"] == "the job 'j' was cancelled"
+    assert not os.path.exists(path)
+
+
+@case("a program that ends cancels its jobs")
+@with_images()
+def _(machine):
+    client, path = machine.client(), machine.images + "/large"
+    client.ask("blockdev-create", **{"job-id": "j", "options": {
+        "driver": "file", "filename": path, "size": 4 << 30, "preallocation": "full"}})
+    client.ask("quit")
+    assert machine.process.wait(server.PATIENCE) == 0 and not os.path.exists(path)
+
+
 # --- snapshots --------------------------------------------------------------------------------------------------------
 
 @case("snapshots of all disks are one list, with what each lacks")
