@@ -484,3 +484,12 @@ Chardev *chardev_new_socket(const ChardevHome *home, const ChardevSocket *option
     }
     return &s->c;
 }
+
+void chardev_socket_cut(Chardev *c)
+{
+    Socket *s = (Socket *)c;
+
+    g_return_if_fail(c->ops == &socket_ops);
+    if (s->fd >= 0)
+        shutdown(s->fd, SHUT_RDWR); /* which is seen as its going */
+}

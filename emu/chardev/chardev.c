@@ -45,6 +45,11 @@ bool chardev_is_open(const Chardev *c)
     return c->open;
 }
 
+bool chardev_has_front(const Chardev *c)
+{
+    return c->front;
+}
+
 const char *chardev_label(const Chardev *c)
 {
     return c->label;

@@ -67,6 +67,7 @@ void chardev_free(Chardev *c);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(Chardev, chardev_free)
 
 bool chardev_is_open(const Chardev *c);
+bool chardev_has_front(const Chardev *c);
 const char *chardev_label(const Chardev *c);
 
 /* Where its peer finds it: "/dev/pts/3", "unix:/run/serial", "tcp:127.0.0.1:4555"; what it writes to. Borrowed. */
@@ -126,6 +127,16 @@ typedef struct ChardevSocket {
 
 /* Host names are looked up here, once: this may take its time. */
 Chardev *chardev_new_socket(const ChardevHome *home, const ChardevSocket *options, GError **error);
+
+/* Ends the connection to a socket's peer, as if that had gone. */
+void chardev_socket_cut(Chardev *c);
+
+/* --- another end ------------------------------------------------------------------------------------------------ */
+
+/* A line in front of another (taken), which can be replaced while the front stays: that sees it close, and open. */
+Chardev *chardev_switch_new(const ChardevHome *home, Chardev *line);
+void chardev_switch_to(Chardev *c, Chardev *line); /* frees the one before; takes the other */
+Chardev *chardev_switch_line(Chardev *c);          /* what is behind it now; borrowed. Of others: itself */
 
 /* --- several on one line ------------------------------------------------------------------------------------------ */
 

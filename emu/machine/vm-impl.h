@@ -35,15 +35,16 @@ struct Vm {
     Jobs *jobs;
     bool made; /* all that the options say is there */
 
-    GPtrArray *chardevs;  /* of Chardev, by their labels */
-    GPtrArray *muxes;     /* of VmMux */
-    GPtrArray *disks;     /* of VmDisk */
-    unsigned node_names;  /* that were made up so far */
-    unsigned drive_cards; /* of drives without a -device */
-    unsigned first_drive; /* among the disks: that of the first -drive */
-    GPtrArray *nets;      /* of VmNet */
-    GArray *boots;        /* of VmBoot */
-    GPtrArray *devices;   /* of VmDevice */
+    GPtrArray *chardevs;    /* of Chardev, by their labels */
+    GHashTable *line_kinds; /* by labels: OptionsCharType + 1, and that it is a server */
+    GPtrArray *muxes;       /* of VmMux */
+    GPtrArray *disks;       /* of VmDisk */
+    unsigned node_names;    /* that were made up so far */
+    unsigned drive_cards;   /* of drives without a -device */
+    unsigned first_drive;   /* among the disks: that of the first -drive */
+    GPtrArray *nets;        /* of VmNet */
+    GArray *boots;          /* of VmBoot */
+    GPtrArray *devices;     /* of VmDevice */
     char *boot_paths;
     unsigned serials, cards; /* serial ports and network cards so far */
 

@@ -30,6 +30,7 @@ void vm_close_lines(Vm *vm)
     for (unsigned i = vm->chardevs->len; i > 0; i--)
         chardev_free(vm->chardevs->pdata[i - 1]);
     g_ptr_array_unref(vm->chardevs);
+    g_hash_table_unref(vm->line_kinds);
 }
 
 static void end_program(void *opaque)
@@ -106,8 +107,11 @@ static Chardev *new_stdio(const Vm *vm, const ChardevHome *home, const OptionsCh
     return chardev_new_stdio(home, &stdio, error);
 }
 
-static Chardev *open_line(const Vm *vm, const ChardevHome *home, const OptionsChar *c, GError **error)
+static Chardev *open_line(const Vm *vm, const ChardevHome *home, const OptionsChar *c, int fd, GError **error)
 {
+    if (fd >= 0)
+        return chardev_new_fd(home, fd, error);
+
     switch ((OptionsCharType)c->type) {
     case OPTIONS_CHAR_STDIO:
         return new_stdio(vm, home, c, error);
@@ -127,7 +131,16 @@ static Chardev *open_line(const Vm *vm, const ChardevHome *home, const OptionsCh
     return chardev_new_null(home);
 }
 
-static Chardev *open_or_find(Vm *vm, const OptionsChar *line, const char *label, GError **error)
+enum { LINE_IS_SERVER = 1 << 8 };
+
+static void remember_kind(Vm *vm, const char *label, const OptionsChar *line)
+{
+    unsigned kind = line->type + 1u + (line->type == OPTIONS_CHAR_SOCKET && line->server ? LINE_IS_SERVER : 0);
+
+    g_hash_table_insert(vm->line_kinds, g_strdup(label), GUINT_TO_POINTER(kind));
+}
+
+static Chardev *open_or_find(Vm *vm, const OptionsChar *line, int fd, const char *label, GError **error)
 {
     const ChardevHome home = {.label = label, .context = vm->context, .lock = &pc_machine(vm->pc)->lock};
     Chardev *c;
@@ -146,13 +159,16 @@ static Chardev *open_or_find(Vm *vm, const OptionsChar *line, const char *label,
         return NULL;
     }
     machine_lock(pc_machine(vm->pc));
-    c = open_line(vm, &home, line, error);
+    c = open_line(vm, &home, line, fd, error);
+    if (c)
+        c = chardev_switch_new(&home, c);
     if (c && line->mux)
         share(vm, c, label);
     machine_unlock(pc_machine(vm->pc));
     if (!c)
         return NULL;
     g_ptr_array_add(vm->chardevs, c);
+    remember_kind(vm, label, line);
     if (line->type == OPTIONS_CHAR_PTY)
         vm_say(vm, "%s is at %s", label, chardev_address(c));
     return c;
@@ -160,7 +176,7 @@ static Chardev *open_or_find(Vm *vm, const OptionsChar *line, const char *label,
 
 Chardev *vm_line_new(Vm *vm, const OptionsChar *line, const char *label, GError **error)
 {
-    Chardev *c = open_or_find(vm, line, label, error);
+    Chardev *c = open_or_find(vm, line, -1, label, error);
     VmMux *m = c && line->mux && line->type != OPTIONS_CHAR_REFERENCE ? find_mux(vm, label) : NULL;
     g_autofree char *end = g_strdup_printf("%s.0", label);
 
@@ -183,7 +199,7 @@ bool vm_make_lines(Vm *vm, GError **error)
 
     for (unsigned i = 0; i < o->chardevs->len; i++) {
         const OptionsChar *c = o->chardevs->pdata[i];
-        if (!open_or_find(vm, c, c->id, error))
+        if (!open_or_find(vm, c, -1, c->id, error))
             return false;
     }
     for (unsigned i = 0; i < o->serials->len; i++) {
@@ -197,6 +213,110 @@ bool vm_make_lines(Vm *vm, GError **error)
         if (!line || !vm_add_serial(vm, line, error))
             return false;
     }
+    return true;
+}
+
+/* --- while it runs ------------------------------------------------------------------------------------------------ */
+
+static unsigned kind_of(const Vm *vm, unsigned n)
+{
+    return GPOINTER_TO_UINT(g_hash_table_lookup(vm->line_kinds, chardev_label(vm->chardevs->pdata[n])));
+}
+
+unsigned vm_line_count(const Vm *vm)
+{
+    unsigned count = 0;
+
+    for (unsigned i = 0; i < vm->chardevs->len; i++)
+        count += kind_of(vm, i) != 0;
+    return count;
+}
+
+static const char *user_of(const Vm *vm, const Chardev *c)
+{
+    static const char *const ports[] = {"serial port 0", "serial port 1", "serial port 2", "serial port 3"};
+    const PcOptions *pc = pc_options(vm->pc);
+
+    if (find_mux(vm, chardev_label(c)))
+        return "those that share it (mux)";
+    for (unsigned i = 0; i < G_N_ELEMENTS(ports); i++)
+        if (pc->serial[i] == c)
+            return ports[i];
+    if (pc->debug == c)
+        return "the debug console";
+    return chardev_has_front(c) ? "a monitor, or another device" : NULL;
+}
+
+VmLine vm_line(const Vm *vm, unsigned n)
+{
+    for (unsigned i = 0; i < vm->chardevs->len; i++) {
+        Chardev *c = vm->chardevs->pdata[i];
+        unsigned kind = kind_of(vm, i);
+        if (!kind || n--)
+            continue;
+        return (VmLine){.chardev = c,
+                        .label = chardev_label(c),
+                        .type = (uint8_t)((kind & 0xff) - 1),
+                        .server = kind & LINE_IS_SERVER,
+                        .user = user_of(vm, c)};
+    }
+    return (VmLine){NULL};
+}
+
+Chardev *vm_add_line(Vm *vm, const char *id, const OptionsChar *options, int fd, GError **error)
+{
+    if (!g_ascii_isalpha(*id) || strlen(id) != strspn(id, G_CSET_a_2_z G_CSET_A_2_Z G_CSET_DIGITS "-._")) {
+        g_set_error(error, FERRY_ERROR, FERRY_ERROR_REFUSED,
+                    "'%s' is no name of a line (accepted: a letter, then letters, digits, '-', '.' and '_')", id);
+        return NULL;
+    }
+    return open_or_find(vm, options, fd, id, error);
+}
+
+/* NULL: none of that name; the error says so. */
+static Chardev *find_line(const Vm *vm, const char *id, GError **error)
+{
+    Chardev *c = g_hash_table_contains(vm->line_kinds, id) ? find(vm, id) : NULL;
+
+    if (!c)
+        g_set_error(error, FERRY_ERROR, FERRY_ERROR_REFUSED, "there is no line '%s'", id);
+    return c;
+}
+
+Chardev *vm_change_line(Vm *vm, const char *id, const OptionsChar *options, int fd, GError **error)
+{
+    const ChardevHome home = {.label = id, .context = vm->context, .lock = &pc_machine(vm->pc)->lock};
+    Chardev *c = find_line(vm, id, error);
+
+    if (!c)
+        return NULL;
+    machine_lock(pc_machine(vm->pc));
+    Chardev *line = open_line(vm, &home, options, fd, error);
+    if (line)
+        chardev_switch_to(c, line);
+    machine_unlock(pc_machine(vm->pc));
+    if (!line)
+        return NULL;
+    remember_kind(vm, id, options);
+    return c;
+}
+
+bool vm_remove_line(Vm *vm, const char *id, GError **error)
+{
+    Chardev *c = find_line(vm, id, error);
+    const char *user = c ? user_of(vm, c) : NULL;
+
+    if (!c)
+        return false;
+    if (user) {
+        g_set_error(error, FERRY_ERROR, FERRY_ERROR_REFUSED, "the line '%s' is used by %s", id, user);
+        return false;
+    }
+    g_hash_table_remove(vm->line_kinds, id);
+    g_ptr_array_remove(vm->chardevs, c);
+    machine_lock(pc_machine(vm->pc));
+    chardev_free(c);
+    machine_unlock(pc_machine(vm->pc));
     return true;
 }
 

@@ -395,6 +395,7 @@ Vm *vm_new(const Options *options, const VmEvents *events, GMainContext *context
     vm->context = context;
     vm->jobs = jobs_new(context, &events->jobs);
     vm->chardevs = g_ptr_array_new();
+    vm->line_kinds = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
     vm->muxes = g_ptr_array_new_with_free_func(vm_mux_free);
     vm->disks = g_ptr_array_new_with_free_func(vm_disk_free);
     vm->nets = g_ptr_array_new_with_free_func(vm_net_free);

@@ -119,6 +119,28 @@ bool vm_remove_node(Vm *vm, const char *name, GError **error);
 VmDisk *vm_borrow_node(Vm *vm, const char *name, const char *job, GError **error);
 bool vm_return_node(Vm *vm, VmDisk *node, GError **error);
 
+/* --- lines of characters ----------------------------------------------------------------------------------------- */
+
+/* Without the ends of lines that are shared. */
+typedef struct VmLine {
+    Chardev *chardev;
+    const char *label;
+    uint8_t type; /* OptionsCharType */
+    bool server;
+    const char *user; /* what uses it; NULL: nothing */
+} VmLine;
+
+unsigned vm_line_count(const Vm *vm);
+VmLine vm_line(const Vm *vm, unsigned n);
+
+/*
+ * Makes one under that name; puts another end in its place; closes one that nothing uses. `fd` -1: what the options
+ * say; otherwise an open descriptor, taken.
+ */
+Chardev *vm_add_line(Vm *vm, const char *id, const OptionsChar *options, int fd, GError **error);
+Chardev *vm_change_line(Vm *vm, const char *id, const OptionsChar *options, int fd, GError **error);
+bool vm_remove_line(Vm *vm, const char *id, GError **error);
+
 /* Text for people, a line each. New strings. */
 char *vm_tell_block(const Vm *vm);
 char *vm_tell_networks(const Vm *vm);

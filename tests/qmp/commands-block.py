@@ -320,4 +320,136 @@ def _(machine):
     assert len(two["uuid"]) == len(UUID) and len(two["parent-uuid"]) == len(UUID), two
 
 
+# --- lines of characters ----------------------------------------------------------------------------------------------
+
+LINES = ["-chardev", "null,id=null", "-chardev", "ringbuf,id=ring,size=1024", "-chardev", "file,id=file,path=@out",
+         "-chardev", "socket,id=unix,path=@socket,server=on,wait=off",
+         "-chardev", "socket,id=tcp,host=127.0.0.1,port=0,server=on,wait=off", "-chardev", "pty,id=pty",
+         "-device", "isa-serial,chardev=null", "-device", "isa-debugcon,chardev=ring"]
+
+
+class Lines(Machine):
+    """The pty's name is told to the user."""
+
+    def said(self):
+        return "".join(l for l in super().said().splitlines(True) if " is at /dev/pts/" not in l)
+
+
+def with_lines(function):
+    def run(folder):
+        folder = tempfile.mkdtemp(dir=folder)
+        words = [o.replace("@", folder + "/") for o in LINES]
+        machine = Lines(folder, 1, words)
+        machine.images, machine.words = folder, words
+        try:
+            function(machine)
+            machine.end()
+        finally:
+            if machine.process.poll() is None:
+                machine.process.kill()
+                machine.process.wait()
+    return run
+
+
+@case("lines are told of as QEMU tells of them")
+@with_lines
+def _(machine):
+    client = machine.client()
+    ours = {line.pop("label"): line for line in client.ask("query-chardev")}
+    backends = [b["name"] for b in client.ask("query-chardev-backends")]
+    assert set(backends) == {"file", "socket", "pty", "null", "stdio", "ringbuf"}, backends
+    yank = client.ask("query-yank")
+    assert sorted(y["id"] for y in yank if y["type"] == "chardev") == ["compat_monitor0", "tcp", "unix"], yank
+    client.ask("quit")
+    machine.process.wait()
+    if not QEMU:
+        return
+    with Qemu(machine.words, machine.images) as qemu:
+        theirs = {line.pop("label"): line for line in qemu.ask("query-chardev")}
+        assert set(ours) == set(theirs), (set(ours), set(theirs))
+        for name in theirs:
+            mine = ours[name]
+            for each in (mine, theirs[name]):
+                if name in ("tcp", "pty"):
+                    each["filename"] = each["filename"].rstrip("0123456789").split(":1")[0].split("/pts")[0]
+                if name == "compat_monitor0":
+                    each["filename"] = each["filename"].split(":")[0]
+            assert mine == theirs[name], (name, mine, theirs[name])
+        assert set(backends) <= {b["name"] for b in qemu.ask("query-chardev-backends")}
+        assert {y["id"] for y in yank} == {y["id"] for y in qemu.ask("query-yank")}
+
+
+def backend(kind, **data):
+    return {"type": kind, "data": data}
+
+
+@case("lines are made, changed under their users, and removed when nobody uses them")
+@with_lines
+def _(machine):
+    client, folder = machine.client(), machine.images + "/"
+    descriptors = machine.descriptors()
+    assert client.ask("chardev-add", id="more", backend=backend("pty"))["pty"].startswith("/dev/pts/")
+    assert client.ask("chardev-add", id="text", backend=backend("file", out=folder + "text")) == {}
+    assert refused(client, "chardev-add", id="text", backend=backend("null")) == \
+        ("GenericError", "-chardev text: there are two of that id")
+    assert refused(client, "chardev-add", id="3", backend=backend("null"))[1].startswith("'3' is no name of a line")
+    assert "no power of 2" in refused(client, "chardev-add", id="r", backend=backend("ringbuf", size=1000))[1]
+    assert "No such file" in refused(client, "chardev-add", id="r", backend=backend("file", out=folder + "no/no"))[1]
+    assert refused(client, "chardev-remove", id="null")[1] == "the line 'null' is used by serial port 0"
+    assert refused(client, "chardev-remove", id="ring")[1] == "the line 'ring' is used by the debug console"
+    assert "a monitor" in refused(client, "chardev-remove", id="compat_monitor0")[1]
+    assert refused(client, "chardev-remove", id="none")[1] == "there is no line 'none'"
+    assert refused(client, "chardev-change", id="null", backend=backend("file", out=folder + "no/no"))[1]
+    assert client.ask("chardev-change", id="null", backend=backend("socket", server=True, addr={
+        "type": "unix", "data": {"path": folder + "serial"}})) == {}
+    lines = {line["label"]: line for line in client.ask("query-chardev")}
+    assert lines["null"] == {"label": "null", "filename": "disconnected:unix:%sserial,server=on" % folder,
+                             "frontend-open": True}, lines["null"]
+    assert {"id": "null", "type": "chardev"} in client.ask("query-yank")
+    client.ask("chardev-send-break", id="null")
+    assert refused(client, "chardev-send-break", id="none")[1] == "there is no line 'none'"
+    client.ask("chardev-change", id="null", backend=backend("null"))
+    assert not os.path.exists(folder + "serial")
+    for name in ("more", "text"):
+        client.ask("chardev-remove", id=name)
+    assert machine.descriptors() == descriptors, (descriptors, machine.descriptors())
+
+
+@case("memory is written and read over QMP, as text and in base64")
+@with_lines
+def _(machine):
+    client = machine.client()
+    client.ask("ringbuf-write", device="ring", data="Hello, ")
+    client.ask("ringbuf-write", device="ring", data="/wAK", format="base64")
+    assert client.ask("ringbuf-read", device="ring", size=5) == "Hello"
+    assert client.ask("ringbuf-read", device="ring", size=3, format="base64") == "LCD/"
+    assert client.ask("ringbuf-read", device="ring", size=100) == "\ufffd\n"
+    assert client.ask("ringbuf-read", device="ring", size=100) == ""
+    assert refused(client, "ringbuf-read", device="null", size=1)[1] == "the line 'null' is no ringbuf"
+    assert "at least 1" in refused(client, "ringbuf-read", device="ring", size=0)[1]
+    assert "no base64" in refused(client, "ringbuf-write", device="ring", data="x", format="base64")[1]
+
+
+@case("a peer that does not answer is cut off, out of band, too")
+@with_lines
+def _(machine):
+    client = machine.client(enable=["oob"])
+    peer = server.socket.socket(server.socket.AF_UNIX)
+    peer.settimeout(server.PATIENCE)
+    peer.connect(machine.images + "/socket")
+    def filename():
+        return next(line for line in client.ask("query-chardev") if line["label"] == "unix")["filename"]
+    end = time.time() + server.PATIENCE
+    while filename().startswith("disconnected:"):
+        assert time.time() < end
+    one = {"type": "chardev", "id": "unix"}
+    for other in ({"type": "chardev", "id": "ring"}, {"type": "migration"}, {"type": "block-node", "node-name": "x"}):
+        assert refused(client, "yank", instances=[one, other])[0] == "DeviceNotFound", other
+    assert not filename().startswith("disconnected:")
+    client.send({"exec-oob": "yank", "id": 1, "arguments": {"instances": [one]}})
+    assert client.answer() == {"return": {}, "id": 1}
+    assert peer.recv(1) == b""
+    peer.close()
+
+
 sys.exit(server.main())

@@ -1,0 +1,318 @@
+/* commands-char.c: lines of characters; schema/char.json, yank.json. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "emu/machine/pc.h"
+#include "emu/machine/vm.h"
+#include "emu/qmp/call.h"
+#include "emu/qmp/error.h"
+#include "qapi/commands.h"
+
+static bool refuse(GError **error, const char *format, ...) G_GNUC_PRINTF(2, 3);
+
+static bool refuse(GError **error, const char *format, ...)
+{
+    va_list args;
+
+    va_start(args, format);
+    g_autofree char *text = g_strdup_vprintf(format, args);
+    va_end(args);
+    g_set_error_literal(error, QMP_ERROR, QMP_ERROR_GENERIC, text);
+    return false;
+}
+
+static unsigned line_count(const QmpCall *call)
+{
+    return qmp_call_vm(call) ? vm_line_count(qmp_call_vm(call)) : 0;
+}
+
+/* Its chardev is NULL, and the error says so: there is none. */
+static VmLine find(QmpCall *call, const char *id, GError **error)
+{
+    for (unsigned i = 0; i < line_count(call); i++) {
+        const VmLine line = vm_line(qmp_call_vm(call), i);
+        if (g_str_equal(line.label, id))
+            return line;
+    }
+    refuse(error, "there is no line '%s'", id);
+    return (VmLine){NULL};
+}
+
+/* --- what there is ------------------------------------------------------------------------------------------------ */
+
+/* As QEMU tells of it. New. */
+static char *filename(const VmLine *line)
+{
+    const char *address = chardev_address(line->chardev);
+
+    switch ((OptionsCharType)line->type) {
+    case OPTIONS_CHAR_SOCKET:
+        return g_strdup_printf("%s%s%s", chardev_is_open(line->chardev) ? "" : "disconnected:", address,
+                               line->server ? ",server=on" : "");
+    case OPTIONS_CHAR_PTY:
+        return g_strconcat("pty:", address, NULL);
+    case OPTIONS_CHAR_FILE:
+        return g_strdup("file");
+    case OPTIONS_CHAR_RINGBUF:
+        return g_strdup("ringbuf");
+    default:
+        return g_strdup(address);
+    }
+}
+
+bool qmp_query_chardev(QmpCall *call, QmpChardevInfoList *result, GError **error)
+{
+    (void)error;
+    result->items = g_new0(QmpChardevInfo *, line_count(call));
+    for (; result->count < line_count(call); result->count++) {
+        QmpChardevInfo *info = result->items[result->count] = g_new0(QmpChardevInfo, 1);
+        const VmLine line = vm_line(qmp_call_vm(call), (unsigned)result->count);
+        info->label = g_strdup(line.label);
+        info->filename = filename(&line);
+        info->frontend_open = chardev_has_front(line.chardev);
+    }
+    return true;
+}
+
+bool qmp_query_chardev_backends(QmpCall *call, QmpChardevBackendInfoList *result, GError **error)
+{
+    (void)call;
+    (void)error;
+    result->items = g_new0(QmpChardevBackendInfo *, QMP_CHARDEV_BACKEND_KIND__MAX);
+    for (; result->count < QMP_CHARDEV_BACKEND_KIND__MAX; result->count++) {
+        QmpChardevBackendInfo *info = result->items[result->count] = g_new0(QmpChardevBackendInfo, 1);
+        info->name = g_strdup(qmp_ChardevBackendKind_name((QmpChardevBackendKind)result->count));
+    }
+    return true;
+}
+
+/* --- to make them --------------------------------------------------------------------------------------------------
+ */
+
+/* What it borrows is the backend's. */
+typedef struct Wanted {
+    OptionsChar options;
+    int fd; /* -1: none */
+} Wanted;
+
+static bool read_socket(Wanted *w, const QmpChardevSocket *s, GError **error)
+{
+    const QmpSocketAddressLegacy *addr = s->addr;
+    bool server = !s->has_server || s->server;
+    char *end;
+
+    if (s->has_reconnect && (server || s->reconnect < 0 || s->reconnect > UINT32_MAX))
+        return refuse(error, "backend.data.reconnect: it is of clients only, a number of seconds");
+    if (s->has_wait && !server)
+        return refuse(error, "backend.data.wait: it is of servers only");
+    w->options.server = server;
+    w->options.wait = s->wait;
+    w->options.delay = !s->nodelay;
+    w->options.reconnect = (uint32_t)s->reconnect;
+    switch (addr->type) {
+    case QMP_SOCKET_ADDRESS_TYPE_INET:
+        w->options.host = addr->u.inet->data->host;
+        w->options.port = addr->u.inet->data->port;
+        if (w->options.host && !*w->options.host && server)
+            w->options.host = NULL;
+        return true;
+    case QMP_SOCKET_ADDRESS_TYPE_UNIX:
+        w->options.path = addr->u.q_unix->data->path;
+        return true;
+    default:
+        w->fd = (int)strtol(addr->u.fd->data->str, &end, 10);
+        if (s->has_server && !s->server && end != addr->u.fd->data->str && !*end && w->fd > 2)
+            return true;
+        return refuse(error,
+                      "backend.data.addr.data.str: '%s'; the number of a connected socket is needed, and server=false",
+                      addr->u.fd->data->str);
+    }
+}
+
+static bool read_backend(Wanted *w, const QmpChardevBackend *b, GError **error)
+{
+    static const OptionsCharType types[] = {
+        [QMP_CHARDEV_BACKEND_KIND_FILE] = OPTIONS_CHAR_FILE,
+        [QMP_CHARDEV_BACKEND_KIND_SOCKET] = OPTIONS_CHAR_SOCKET,
+        [QMP_CHARDEV_BACKEND_KIND_PTY] = OPTIONS_CHAR_PTY,
+        [QMP_CHARDEV_BACKEND_KIND_NULL] = OPTIONS_CHAR_NULL,
+        [QMP_CHARDEV_BACKEND_KIND_STDIO] = OPTIONS_CHAR_STDIO,
+        [QMP_CHARDEV_BACKEND_KIND_RINGBUF] = OPTIONS_CHAR_RINGBUF,
+    };
+
+    *w = (Wanted){.options = {.type = types[b->type]}, .fd = -1};
+    switch (b->type) {
+    case QMP_CHARDEV_BACKEND_KIND_FILE:
+        w->options.path = b->u.file->data->out;
+        w->options.input = b->u.file->data->in;
+        w->options.append = b->u.file->data->append;
+        return true;
+    case QMP_CHARDEV_BACKEND_KIND_SOCKET:
+        return read_socket(w, b->u.socket->data, error);
+    case QMP_CHARDEV_BACKEND_KIND_STDIO:
+        w->options.signal = !b->u.stdio->data->has_signal || b->u.stdio->data->signal;
+        return true;
+    case QMP_CHARDEV_BACKEND_KIND_RINGBUF: {
+        const QmpChardevRingbuf *r = b->u.ringbuf->data;
+        w->options.size = (uint64_t)r->size;
+        return !r->has_size || (r->size > 0 && (r->size & (r->size - 1)) == 0) ||
+               refuse(error, "backend.data.size: %" G_GINT64_FORMAT " is no power of 2", r->size);
+    }
+    default:
+        return true;
+    }
+}
+
+typedef Chardev *Make(Vm *vm, const char *id, const OptionsChar *options, int fd, GError **error);
+
+static QmpChardevReturn *make(QmpCall *call, const char *id, const QmpChardevBackend *b, Make *how, GError **error)
+{
+    Wanted wanted;
+
+    if (!qmp_call_vm(call)) {
+        refuse(error, "%s: the machine is not there yet", call->command->name);
+        return NULL;
+    }
+    if (!read_backend(&wanted, b, error))
+        return NULL;
+    const Chardev *line = how(qmp_call_vm(call), id, &wanted.options, wanted.fd, error);
+    if (!line)
+        return NULL;
+    QmpChardevReturn *made = g_new0(QmpChardevReturn, 1);
+    made->pty = b->type == QMP_CHARDEV_BACKEND_KIND_PTY ? g_strdup(chardev_address(line)) : NULL;
+    return made;
+}
+
+QmpChardevReturn *qmp_chardev_add(QmpCall *call, const QmpChardevAddArguments *arguments, GError **error)
+{
+    return make(call, arguments->id, arguments->backend, vm_add_line, error);
+}
+
+QmpChardevReturn *qmp_chardev_change(QmpCall *call, const QmpChardevChangeArguments *arguments, GError **error)
+{
+    return make(call, arguments->id, arguments->backend, vm_change_line, error);
+}
+
+bool qmp_chardev_remove(QmpCall *call, const QmpChardevRemoveArguments *arguments, GError **error)
+{
+    return find(call, arguments->id, error).chardev && vm_remove_line(qmp_call_vm(call), arguments->id, error);
+}
+
+bool qmp_chardev_send_break(QmpCall *call, const QmpChardevSendBreakArguments *arguments, GError **error)
+{
+    const VmLine line = find(call, arguments->id, error);
+
+    if (!line.chardev)
+        return false;
+    machine_lock(pc_machine(vm_pc(qmp_call_vm(call))));
+    chardev_send_break(line.chardev);
+    machine_unlock(pc_machine(vm_pc(qmp_call_vm(call))));
+    return true;
+}
+
+/* --- memory --------------------------------------------------------------------------------------------------------
+ */
+
+static Chardev *find_memory(QmpCall *call, const char *id, GError **error)
+{
+    const VmLine line = find(call, id, error);
+
+    if (line.chardev && line.type != OPTIONS_CHAR_RINGBUF)
+        refuse(error, "the line '%s' is no ringbuf", id);
+    return line.chardev && line.type == OPTIONS_CHAR_RINGBUF ? chardev_switch_line(line.chardev) : NULL;
+}
+
+bool qmp_ringbuf_write(QmpCall *call, const QmpRingbufWriteArguments *arguments, GError **error)
+{
+    Chardev *c = find_memory(call, arguments->device, error);
+    bool base64 = arguments->has_format && arguments->format == QMP_DATA_FORMAT_BASE64;
+    gsize len = strlen(arguments->data);
+
+    if (!c)
+        return false;
+    if (base64 && (len % 4 || strspn(arguments->data, G_CSET_a_2_z G_CSET_A_2_Z G_CSET_DIGITS "+/=") != len))
+        return refuse(error, "ringbuf-write.data: it is no base64");
+    g_autofree guchar *octets = base64 ? g_base64_decode(arguments->data, &len) : NULL;
+    machine_lock(pc_machine(vm_pc(qmp_call_vm(call))));
+    chardev_write(c, octets ? (const void *)octets : arguments->data, len);
+    machine_unlock(pc_machine(vm_pc(qmp_call_vm(call))));
+    return true;
+}
+
+/* Text in a JSON string cannot have a NUL. */
+static char *text_of(uint8_t *octets, size_t len)
+{
+    for (size_t i = 0; i < len; i++)
+        if (!octets[i])
+            octets[i] = 0xff;
+    return g_utf8_make_valid((const char *)octets, (gssize)len);
+}
+
+char *qmp_ringbuf_read(QmpCall *call, const QmpRingbufReadArguments *arguments, GError **error)
+{
+    Chardev *c = find_memory(call, arguments->device, error);
+    enum { AT_ONCE = 16 << 20 };
+
+    if (!c)
+        return NULL;
+    if (arguments->size <= 0) {
+        refuse(error, "ringbuf-read.size: %" G_GINT64_FORMAT "; at least 1", arguments->size);
+        return NULL;
+    }
+    size_t size = (size_t)MIN(arguments->size, AT_ONCE);
+    g_autofree uint8_t *octets = g_malloc(size);
+    machine_lock(pc_machine(vm_pc(qmp_call_vm(call))));
+    size_t len = chardev_memory_read(c, octets, size);
+    machine_unlock(pc_machine(vm_pc(qmp_call_vm(call))));
+    return arguments->has_format && arguments->format == QMP_DATA_FORMAT_BASE64 ? g_base64_encode(octets, len)
+                                                                                : text_of(octets, len);
+}
+
+/* --- peers that do not answer --------------------------------------------------------------------------------------
+ */
+
+bool qmp_query_yank(QmpCall *call, QmpYankInstanceList *result, GError **error)
+{
+    (void)error;
+    result->items = g_new0(QmpYankInstance *, line_count(call));
+    for (unsigned i = 0; i < line_count(call); i++) {
+        const VmLine line = vm_line(qmp_call_vm(call), i);
+        if (line.type != OPTIONS_CHAR_SOCKET)
+            continue;
+        QmpYankInstance *instance = result->items[result->count++] = g_new0(QmpYankInstance, 1);
+        instance->type = QMP_YANK_INSTANCE_TYPE_CHARDEV;
+        instance->u.chardev = g_new0(QmpYankInstanceChardev, 1);
+        instance->u.chardev->id = g_strdup(line.label);
+    }
+    return true;
+}
+
+/* NULL: there is no such thing. */
+static Chardev *find_peer(QmpCall *call, const QmpYankInstance *instance, GError **error)
+{
+    const char *what = instance->type == QMP_YANK_INSTANCE_TYPE_CHARDEV ? instance->u.chardev->id : NULL;
+
+    if (what) {
+        const VmLine line = find(call, what, NULL);
+        if (line.chardev && line.type == OPTIONS_CHAR_SOCKET)
+            return chardev_switch_line(line.chardev);
+    }
+    g_set_error(error, QMP_ERROR, QMP_ERROR_DEVICE_NOT_FOUND, "there is no %s%s%s%s that has a peer",
+                what                                                 ? "line"
+                : instance->type == QMP_YANK_INSTANCE_TYPE_MIGRATION ? "migration"
+                                                                     : "node",
+                what ? " '" : "", what ? what : "", what ? "'" : "");
+    return NULL;
+}
+
+bool qmp_yank(QmpCall *call, const QmpYankArguments *arguments, GError **error)
+{
+    const QmpYankInstanceList *list = &arguments->instances;
+
+    for (size_t i = 0; i < list->count; i++)
+        if (!find_peer(call, list->items[i], error))
+            return false;
+    for (size_t i = 0; i < list->count; i++)
+        chardev_socket_cut(find_peer(call, list->items[i], NULL));
+    return true;
+}
