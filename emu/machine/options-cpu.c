@@ -14,7 +14,7 @@ static const VMStateField smp_fields[] = {
     COUNT(cpus), COUNT(maxcpus), COUNT(sockets), COUNT(dies), COUNT(clusters), COUNT(cores), COUNT(threads), VMS_END,
 };
 
-static const VMStateDescription smp = {
+const VMStateDescription options_smp = {
     .name = "smp",
     .version = 1,
     .minimum = 1,
@@ -39,7 +39,7 @@ bool options_smp_load(OptionsSmpGiven *given, const char *text, GError **error)
 {
     OptionsSmpGiven more = {0};
 
-    if (!options_load(&smp, &more, text, "cpus", "-smp", error))
+    if (!options_load(&options_smp, &more, text, "cpus", "-smp", error))
         return false;
     if (more.has_clusters && more.clusters != 1)
         return options_fail(error, "-smp.clusters", "a PC has no clusters, it must be 1 and not %u", more.clusters);

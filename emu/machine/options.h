@@ -237,6 +237,14 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(Options, options_free)
  */
 bool options_device_apply(const OptionsDevice *d, Device *dev, GError **error);
 
+/* An option that has keys. */
+typedef struct OptionsKnown {
+    const char *name;               /* as query-command-line-options of QEMU's has it; NULL ends them */
+    const VMStateDescription *desc; /* of its keys; NULL: they depend on what it makes */
+} OptionsKnown;
+
+const OptionsKnown *options_known(void);
+
 /* What -device help and -device TYPE,help say, and --help. New strings. */
 char *options_devices_help(const DeviceType *const *types);
 char *options_device_help(const DeviceType *type);

@@ -248,5 +248,22 @@ def _(machine):
         assert refused(client, "dump-guest-memory", paging=False, **arguments) == ("GenericError", text), text
 
 
+@case("options of the command line are known, and descriptors do not come along")
+@with_machine()
+def _(machine):
+    client = machine.client()
+    options = {o["option"]: {p["name"]: p["type"] for p in o["parameters"]}
+               for o in client.ask("query-command-line-options")}
+    assert options["smp-opts"]["cores"] == "number" and options["machine"]["usb"] == "boolean", options
+    assert options["memory"]["size"] == "size" and options["device"] == {}, options
+    assert [o["option"] for o in client.ask("query-command-line-options", option="rtc")] == ["rtc"]
+    assert refused(client, "query-command-line-options", option="x") == ("GenericError", "invalid option name: x")
+    assert client.ask("query-fdsets") == []
+    assert refused(client, "closefd", fdname="x") == ("GenericError", "File descriptor named 'x' not found")
+    assert refused(client, "remove-fd", **{"fdset-id": 1}) == (
+        "GenericError", "File descriptor named 'fdset-id:1' not found")
+    assert "SCM_RIGHTS" in refused(client, "getfd", fdname="x")[1] and "SCM_RIGHTS" in refused(client, "add-fd")[1]
+
+
 if __name__ == "__main__":
     sys.exit(server.main())
