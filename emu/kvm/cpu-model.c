@@ -583,31 +583,6 @@ char *cpu_model_warnings(const CpuModel *m, const CpuTopology *t)
                            t->threads);
 }
 
-const GPtrArray *cpu_model_missing(const CpuModel *m)
-{
-    return m->missing;
-}
-
-void cpu_model_tell(const CpuModel *m, CpuTell *tell, void *opaque)
-{
-    const CpuFeature *before = NULL;
-
-    for (const CpuFeature *f = cpu_features; f->name; before = f++)
-        if (!before || !g_str_equal(f->name, before->name))
-            tell(opaque, f->name, m->words[f->word] & CPU_BIT(f->bit));
-}
-
-CpuNumbers cpu_model_numbers(const CpuModel *m)
-{
-    return (CpuNumbers){.level = m->level,
-                        .xlevel = m->xlevel,
-                        .family = m->family,
-                        .model = m->model,
-                        .stepping = m->stepping,
-                        .vendor = g_strndup(m->vendor, sizeof m->vendor),
-                        .text = g_strndup(m->text, sizeof m->text)};
-}
-
 unsigned cpu_model_physical_bits(const CpuModel *m)
 {
     return m->physical_bits;

@@ -19,7 +19,7 @@ struct Vcpu {
     struct kvm_run *run;
     struct kvm_cpuid2 *cpuid; /* what its CPUID says */
     pthread_t thread;
-    gint thread_id; /* the kernel's; 0: it has not begun yet */
+    gint thread_id;    /* the kernel's; 0: it has not begun yet */
     bool halted;       /* by HLT, where KVM has no LAPIC to wake it; with the machine's lock */
     unsigned held;     /* VcpuSignal: what it cannot take in system management mode; likewise */
     uint8_t held_page; /* of a SIPI */
