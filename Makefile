@@ -179,11 +179,7 @@ $(foreach p,$(filter-out ferry qmp,$(PROGRAMS)),$(eval $(call program,$p)))
 $(BIN)/ferry: $(call obj,$(wildcard emu/*.c)) $(QAPI_COMMANDS) $(LIB)
 	$(call say,LD,$@)
 	@mkdir -p $(@D)
-	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(PKG_LIBS) $(if $(QAPI_COMMANDS),$(unwritten))
-
-# Commands whose handlers are not written yet only fail.
-unwritten = $$(nm -g $(QAPI_COMMANDS) $(LIB) 2>/dev/null | awk '$$1 == "U" && $$2 ~ /^qmp_[a-z]/ && !/qmp_type_/ { used[$$2] = 1 } \
-    $$2 ~ /^[TRD]$$/ { there[$$3] = 1 } END { print "-Wl,-u,qmp_unwritten"; for (name in used) if (!(name in there)) print "-Wl,--defsym=" name "=qmp_unwritten" }')
+	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(PKG_LIBS)
 
 # --- libqmp -------------------------------------------------------------------------------------------------------
 

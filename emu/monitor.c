@@ -131,7 +131,8 @@ static unsigned char complete(EditLine *edit, int c)
     if (*whole)
         return el_insertstr(edit, whole) == 0 ? CC_REFRESH : CC_ERROR;
     g_autofree char *all = g_strjoinv("  ", words);
-    fprintf(m->out, "\n%s\n", all);
+    g_autofree char *shown = g_strdup_printf("\n%s\n", all);
+    fputs(shown, m->out);
     return CC_REDISPLAY;
 }
 

@@ -119,6 +119,8 @@ OptionsNet *options_net_new(const OptionsVariant *variants, const char *text, co
 
 void options_net_free(OptionsNet *n)
 {
+    if (!n)
+        return;
     char *texts[] = {n->id,      n->model,     n->mac,      n->net,    n->host,       n->hostname, n->dhcpstart,
                      n->dns,     n->tftp,      n->bootfile, n->ifname, n->script,     n->bridge,   n->domainname,
                      n->hostfwd, n->listen,    n->guestfwd, n->helper, n->downscript, n->fd,       n->connect,

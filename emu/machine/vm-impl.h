@@ -9,6 +9,8 @@
 typedef struct VmNet {
     char *id;
     NetBackend *net;
+    const OptionsNet *options; /* what it was made of */
+    OptionsNet *own;           /* the same, if it came while the machine was there; owned */
     bool used;
 } VmNet;
 

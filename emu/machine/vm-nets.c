@@ -2,6 +2,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "emu/machine/networks.h"
+#include "emu/machine/options-impl.h"
 #include "emu/machine/vm-impl.h"
 
 void vm_net_free(void *data)
@@ -10,6 +12,7 @@ void vm_net_free(void *data)
 
     g_free(n->id);
     net_free(n->net);
+    options_net_free(n->own);
     g_free(n);
 }
 
@@ -219,6 +222,7 @@ VmNet *vm_net_new(Vm *vm, const OptionsNet *o, const char *id, GError **error)
     VmNet *n = g_new0(VmNet, 1);
     n->id = g_strdup(id);
     n->net = net;
+    n->options = o;
     g_ptr_array_add(vm->nets, n);
     return n;
 }
@@ -252,6 +256,51 @@ void vm_release_net(Vm *vm, const char *id)
 
     if (n)
         n->used = false;
+}
+
+/* --- while the machine is there --------------------------------------------------------------------------------- */
+
+size_t vm_network_count(const Vm *vm)
+{
+    return vm->nets->len;
+}
+
+VmNetwork vm_network(const Vm *vm, size_t index)
+{
+    const VmNet *n = vm->nets->pdata[index];
+
+    return (VmNetwork){.id = n->id, .options = n->options, .used = n->used};
+}
+
+bool vm_add_network(Vm *vm, OptionsNet *o, GError **error)
+{
+    VmNet *n = options_check_id(o->id, "netdev_add.id", error) ? vm_net_new(vm, o, o->id, error) : NULL;
+
+    if (n)
+        n->own = o;
+    else
+        options_net_free(o);
+    return n;
+}
+
+void vm_network_options_free(OptionsNet *o)
+{
+    options_net_free(o);
+}
+
+bool vm_remove_network(Vm *vm, const char *id, GError **error)
+{
+    VmNet *n = find(vm, id);
+
+    if (n && !n->used) {
+        machine_lock(pc_machine(vm->pc));
+        g_ptr_array_remove(vm->nets, n);
+        machine_unlock(pc_machine(vm->pc));
+        return true;
+    }
+    g_set_error(error, FERRY_ERROR, FERRY_ERROR_REFUSED,
+                n ? "the network '%s' is in use by a card" : "there is no network '%s'", id);
+    return false;
 }
 
 char *vm_tell_networks(const Vm *vm)

@@ -182,6 +182,11 @@ static void print_region(GString *out, const QmpPciMemoryRegion *r)
                        : r->has_mem_type_64 && r->mem_type_64 ? "64 bit memory"
                                                               : "32 bit memory";
 
+    if (r->address < 0) {
+        g_string_append_printf(out, "      BAR%" PRId64 ": %s%s of 0x%" PRIx64 " octets, nowhere yet\n", r->bar, kind,
+                               r->has_prefetch && r->prefetch ? " (prefetchable)" : "", (uint64_t)r->size);
+        return;
+    }
     g_string_append_printf(out, "      BAR%" PRId64 ": %s%s at 0x%08" PRIx64 " [0x%08" PRIx64 "].\n", r->bar, kind,
                            r->has_prefetch && r->prefetch ? " (prefetchable)" : "", (uint64_t)r->address,
                            (uint64_t)(r->address + r->size - 1));

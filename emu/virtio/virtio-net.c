@@ -12,6 +12,7 @@
 
 #include "emu/core/machine.h"
 #include "emu/virtio/virtio-devices.h"
+#include "emu/virtio/virtio-net-filter.h"
 #include "emu/virtio/virtio-net-impl.h"
 
 enum {
@@ -228,6 +229,32 @@ static void set_config(Virtio *v, const uint8_t *config)
 {
     if (!virtio_has(v, NET_F_CTRL_MAC_ADDR) && !virtio_has(v, VIRTIO_F_VERSION_1))
         memcpy(((VirtioNet *)v)->s.mac, config, NET_MAC);
+}
+
+bool virtio_net_link(const Device *dev)
+{
+    return ((const VirtioNet *)dev)->s.link_status & NET_S_LINK_UP;
+}
+
+void virtio_net_get_filter(const Device *dev, VirtioNetFilter *filter)
+{
+    const VirtioNet *n = (const VirtioNet *)dev;
+    const VirtioNetState *s = &n->s;
+
+    *filter = (VirtioNetFilter){.promiscuous = s->promisc,
+                                .all_multicast = s->allmulti,
+                                .no_multicast = s->nomulti,
+                                .all_unicast = s->alluni,
+                                .no_unicast = s->nouni,
+                                .no_broadcast = s->nobcast,
+                                .multicast_overflow = s->multi_overflow,
+                                .unicast_overflow = s->uni_overflow,
+                                .filters_vlans = virtio_has(&n->v, NET_F_CTRL_VLAN),
+                                .count = MIN(s->mac_count, NET_MACS)};
+    G_STATIC_ASSERT(sizeof filter->macs == sizeof s->macs && sizeof filter->vlans == sizeof s->vlans);
+    memcpy(filter->mac, s->mac, sizeof filter->mac);
+    memcpy(filter->macs, s->macs, sizeof filter->macs);
+    memcpy(filter->vlans, s->vlans, sizeof filter->vlans);
 }
 
 void virtio_net_set_link(Device *dev, bool up)
