@@ -44,7 +44,7 @@ usage() {
 }
 nobody() {
     refuses "qmp: $TMP/nothing: No such file or directory" "$qmp" "$TMP/nothing" query-status &&
-        refuses 'qmp: x: this is none of unix:PATH, a path with a slash, tcp:HOST:PORT, fd:N, libvirt:DOMAIN' "$qmp" x y
+        refuses 'qmp: x: this is none of unix:PATH, the path of a socket, tcp:HOST:PORT, fd:N, libvirt:DOMAIN' "$qmp" x y
 }
 
 case_ '--help and the manual page agree' options_agree

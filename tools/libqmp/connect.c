@@ -163,9 +163,9 @@ QmpSession *libqmp_session_connect(const char *address, const LibqmpSessionOptio
         return connect_fd(address + strlen("fd:"), options, error);
     if (g_str_has_prefix(address, "libvirt:"))
         return transport_libvirt_open(address + strlen("libvirt:"), options, error);
-    if (strchr(address, '/'))
+    if (strchr(address, '/') || g_file_test(address, G_FILE_TEST_EXISTS))
         return libqmp_session_new_unix(address, options, error);
     g_set_error(error, LIBQMP_ERROR, LIBQMP_ERROR_ARGUMENT,
-                "%s: this is none of unix:PATH, a path with a slash, tcp:HOST:PORT, fd:N, libvirt:DOMAIN", address);
+                "%s: this is none of unix:PATH, the path of a socket, tcp:HOST:PORT, fd:N, libvirt:DOMAIN", address);
     return NULL;
 }

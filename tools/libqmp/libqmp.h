@@ -115,8 +115,8 @@ typedef struct LibqmpSessionOptions {
  * Each of these connects, waits for the greeting, and negotiates capabilities: `oob` if it is offered. Options may be
  * NULL.
  *
- * connect: "unix:PATH" or a path with a slash in it, "tcp:HOST:PORT" ("tcp:[::1]:4444"), "fd:N" (which is taken),
- * "libvirt:DOMAIN" (by name, UUID or id; of the connection that LIBVIRT_DEFAULT_URI names).
+ * connect: "unix:PATH", the path of a socket that is there, or any with a slash, "tcp:HOST:PORT" ("tcp:[::1]:4444"),
+ * "fd:N" (which is taken), "libvirt:DOMAIN" (by name, UUID or id; of the connection that LIBVIRT_DEFAULT_URI names).
  */
 QmpSession *libqmp_session_connect(const char *address, const LibqmpSessionOptions *options, GError **error);
 QmpSession *libqmp_session_new_unix(const char *path, const LibqmpSessionOptions *options, GError **error);
