@@ -30,6 +30,16 @@ extern const VMStateDescription options_machine, options_accel_keys, options_mem
 extern const VMStateDescription options_blockdev_group, options_blockdev_reference;
 extern const OptionsVariant options_netdev[], options_nic[], options_chardev[], options_object[];
 
+/* A group of a file of options: an option, and the text that would follow it. */
+typedef struct OptionsGroup {
+    char *option;
+    GString *text;
+    unsigned line;
+} OptionsGroup;
+
+/* All groups of a file (-readconfig), in their order. New, of OptionsGroup, which it owns. */
+GArray *options_file_read(const char *path, GError **error);
+
 /* What -smp has said so far. */
 typedef struct OptionsSmpGiven {
     uint32_t cpus, maxcpus, sockets, dies, clusters, cores, threads;

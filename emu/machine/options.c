@@ -397,6 +397,8 @@ static bool on_version(OptionsReader *r, const char *text, GError **error)
     return ask(r->o, g_strdup("ferry 0.1, a PC as QEMU 7.2's pc-i440fx-7.2\n"));
 }
 
+static bool on_readconfig(OptionsReader *r, const char *path, GError **error);
+
 static bool on_help(OptionsReader *r, const char *text, GError **error)
 {
     (void)text, (void)error;
@@ -462,6 +464,8 @@ static const Option table[] = {
     {"name", "[guest=]NAME[,process=NAME][,debug-threads=on|off]", "what it is called", .call = on_name},
     {"uuid", "UUID", "its identity", .call = on_uuid},
     {"nodefaults", NULL, "no device that was not asked for", PLACE(no_defaults)},
+    {"readconfig", "FILE", "options from a file: [drive \"d0\"], then lines like file = \"disk\"",
+     .call = on_readconfig},
     {"no-user-config", NULL, "nothing: there are no such files", .call = on_nothing},
     {"no-acpi", NULL, "-machine acpi=off", .call = on_no_acpi},
     {"no-hpet", NULL, "-machine hpet=off", .call = on_no_hpet},
@@ -510,6 +514,21 @@ static bool apply(OptionsReader *r, const Option *option, const char *text, GErr
         *(bool *)place = true;
     }
     return true;
+}
+
+/* As if the file's groups stood here on the command line. */
+static bool on_readconfig(OptionsReader *r, const char *path, GError **error)
+{
+    g_autoptr(GArray) groups = options_file_read(path, error);
+
+    for (guint i = 0; groups && i < groups->len; i++) {
+        const OptionsGroup *g = &g_array_index(groups, OptionsGroup, i);
+        if (apply(r, find(g->option), g->text->str, error))
+            continue;
+        g_prefix_error(error, "%s:%u: ", path, g->line);
+        return false;
+    }
+    return groups;
 }
 
 /* One option, with what follows it. */
