@@ -260,7 +260,7 @@ VmLine vm_line(const Vm *vm, unsigned n)
                         .server = kind & LINE_IS_SERVER,
                         .user = user_of(vm, c)};
     }
-    return (VmLine){NULL};
+    return (VmLine){.chardev = NULL};
 }
 
 Chardev *vm_add_line(Vm *vm, const char *id, const OptionsChar *options, int fd, GError **error)
