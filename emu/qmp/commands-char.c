@@ -35,7 +35,7 @@ static VmLine find(QmpCall *call, const char *id, GError **error)
             return line;
     }
     refuse(error, "there is no line '%s'", id);
-    return (VmLine){NULL};
+    return (VmLine){.chardev = NULL};
 }
 
 /* --- what there is ------------------------------------------------------------------------------------------------ */
