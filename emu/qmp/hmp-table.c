@@ -68,6 +68,7 @@ const HmpCommand hmp_commands[] = {
     {"ringbuf_read", NULL, "ringbuf-read", "device size", hmp_print_string, NULL},
     {"ringbuf_write", NULL, "ringbuf-write", "device data...", NULL, NULL},
     {"screendump", NULL, "screendump", "filename", NULL, NULL},
+    {"sendkey", NULL, "send-key", "+keys [hold-time]", NULL, NULL},
     {"set_link", NULL, "set_link", "name up", NULL, NULL},
     {"stop", "s", "stop", "", NULL, NULL},
     {"system_powerdown", NULL, "system_powerdown", "", NULL, NULL},

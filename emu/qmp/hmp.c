@@ -83,7 +83,7 @@ static char *shown_arguments(const HmpCommand *c)
     GString *shown = g_string_new(NULL);
 
     for (char **w = words; *w; w++) {
-        const char *word = **w == '*' ? *w + 1 : *w;
+        const char *word = strchr("*+", **w) && **w ? *w + 1 : *w;
         if (g_str_has_prefix(word, "[-"))
             g_string_append_printf(shown, "[-%c] ", word[2]);
         else if (*word)
@@ -155,6 +155,18 @@ static bool wrong(GError **error, const HmpCommand *c, const char *what)
     return false;
 }
 
+/* "ctrl-alt-f1": a list of keys by their names. */
+static void add_keys(Arguments *a, const char *key, const char *word)
+{
+    g_auto(GStrv) names = g_strsplit(word, "-", -1);
+
+    for (unsigned i = 0; names[i]; i++) {
+        g_autofree char *type = g_strdup_printf("%s.%u.type", key, i), *data = g_strdup_printf("%s.%u.data", key, i);
+        add_value(a, type, "qcode");
+        add_value(a, data, names[i]);
+    }
+}
+
 /* "-d": the letters that the command has. */
 static bool add_letter(Arguments *a, char **specs, const char *word, GError **error)
 {
@@ -187,7 +199,9 @@ static bool add_word(Arguments *a, const char *spec, const char **line)
     }
     g_autofree char *word = next_word(line);
     g_autofree char *key = *spec == '[' ? g_strndup(spec + 1, len - 2) : g_strdup(spec);
-    if (word)
+    if (word && *spec == '+')
+        add_keys(a, spec + 1, word);
+    else if (word)
         add_value(a, key, word);
     return word;
 }
@@ -207,7 +221,7 @@ static bool add_words(Arguments *a, const char *line, GError **error)
             continue;
         letters = false;
         if (*line ? !add_word(a, *s, &line) : **s != '[') {
-            g_autofree char *what = g_strdup_printf("'%s' is missing", **s == '*' ? *s + 1 : *s);
+            g_autofree char *what = g_strdup_printf("'%s' is missing", strchr("*+", **s) ? *s + 1 : *s);
             return wrong(error, a->command, what);
         }
     }
