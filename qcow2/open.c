@@ -181,11 +181,6 @@ void qcow2_mark_corrupt(Qcow2 *q, const char *format, ...)
         host_file_sync(q->image.file, NULL);
 }
 
-const char *qcow2_corruption(const Image *image)
-{
-    return ((const Qcow2 *)image)->corruption;
-}
-
 bool qcow2_may_allocate(Qcow2 *q, uint64_t cluster, uint64_t count)
 {
     const char *what = qcow2_overlaps_metadata(q, cluster << q->cluster_bits, count << q->cluster_bits);
@@ -310,6 +305,11 @@ static const ImageOps qcow2_ops = {
     .set_active = qcow2_set_active,
     .close = close_image,
 };
+
+const char *qcow2_corruption(const Image *image)
+{
+    return image->ops == &qcow2_ops ? ((const Qcow2 *)image)->corruption : NULL;
+}
 
 bool qcow2_load(Qcow2 *q, GError **error)
 {

@@ -187,6 +187,8 @@ static bool run(const QmpRequest *r, QmpCall *call, Result *result, GError **err
     bool ok = command->run(call, arguments, result, error);
     if (command->arguments)
         free_arguments(command->arguments, arguments);
+    if (!ok && command->result && command->result->kind != QAPI_ANY)
+        qapi_clear(command->result, result); /* what was made of it before it failed */
     if (!ok && !*error)
         refuse(error, QMP_ERROR_GENERIC, "%s: it has failed", r->name);
     return ok;

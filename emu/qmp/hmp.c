@@ -286,7 +286,7 @@ static bool run(QmpServer *server, GString *out, const HmpCommand *c, const char
     bool ok = qmp->run(&call, arguments, &result, error);
     if (ok)
         show(out, c, qmp->result, &result);
-    if (ok && qmp->result)
+    if (qmp->result)
         qapi_clear(qmp->result, &result);
     if (qmp->arguments)
         qapi_clear(qmp->arguments, &arguments);
