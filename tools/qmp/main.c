@@ -212,5 +212,6 @@ int main(int argc, char **argv)
     int status = run(&qmp, &options, words + 1);
     libqmp_session_free(qmp.session);
     live_free(qmp.live);
+    g_free(options.job);
     return status;
 }
