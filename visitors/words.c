@@ -59,3 +59,8 @@ char *words_unknown(const char *what, const char *word, const char *const *accep
     }
     return g_string_free(text, FALSE);
 }
+
+bool words_is_identifier(const char *word)
+{
+    return g_ascii_isalpha(*word) && word[strspn(word, G_CSET_a_2_z G_CSET_A_2_Z G_CSET_DIGITS "-._")] == 0;
+}

@@ -5,6 +5,7 @@
 #define VISITORS_WORDS_H
 
 #include <glib.h>
+#include <stdbool.h>
 
 /* How many letters have to be put in, taken out, changed or swapped with their neighbour to make one of the other. */
 unsigned words_distance(const char *a, const char *b);
@@ -17,5 +18,8 @@ const char *words_nearest(const char *const *words, const char *word);
  * string.
  */
 char *words_unknown(const char *what, const char *word, const char *const *accepted);
+
+/* Is it an identifier, as QEMU and QMP have them: a letter, then letters, digits, '-', '.' and '_'? */
+bool words_is_identifier(const char *word);
 
 #endif

@@ -165,7 +165,7 @@ static void help_members(GString *help, const QapiType *type, const char *prefix
 {
     for (const QapiMember *m = type->members; m && m->name; m++) {
         g_autofree char *takes = qapi_takes_text(m->type), *key = g_strconcat(prefix, m->name, "=", NULL);
-        g_string_append_printf(help, "  %-28s %s%s%s\n", key, takes, m->optional ? "" : "; must be given", "");
+        g_string_append_printf(help, "  %-28s %s%s\n", key, takes, m->optional ? "" : "; must be given");
         if (m->about)
             g_string_append_printf(help, "  %-28s   %s\n", "", m->about);
     }

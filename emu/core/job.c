@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+#include "visitors/words.h"
+
 enum { PROGRESS_US = 100000 };
 
 struct Job {
@@ -39,7 +41,7 @@ const char *job_status_name(JobStatus status)
     return names[status];
 }
 
-const char *job_verb_name(JobVerb verb)
+static const char *job_verb_name(JobVerb verb)
 {
     static const char *const names[] = {"cancel", "pause", "resume", "complete", "finalize", "dismiss"};
 
@@ -134,11 +136,6 @@ static bool flag(Job *job, const bool *which)
 bool job_is_completing(Job *job)
 {
     return flag(job, &job->completing);
-}
-
-bool job_is_cancelled(Job *job)
-{
-    return flag(job, &job->cancelled);
 }
 
 /* --- the end of a job, on the context's thread ------------------------------------------------------------------- */
@@ -241,12 +238,6 @@ static void *work(void *opaque)
     return NULL;
 }
 
-/* As QMP's identifiers are: a letter, then letters, digits and -._ */
-static bool is_identifier(const char *id)
-{
-    return g_ascii_isalpha(*id) && strlen(id) == strspn(id, G_CSET_a_2_z G_CSET_A_2_Z G_CSET_DIGITS "-._");
-}
-
 static Job *find(Jobs *jobs, const char *id)
 {
     for (guint i = 0; i < jobs->all->len; i++) {
@@ -259,7 +250,7 @@ static Job *find(Jobs *jobs, const char *id)
 
 Job *job_new(Jobs *jobs, const char *id, const JobType *type, unsigned flags, void *opaque, GError **error)
 {
-    if (!is_identifier(id))
+    if (!words_is_identifier(id))
         g_set_error(error, FERRY_ERROR, FERRY_ERROR_REFUSED,
                     "job-id: '%s' is no name (accepted: a letter, then letters, digits, '-', '.' and '_')", id);
     else if (find(jobs, id))

@@ -75,7 +75,6 @@ void jobs_free(Jobs *jobs);
 
 /* The names that QMP has for them. */
 const char *job_status_name(JobStatus status);
-const char *job_verb_name(JobVerb verb);
 
 enum { JOB_MANUAL_FINALIZE = 1 << 0, JOB_MANUAL_DISMISS = 1 << 1 };
 
@@ -105,6 +104,5 @@ void job_progress(Job *job, uint64_t done, uint64_t total);
 /* It could end now. Returns when it is told to go on or to end: see job_is_completing; false: it was cancelled. */
 bool job_ready(Job *job);
 bool job_is_completing(Job *job);
-bool job_is_cancelled(Job *job);
 
 #endif

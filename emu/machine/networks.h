@@ -16,8 +16,6 @@ VmNetwork vm_network(const Vm *vm, size_t index);
 /* Opens it. Takes the options (all of g_malloc), also if it fails. */
 bool vm_add_network(Vm *vm, OptionsNet *options, GError **error);
 
-void vm_network_options_free(OptionsNet *options);
-
 /* It must not have a card. */
 bool vm_remove_network(Vm *vm, const char *id, GError **error);
 

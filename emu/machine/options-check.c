@@ -14,9 +14,7 @@ enum { SERIAL_PORTS_MAX = 4 };
 
 bool options_check_id(const char *id, const char *root, GError **error)
 {
-    static const char letters[] = G_CSET_a_2_z G_CSET_A_2_Z G_CSET_DIGITS "-._";
-
-    if (!id || (g_ascii_isalpha(*id) && id[strspn(id, letters)] == 0))
+    if (!id || words_is_identifier(id))
         return true;
     return options_fail(error, root, "'%s' is no identifier: a letter, then letters, digits, '-', '.' and '_'", id);
 }

@@ -70,7 +70,6 @@ void options_drive_free(OptionsDrive *d);
 OptionsBlockdev *options_blockdev_new(const char *text, GError **error);
 void options_blockdev_free(OptionsBlockdev *b);
 OptionsNet *options_net_new(const OptionsVariant *variants, const char *text, const char *root, GError **error);
-void options_net_free(OptionsNet *n);
 OptionsChar *options_char_new(void);
 void options_char_done(OptionsChar *c);
 void options_char_free(OptionsChar *c);

@@ -250,4 +250,7 @@ char *options_devices_help(const DeviceType *const *types);
 char *options_device_help(const DeviceType *type);
 char *options_help(void);
 
+/* Of g_malloc, with all in it. */
+void options_net_free(OptionsNet *n);
+
 #endif

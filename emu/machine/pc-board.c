@@ -333,30 +333,6 @@ bool pc_has_plugged(const Pc *pc, const Device *dev)
     return g_ptr_array_find(pc->plugged, dev, NULL) || g_ptr_array_find(pc->cards, dev, NULL);
 }
 
-char *pc_tell_pci(Pc *pc)
-{
-    const PciBus *bus = (PciBus *)pc->chips.bus;
-    GString *text = g_string_new(NULL);
-
-    machine_lock(pc->machine);
-    for (unsigned devfn = 0; devfn < PCI_SLOTS * PCI_FUNCTIONS; devfn++) {
-        const PciDevice *dev = bus->devices[devfn];
-        const uint8_t *config = dev ? pci_state(dev)->config : NULL;
-        if (!dev)
-            continue;
-        g_string_append_printf(text, "%02x.%x: %04x:%04x class %04x, %s\n", devfn >> 3, devfn & 7,
-                               pci_get16(config, PCI_VENDOR), pci_get16(config, PCI_DEVICE),
-                               pci_get16(config, PCI_CLASS), dev->dev.type->name);
-        for (unsigned i = 0; i < PCI_BARS; i++)
-            if (dev->bars[i].size)
-                g_string_append_printf(
-                    text, "      BAR %u: %s, 0x%" G_GINT64_MODIFIER "x octets at 0x%" G_GINT64_MODIFIER "x\n", i,
-                    dev->bars[i].type & PCI_BAR_PORTS ? "ports" : "memory", dev->bars[i].size, dev->bars[i].base);
-    }
-    machine_unlock(pc->machine);
-    return g_string_free(text, FALSE);
-}
-
 /* --- input ------------------------------------------------------------------------------------------------------ */
 
 static void get_registers(void *opaque, VmportRegisters *r)

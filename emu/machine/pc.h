@@ -104,9 +104,6 @@ bool pc_realize_card(Pc *pc, Device *dev, GError **error);
 void pc_remove_card(Pc *pc, Device *dev);
 bool pc_has_plugged(const Pc *pc, const Device *dev);
 
-/* What is on the PCI bus, a line each. New string. */
-char *pc_tell_pci(Pc *pc);
-
 void pc_free(Pc *pc); /* without the lock */
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(Pc, pc_free)
 

@@ -542,8 +542,3 @@ bool vm_make_devices(Vm *vm, GError **error)
     tell_boot_order(vm);
     return true;
 }
-
-char *vm_tell_pci(const Vm *vm)
-{
-    return pc_tell_pci(vm->pc);
-}

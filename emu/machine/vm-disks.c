@@ -213,21 +213,3 @@ bool vm_set_disks_active(Vm *vm, bool active, GError **error)
     }
     return true;
 }
-
-char *vm_tell_block(const Vm *vm)
-{
-    GString *text = g_string_new(NULL);
-
-    for (unsigned i = 0; i < vm->disks->len; i++) {
-        const VmDisk *d = vm->disks->pdata[i];
-        if (d->above || !d->id)
-            continue; /* it is told of with the node that uses it; or it is a device's own, which has none */
-        if (d->block)
-            g_string_append_printf(text, "%s: %s, %" G_GUINT64_FORMAT " octets%s%s\n", d->id, d->path,
-                                   block_length(d->block), block_read_only(d->block) ? ", read-only" : "",
-                                   d->used ? "" : ", not in use");
-        else
-            g_string_append_printf(text, "%s: no medium\n", d->id);
-    }
-    return g_string_free(text, FALSE);
-}

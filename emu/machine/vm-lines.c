@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include "emu/machine/vm-impl.h"
+#include "visitors/words.h"
 
 static Chardev *find(const Vm *vm, const char *id)
 {
@@ -107,11 +108,8 @@ static Chardev *new_stdio(const Vm *vm, const ChardevHome *home, const OptionsCh
     return chardev_new_stdio(home, &stdio, error);
 }
 
-static Chardev *open_line(const Vm *vm, const ChardevHome *home, const OptionsChar *c, int fd, GError **error)
+static Chardev *open_line(const Vm *vm, const ChardevHome *home, const OptionsChar *c, GError **error)
 {
-    if (fd >= 0)
-        return chardev_new_fd(home, fd, error);
-
     switch ((OptionsCharType)c->type) {
     case OPTIONS_CHAR_STDIO:
         return new_stdio(vm, home, c, error);
@@ -140,7 +138,7 @@ static void remember_kind(Vm *vm, const char *label, const OptionsChar *line)
     g_hash_table_insert(vm->line_kinds, g_strdup(label), GUINT_TO_POINTER(kind));
 }
 
-static Chardev *open_or_find(Vm *vm, const OptionsChar *line, int fd, const char *label, GError **error)
+static Chardev *open_or_find(Vm *vm, const OptionsChar *line, const char *label, GError **error)
 {
     const ChardevHome home = {.label = label, .context = vm->context, .lock = &pc_machine(vm->pc)->lock};
     Chardev *c;
@@ -159,7 +157,7 @@ static Chardev *open_or_find(Vm *vm, const OptionsChar *line, int fd, const char
         return NULL;
     }
     machine_lock(pc_machine(vm->pc));
-    c = open_line(vm, &home, line, fd, error);
+    c = open_line(vm, &home, line, error);
     if (c)
         c = chardev_switch_new(&home, c);
     if (c && line->mux)
@@ -176,7 +174,7 @@ static Chardev *open_or_find(Vm *vm, const OptionsChar *line, int fd, const char
 
 Chardev *vm_line_new(Vm *vm, const OptionsChar *line, const char *label, GError **error)
 {
-    Chardev *c = open_or_find(vm, line, -1, label, error);
+    Chardev *c = open_or_find(vm, line, label, error);
     VmMux *m = c && line->mux && line->type != OPTIONS_CHAR_REFERENCE ? find_mux(vm, label) : NULL;
     g_autofree char *end = g_strdup_printf("%s.0", label);
 
@@ -199,7 +197,7 @@ bool vm_make_lines(Vm *vm, GError **error)
 
     for (unsigned i = 0; i < o->chardevs->len; i++) {
         const OptionsChar *c = o->chardevs->pdata[i];
-        if (!open_or_find(vm, c, -1, c->id, error))
+        if (!open_or_find(vm, c, c->id, error))
             return false;
     }
     for (unsigned i = 0; i < o->serials->len; i++) {
@@ -263,14 +261,14 @@ VmLine vm_line(const Vm *vm, unsigned n)
     return (VmLine){.chardev = NULL};
 }
 
-Chardev *vm_add_line(Vm *vm, const char *id, const OptionsChar *options, int fd, GError **error)
+Chardev *vm_add_line(Vm *vm, const char *id, const OptionsChar *options, GError **error)
 {
-    if (!g_ascii_isalpha(*id) || strlen(id) != strspn(id, G_CSET_a_2_z G_CSET_A_2_Z G_CSET_DIGITS "-._")) {
+    if (!words_is_identifier(id)) {
         g_set_error(error, FERRY_ERROR, FERRY_ERROR_REFUSED,
                     "'%s' is no name of a line (accepted: a letter, then letters, digits, '-', '.' and '_')", id);
         return NULL;
     }
-    return open_or_find(vm, options, fd, id, error);
+    return open_or_find(vm, options, id, error);
 }
 
 /* NULL: none of that name; the error says so. */
@@ -283,7 +281,7 @@ static Chardev *find_line(const Vm *vm, const char *id, GError **error)
     return c;
 }
 
-Chardev *vm_change_line(Vm *vm, const char *id, const OptionsChar *options, int fd, GError **error)
+Chardev *vm_change_line(Vm *vm, const char *id, const OptionsChar *options, GError **error)
 {
     const ChardevHome home = {.label = id, .context = vm->context, .lock = &pc_machine(vm->pc)->lock};
     Chardev *c = find_line(vm, id, error);
@@ -291,7 +289,7 @@ Chardev *vm_change_line(Vm *vm, const char *id, const OptionsChar *options, int 
     if (!c)
         return NULL;
     machine_lock(pc_machine(vm->pc));
-    Chardev *line = open_line(vm, &home, options, fd, error);
+    Chardev *line = open_line(vm, &home, options, error);
     if (line)
         chardev_switch_to(c, line);
     machine_unlock(pc_machine(vm->pc));
@@ -318,16 +316,4 @@ bool vm_remove_line(Vm *vm, const char *id, GError **error)
     chardev_free(c);
     machine_unlock(pc_machine(vm->pc));
     return true;
-}
-
-char *vm_tell_lines(const Vm *vm)
-{
-    GString *text = g_string_new(NULL);
-
-    for (unsigned i = 0; i < vm->chardevs->len; i++) {
-        Chardev *c = vm->chardevs->pdata[i];
-        g_string_append_printf(text, "%s: %s%s\n", chardev_label(c), chardev_address(c),
-                               chardev_is_open(c) ? "" : " (nobody there)");
-    }
-    return g_string_free(text, FALSE);
 }

@@ -283,11 +283,6 @@ bool vm_add_network(Vm *vm, OptionsNet *o, GError **error)
     return n;
 }
 
-void vm_network_options_free(OptionsNet *o)
-{
-    options_net_free(o);
-}
-
 bool vm_remove_network(Vm *vm, const char *id, GError **error)
 {
     VmNet *n = find(vm, id);
@@ -301,19 +296,4 @@ bool vm_remove_network(Vm *vm, const char *id, GError **error)
     g_set_error(error, FERRY_ERROR, FERRY_ERROR_REFUSED,
                 n ? "the network '%s' is in use by a card" : "there is no network '%s'", id);
     return false;
-}
-
-char *vm_tell_networks(const Vm *vm)
-{
-    GString *text = g_string_new(NULL);
-
-    for (unsigned i = 0; i < vm->nets->len; i++) {
-        const VmNet *n = vm->nets->pdata[i];
-        const char *where = g_str_equal(n->net->kind, "tap")      ? net_tap_name(n->net)
-                            : g_str_equal(n->net->kind, "socket") ? net_socket_address(n->net)
-                                                                  : NULL;
-        g_string_append_printf(text, "%s: %s%s%s%s\n", n->id, n->net->kind, where ? ", " : "", where ? where : "",
-                               n->used ? "" : ", without a card");
-    }
-    return g_string_free(text, FALSE);
 }

@@ -11,6 +11,7 @@
 #include "emu/machine/vm-impl.h"
 #include "qapi/types.h"
 #include "qcow2/qcow2.h"
+#include "visitors/words.h"
 
 typedef struct Place {
     VmDisk *above;  /* what uses it, and has made it; NULL: nobody */
@@ -210,8 +211,7 @@ static bool add_parts(Vm *vm, VmDisk *d, const QmpBlockdevOptions *o, GError **e
 /* As QEMU's: a letter, then letters, digits and -._ */
 static bool check_name(const Vm *vm, const char *name, GError **error)
 {
-    if (!g_ascii_isalpha(*name) || strlen(name) != strspn(name, G_CSET_a_2_z G_CSET_A_2_Z G_CSET_DIGITS "-._") ||
-        strlen(name) > 31)
+    if (!words_is_identifier(name) || strlen(name) > 31)
         return refuse(error, name,
                       "this is no name (accepted: a letter, then letters, digits, '-', '.' and '_', 31 in all)");
     const VmDisk *other = vm_find_disk(vm, name);

@@ -134,18 +134,12 @@ unsigned vm_line_count(const Vm *vm);
 VmLine vm_line(const Vm *vm, unsigned n);
 
 /*
- * Makes one under that name; puts another end in its place; closes one that nothing uses. `fd` -1: what the options
- * say; otherwise an open descriptor, taken.
+ * Makes one under that name; puts another end in its place; closes one that nothing uses. A descriptor in the options
+ * is taken.
  */
-Chardev *vm_add_line(Vm *vm, const char *id, const OptionsChar *options, int fd, GError **error);
-Chardev *vm_change_line(Vm *vm, const char *id, const OptionsChar *options, int fd, GError **error);
+Chardev *vm_add_line(Vm *vm, const char *id, const OptionsChar *options, GError **error);
+Chardev *vm_change_line(Vm *vm, const char *id, const OptionsChar *options, GError **error);
 bool vm_remove_line(Vm *vm, const char *id, GError **error);
-
-/* Text for people, a line each. New strings. */
-char *vm_tell_block(const Vm *vm);
-char *vm_tell_networks(const Vm *vm);
-char *vm_tell_lines(const Vm *vm);
-char *vm_tell_pci(const Vm *vm);
 
 bool vm_stop(Vm *vm, GError **error);
 bool vm_continue(Vm *vm, GError **error);

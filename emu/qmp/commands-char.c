@@ -8,19 +8,6 @@
 #include "emu/qmp/error.h"
 #include "qapi/commands.h"
 
-static bool refuse(GError **error, const char *format, ...) G_GNUC_PRINTF(2, 3);
-
-static bool refuse(GError **error, const char *format, ...)
-{
-    va_list args;
-
-    va_start(args, format);
-    g_autofree char *text = g_strdup_vprintf(format, args);
-    va_end(args);
-    g_set_error_literal(error, QMP_ERROR, QMP_ERROR_GENERIC, text);
-    return false;
-}
-
 static unsigned line_count(const QmpCall *call)
 {
     return qmp_call_vm(call) ? vm_line_count(qmp_call_vm(call)) : 0;
@@ -34,7 +21,7 @@ static VmLine find(QmpCall *call, const char *id, GError **error)
         if (g_str_equal(line.label, id))
             return line;
     }
-    refuse(error, "there is no line '%s'", id);
+    qmp_refuse(error, QMP_ERROR_GENERIC, "there is no line '%s'", id);
     return (VmLine){.chardev = NULL};
 }
 
@@ -86,50 +73,46 @@ bool qmp_query_chardev_backends(QmpCall *call, QmpChardevBackendInfoList *result
     return true;
 }
 
-/* --- to make them --------------------------------------------------------------------------------------------------
- */
+/* --- to make them ------------------------------------------------------------------------------------------------- */
 
-/* What it borrows is the backend's. */
-typedef struct Wanted {
-    OptionsChar options;
-    int fd; /* -1: none */
-} Wanted;
-
-static bool read_socket(Wanted *w, const QmpChardevSocket *s, GError **error)
+static bool read_socket(OptionsChar *o, const QmpChardevSocket *s, GError **error)
 {
     const QmpSocketAddressLegacy *addr = s->addr;
     bool server = !s->has_server || s->server;
     char *end;
 
     if (s->has_reconnect && (server || s->reconnect < 0 || s->reconnect > UINT32_MAX))
-        return refuse(error, "backend.data.reconnect: it is of clients only, a number of seconds");
+        return qmp_refuse(error, QMP_ERROR_GENERIC,
+                          "backend.data.reconnect: it is of clients only, a number of seconds");
     if (s->has_wait && !server)
-        return refuse(error, "backend.data.wait: it is of servers only");
-    w->options.server = server;
-    w->options.wait = s->wait;
-    w->options.delay = !s->nodelay;
-    w->options.reconnect = (uint32_t)s->reconnect;
+        return qmp_refuse(error, QMP_ERROR_GENERIC, "backend.data.wait: it is of servers only");
+    o->server = server;
+    o->wait = s->wait;
+    o->delay = !s->nodelay;
+    o->reconnect = (uint32_t)s->reconnect;
     switch (addr->type) {
     case QMP_SOCKET_ADDRESS_TYPE_INET:
-        w->options.host = addr->u.inet->data->host;
-        w->options.port = addr->u.inet->data->port;
-        if (w->options.host && !*w->options.host && server)
-            w->options.host = NULL;
+        o->host = addr->u.inet->data->host;
+        o->port = addr->u.inet->data->port;
+        if (o->host && !*o->host && server)
+            o->host = NULL;
         return true;
     case QMP_SOCKET_ADDRESS_TYPE_UNIX:
-        w->options.path = addr->u.q_unix->data->path;
+        o->path = addr->u.q_unix->data->path;
         return true;
     default:
-        w->fd = (int)strtol(addr->u.fd->data->str, &end, 10);
-        if (s->has_server && !s->server && end != addr->u.fd->data->str && !*end && w->fd > 2)
-            return true;
-        return refuse(error,
-                      "backend.data.addr.data.str: '%s'; the number of a connected socket is needed, and server=false",
-                      addr->u.fd->data->str);
+        o->fd = (int)strtol(addr->u.fd->data->str, &end, 10);
+        if (s->has_server && !s->server && end != addr->u.fd->data->str && !*end && o->fd > 2)
+            return o->has_fd = true;
+        return qmp_refuse(
+            error, QMP_ERROR_GENERIC,
+            "backend.data.addr.data.str: '%s'; the number of a connected socket is needed, and server=false",
+            addr->u.fd->data->str);
     }
 }
 
-static bool read_backend(Wanted *w, const QmpChardevBackend *b, GError **error)
+/* What it borrows is the backend's. */
+static bool read_backend(OptionsChar *o, const QmpChardevBackend *b, GError **error)
 {
     static const OptionsCharType types[] = {
         [QMP_CHARDEV_BACKEND_KIND_FILE] = OPTIONS_CHAR_FILE,
@@ -140,42 +123,43 @@ static bool read_backend(Wanted *w, const QmpChardevBackend *b, GError **error)
         [QMP_CHARDEV_BACKEND_KIND_RINGBUF] = OPTIONS_CHAR_RINGBUF,
     };
 
-    *w = (Wanted){.options = {.type = types[b->type]}, .fd = -1};
+    *o = (OptionsChar){.type = types[b->type]};
     switch (b->type) {
     case QMP_CHARDEV_BACKEND_KIND_FILE:
-        w->options.path = b->u.file->data->out;
-        w->options.input = b->u.file->data->in;
-        w->options.append = b->u.file->data->append;
+        o->path = b->u.file->data->out;
+        o->input = b->u.file->data->in;
+        o->append = b->u.file->data->append;
         return true;
     case QMP_CHARDEV_BACKEND_KIND_SOCKET:
-        return read_socket(w, b->u.socket->data, error);
+        return read_socket(o, b->u.socket->data, error);
     case QMP_CHARDEV_BACKEND_KIND_STDIO:
-        w->options.signal = !b->u.stdio->data->has_signal || b->u.stdio->data->signal;
+        o->signal = !b->u.stdio->data->has_signal || b->u.stdio->data->signal;
         return true;
     case QMP_CHARDEV_BACKEND_KIND_RINGBUF: {
         const QmpChardevRingbuf *r = b->u.ringbuf->data;
-        w->options.size = (uint64_t)r->size;
+        o->size = (uint64_t)r->size;
         return !r->has_size || (r->size > 0 && (r->size & (r->size - 1)) == 0) ||
-               refuse(error, "backend.data.size: %" G_GINT64_FORMAT " is no power of 2", r->size);
+               qmp_refuse(error, QMP_ERROR_GENERIC, "backend.data.size: %" G_GINT64_FORMAT " is no power of 2",
+                          r->size);
     }
     default:
         return true;
     }
 }
 
-typedef Chardev *Make(Vm *vm, const char *id, const OptionsChar *options, int fd, GError **error);
+typedef Chardev *Make(Vm *vm, const char *id, const OptionsChar *options, GError **error);
 
 static QmpChardevReturn *make(QmpCall *call, const char *id, const QmpChardevBackend *b, Make *how, GError **error)
 {
-    Wanted wanted;
+    OptionsChar options;
 
     if (!qmp_call_vm(call)) {
-        refuse(error, "%s: the machine is not there yet", call->command->name);
+        qmp_refuse(error, QMP_ERROR_GENERIC, "%s: the machine is not there yet", call->command->name);
         return NULL;
     }
-    if (!read_backend(&wanted, b, error))
+    if (!read_backend(&options, b, error))
         return NULL;
-    const Chardev *line = how(qmp_call_vm(call), id, &wanted.options, wanted.fd, error);
+    const Chardev *line = how(qmp_call_vm(call), id, &options, error);
     if (!line)
         return NULL;
     QmpChardevReturn *made = g_new0(QmpChardevReturn, 1);
@@ -218,7 +202,7 @@ static Chardev *find_memory(QmpCall *call, const char *id, GError **error)
     const VmLine line = find(call, id, error);
 
     if (line.chardev && line.type != OPTIONS_CHAR_RINGBUF)
-        refuse(error, "the line '%s' is no ringbuf", id);
+        qmp_refuse(error, QMP_ERROR_GENERIC, "the line '%s' is no ringbuf", id);
     return line.chardev && line.type == OPTIONS_CHAR_RINGBUF ? chardev_switch_line(line.chardev) : NULL;
 }
 
@@ -231,7 +215,7 @@ bool qmp_ringbuf_write(QmpCall *call, const QmpRingbufWriteArguments *arguments,
     if (!c)
         return false;
     if (base64 && (len % 4 || strspn(arguments->data, G_CSET_a_2_z G_CSET_A_2_Z G_CSET_DIGITS "+/=") != len))
-        return refuse(error, "ringbuf-write.data: it is no base64");
+        return qmp_refuse(error, QMP_ERROR_GENERIC, "ringbuf-write.data: it is no base64");
     g_autofree guchar *octets = base64 ? g_base64_decode(arguments->data, &len) : NULL;
     machine_lock(pc_machine(vm_pc(qmp_call_vm(call))));
     chardev_write(c, octets ? (const void *)octets : arguments->data, len);
@@ -256,7 +240,7 @@ char *qmp_ringbuf_read(QmpCall *call, const QmpRingbufReadArguments *arguments, 
     if (!c)
         return NULL;
     if (arguments->size <= 0) {
-        refuse(error, "ringbuf-read.size: %" G_GINT64_FORMAT "; at least 1", arguments->size);
+        qmp_refuse(error, QMP_ERROR_GENERIC, "ringbuf-read.size: %" G_GINT64_FORMAT "; at least 1", arguments->size);
         return NULL;
     }
     size_t size = (size_t)MIN(arguments->size, AT_ONCE);

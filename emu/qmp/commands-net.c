@@ -267,7 +267,7 @@ bool qmp_netdev_add(QmpCall *call, const QmpNetdev *arguments, GError **error)
     OptionsNet *o = g_new0(OptionsNet, 1);
     if (take_options(o, arguments, error))
         return vm_add_network(vm, o, error);
-    vm_network_options_free(o);
+    options_net_free(o);
     return false;
 }
 

@@ -42,25 +42,12 @@ bool qmp_request_is_oob(const QmpRequest *r)
 
 /* --- what it asks for ------------------------------------------------------------------------------------------- */
 
-static bool refuse(GError **error, QmpError code, const char *format, ...) G_GNUC_PRINTF(3, 4);
-
-static bool refuse(GError **error, QmpError code, const char *format, ...)
-{
-    va_list args;
-
-    va_start(args, format);
-    g_autofree char *text = g_strdup_vprintf(format, args);
-    va_end(args);
-    g_set_error_literal(error, QMP_ERROR, (int)code, text);
-    return false;
-}
-
 static bool take_name(QmpRequest *r, const char *key, const json_t *value, GError **error)
 {
     if (!json_is_string(value))
-        return refuse(error, QMP_ERROR_GENERIC, "QMP input member '%s' must be a string", key);
+        return qmp_refuse(error, QMP_ERROR_GENERIC, "QMP input member '%s' must be a string", key);
     if (r->name)
-        return refuse(error, QMP_ERROR_GENERIC, "QMP input member 'execute' clashes with 'exec-oob'");
+        return qmp_refuse(error, QMP_ERROR_GENERIC, "QMP input member 'execute' clashes with 'exec-oob'");
     r->name = json_string_value(value);
     return true;
 }
@@ -72,9 +59,9 @@ static bool take_member(QmpRequest *r, unsigned rules, const char *key, json_t *
     if (strcmp(key, "id") == 0)
         return true;
     if (strcmp(key, "arguments") != 0)
-        return refuse(error, QMP_ERROR_GENERIC, "QMP input member '%s' is unexpected", key);
+        return qmp_refuse(error, QMP_ERROR_GENERIC, "QMP input member '%s' is unexpected", key);
     if (!json_is_object(value))
-        return refuse(error, QMP_ERROR_GENERIC, "QMP input member 'arguments' must be an object");
+        return qmp_refuse(error, QMP_ERROR_GENERIC, "QMP input member 'arguments' must be an object");
     r->arguments = value;
     return true;
 }
@@ -85,12 +72,12 @@ static bool take_members(QmpRequest *r, unsigned rules, GError **error)
     json_t *value;
 
     if (!json_is_object(r->input.json))
-        return refuse(error, QMP_ERROR_GENERIC, "QMP input must be a JSON object");
+        return qmp_refuse(error, QMP_ERROR_GENERIC, "QMP input must be a JSON object");
     json_object_foreach (r->input.json, key, value)
         if (!take_member(r, rules, key, value, error))
             return false;
     if (!r->name)
-        return refuse(error, QMP_ERROR_GENERIC, "QMP input lacks member 'execute'");
+        return qmp_refuse(error, QMP_ERROR_GENERIC, "QMP input lacks member 'execute'");
     return true;
 }
 
@@ -101,8 +88,8 @@ static bool refuse_unknown(const char *name, const QmpTable *table, GError **err
     for (size_t i = 0; i < table->count; i++)
         names[i] = table->commands[i].name;
     const char *meant = words_nearest(names, name);
-    return refuse(error, QMP_ERROR_COMMAND_NOT_FOUND, "The command %s has not been found%s%s%s", name,
-                  meant ? "; did you mean '" : "", meant ? meant : "", meant ? "'?" : "");
+    return qmp_refuse(error, QMP_ERROR_COMMAND_NOT_FOUND, "The command %s has not been found%s%s%s", name,
+                      meant ? "; did you mean '" : "", meant ? meant : "", meant ? "'?" : "");
 }
 
 /* NULL: it may not be asked, or not now. */
@@ -111,22 +98,22 @@ static const QapiCommand *find(const QmpRequest *r, const QmpTable *table, unsig
     bool negotiates = strcmp(r->name, negotiation) == 0;
 
     if (rules & QMP_NEGOTIATES && !negotiates) {
-        refuse(error, QMP_ERROR_COMMAND_NOT_FOUND,
-               "Expecting capabilities negotiation with 'qmp_capabilities' before the command %s", r->name);
+        qmp_refuse(error, QMP_ERROR_COMMAND_NOT_FOUND,
+                   "Expecting capabilities negotiation with 'qmp_capabilities' before the command %s", r->name);
         return NULL;
     }
     if (!(rules & QMP_NEGOTIATES) && negotiates) {
-        refuse(error, QMP_ERROR_COMMAND_NOT_FOUND, "Capabilities negotiation is already complete, command ignored");
+        qmp_refuse(error, QMP_ERROR_COMMAND_NOT_FOUND, "Capabilities negotiation is already complete, command ignored");
         return NULL;
     }
     const QapiCommand *command = qapi_command_find(table->commands, table->count, r->name);
     if (!command)
         refuse_unknown(r->name, table, error);
     else if (r->oob && !(command->flags & QAPI_ALLOW_OOB))
-        refuse(error, QMP_ERROR_GENERIC, "The command %s does not support OOB", r->name);
+        qmp_refuse(error, QMP_ERROR_GENERIC, "The command %s does not support OOB", r->name);
     else if (rules & QMP_PRECONFIG && !(command->flags & QAPI_ALLOW_PRECONFIG))
-        refuse(error, QMP_ERROR_GENERIC,
-               "The command %s is not permitted before the machine is there (x-exit-preconfig makes it)", r->name);
+        qmp_refuse(error, QMP_ERROR_GENERIC,
+                   "The command %s is not permitted before the machine is there (x-exit-preconfig makes it)", r->name);
     else
         return command;
     return NULL;
@@ -134,20 +121,13 @@ static const QapiCommand *find(const QmpRequest *r, const QmpTable *table, unsig
 
 /* --- doing it --------------------------------------------------------------------------------------------------- */
 
-/* Room for a value of any type, as a member of a struct has it. */
-typedef union Result {
-    void *pointer;
-    QapiList list;
-    uint64_t integer;
-    double number;
-} Result;
-
 /* A struct that has nothing in it, which is as good as no arguments. */
 static bool refuse_arguments(const QmpRequest *r, GError **error)
 {
     const char *first = r->arguments ? json_object_iter_key(json_object_iter(r->arguments)) : NULL;
 
-    return !first || refuse(error, QMP_ERROR_GENERIC, "%s: it takes no arguments, and '%s' is given", r->name, first);
+    return !first ||
+           qmp_refuse(error, QMP_ERROR_GENERIC, "%s: it takes no arguments, and '%s' is given", r->name, first);
 }
 
 static bool load_arguments(const QmpRequest *r, const QapiType *type, void **arguments, GError **error)
@@ -165,36 +145,35 @@ static bool load_arguments(const QmpRequest *r, const QapiType *type, void **arg
     return ok;
 }
 
-static void free_arguments(const QapiType *type, void *arguments)
-{
-    if (!arguments)
-        return;
-    if (type->kind == QAPI_ANY)
-        json_decref(arguments);
-    else
-        qapi_free(type, arguments);
-}
-
-static bool run(const QmpRequest *r, QmpCall *call, Result *result, GError **error)
+bool qmp_command_run(QmpCall *call, void *arguments, QmpResult *result, GError **error)
 {
     const QapiCommand *command = call->command;
-    void *arguments = NULL;
+    g_autoptr(GError) why = NULL;
 
-    if (!command->arguments && !refuse_arguments(r, error))
-        return false;
-    if (command->arguments && !load_arguments(r, command->arguments, &arguments, error))
-        return false;
-    bool ok = command->run(call, arguments, result, error);
+    *result = (QmpResult){.list = {0}};
+    bool ok = command->run(call, arguments, result, &why);
     if (command->arguments)
-        free_arguments(command->arguments, arguments);
-    if (!ok && command->result && command->result->kind != QAPI_ANY)
+        qapi_clear(command->arguments, &arguments);
+    if (!ok && command->result)
         qapi_clear(command->result, result); /* what was made of it before it failed */
-    if (!ok && !*error)
-        refuse(error, QMP_ERROR_GENERIC, "%s: it has failed", r->name);
+    if (!ok && !why)
+        qmp_refuse(&why, QMP_ERROR_GENERIC, "%s: it has failed", command->name);
+    if (!ok)
+        g_propagate_error(error, g_steal_pointer(&why));
     return ok;
 }
 
-static bool attempt(QmpRequest *r, const QmpTable *table, unsigned rules, QmpCall *call, Result *result)
+static bool run(const QmpRequest *r, QmpCall *call, QmpResult *result, GError **error)
+{
+    const QapiType *type = call->command->arguments;
+    void *arguments = NULL;
+
+    if (type ? !load_arguments(r, type, &arguments, error) : !refuse_arguments(r, error))
+        return false;
+    return qmp_command_run(call, arguments, result, error);
+}
+
+static bool attempt(QmpRequest *r, const QmpTable *table, unsigned rules, QmpCall *call, QmpResult *result)
 {
     GError **error = &r->input.error;
 
@@ -215,7 +194,7 @@ static void write_error(JsonWrite *out, const GError *error)
     json_write_object_end(out);
 }
 
-static void write_result(JsonWrite *out, const QapiType *type, Result *result)
+static void write_result(JsonWrite *out, const QapiType *type, QmpResult *result)
 {
     if (type) {
         qapi_write(out, "return", type, result);
@@ -228,7 +207,7 @@ static void write_result(JsonWrite *out, const QapiType *type, Result *result)
 
 bool qmp_request_answer(QmpRequest *r, const QmpTable *table, unsigned rules, QmpCall *call, QmpText *text)
 {
-    Result result = {.list = {0}};
+    QmpResult result;
     bool ok = attempt(r, table, rules, call, &result);
 
     if (ok && call->command->flags & QAPI_NO_REPLY)

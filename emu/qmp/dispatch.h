@@ -19,6 +19,17 @@ typedef enum QmpRules {
     QMP_PRECONFIG = 1 << 2,  /* there is no machine yet */
 } QmpRules;
 
+/* Room for a value of any type, as a member of a struct has it. */
+typedef union QmpResult {
+    void *pointer;
+    QapiList list;
+    uint64_t integer;
+    double number;
+} QmpResult;
+
+/* Does what `call` says. Takes the arguments (as the command has them), whatever becomes of it. */
+bool qmp_command_run(QmpCall *call, void *arguments, QmpResult *result, GError **error);
+
 typedef struct QmpRequest QmpRequest;
 
 /* What came: a value, or the error that it is none. Takes what is in `input`. */

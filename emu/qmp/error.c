@@ -6,6 +6,17 @@ GQuark qmp_error_quark(void)
     return g_quark_from_static_string("qmp-error");
 }
 
+bool qmp_refuse(GError **error, QmpError code, const char *format, ...)
+{
+    va_list args;
+
+    va_start(args, format);
+    g_autofree char *text = g_strdup_vprintf(format, args);
+    va_end(args);
+    g_set_error_literal(error, QMP_ERROR, (int)code, text);
+    return false;
+}
+
 const char *qmp_error_class(const GError *error)
 {
     static const char *const names[] = {"GenericError", "CommandNotFound", "DeviceNotActive", "DeviceNotFound",

@@ -23,6 +23,9 @@ typedef enum QmpError {
 
 GQuark qmp_error_quark(void);
 
+/* Sets an error of that class. Always false. */
+bool qmp_refuse(GError **error, QmpError code, const char *format, ...) G_GNUC_PRINTF(3, 4);
+
 /* "DeviceNotFound" */
 const char *qmp_error_class(const GError *error);
 

@@ -4,6 +4,7 @@
 #include <jansson.h>
 #include <string.h>
 
+#include "emu/qmp/dispatch.h"
 #include "emu/qmp/error.h"
 #include "emu/qmp/hmp-impl.h"
 #include "qapi/commands.h"
@@ -267,30 +268,20 @@ static bool run(QmpServer *server, GString *out, const HmpCommand *c, const char
 {
     const QapiCommand *qmp = qmp_of(server, c);
     QmpCall call = {.server = server, .command = qmp};
-    union {
-        void *pointer;
-        QapiList list;
-        int64_t number;
-    } result = {.list = {0}};
     void *arguments = NULL;
+    QmpResult result;
 
-    if (!qmp) {
-        g_set_error(error, QMP_ERROR, QMP_ERROR_COMMAND_NOT_FOUND, "%s: this program has no command '%s'", c->name,
-                    c->qmp);
-        return false;
-    }
+    if (!qmp)
+        return qmp_refuse(error, QMP_ERROR_COMMAND_NOT_FOUND, "%s: this program has no command '%s'", c->name, c->qmp);
     g_autoptr(GString) text = g_string_new(NULL);
     Arguments words = {.command = c, .text = text};
-    if (!add_words(&words, line, error) || !read_arguments(c, qmp, text->str, &arguments, error))
+    if (!add_words(&words, line, error) || !read_arguments(c, qmp, text->str, &arguments, error) ||
+        !qmp_command_run(&call, arguments, &result, error))
         return false;
-    bool ok = qmp->run(&call, arguments, &result, error);
-    if (ok)
-        show(out, c, qmp->result, &result);
+    show(out, c, qmp->result, &result);
     if (qmp->result)
         qapi_clear(qmp->result, &result);
-    if (qmp->arguments)
-        qapi_clear(qmp->arguments, &arguments);
-    return ok;
+    return true;
 }
 
 static void unknown(GString *out, const char *what, const char *word, bool info)
@@ -322,7 +313,7 @@ char *hmp_run(QmpServer *server, const char *line)
     else if (!c)
         unknown(out, info ? "question" : "command", info ? what : name, info);
     else if (!run(server, out, c, line, &error))
-        g_string_append_printf(out, "Error: %s\n", error ? error->message : "it has failed");
+        g_string_append_printf(out, "Error: %s\n", error->message);
     return g_string_free(out, FALSE);
 }
 

@@ -38,7 +38,6 @@ const char *virtio_net_romfile(const Device *dev);
 int32_t virtio_net_bootindex(const Device *dev);
 void virtio_net_own_mac(const Device *dev, uint8_t mac[6]); /* the one that it was made with */
 void virtio_net_set_link(Device *dev, bool up);
-bool virtio_net_link(const Device *dev);
 struct VirtioNetFilter;
 void virtio_net_get_filter(const Device *dev, struct VirtioNetFilter *filter);
 void virtio_net_announce(Device *dev); /* the driver is asked to tell the network where it is */

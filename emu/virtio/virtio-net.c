@@ -231,11 +231,6 @@ static void set_config(Virtio *v, const uint8_t *config)
         memcpy(((VirtioNet *)v)->s.mac, config, NET_MAC);
 }
 
-bool virtio_net_link(const Device *dev)
-{
-    return ((const VirtioNet *)dev)->s.link_status & NET_S_LINK_UP;
-}
-
 void virtio_net_get_filter(const Device *dev, VirtioNetFilter *filter)
 {
     const VirtioNet *n = (const VirtioNet *)dev;
