@@ -22,6 +22,11 @@ struct Job {
     GCond wake;
     GError *error;
 
+    JobCall *call; /* what the context's thread is to do; NULL: nothing */
+    void *call_data;
+    GCond called;
+    bool ended; /* the work has */
+
     GThread *thread;
     GSource *source; /* will notice that the work has ended */
 };
@@ -125,6 +130,48 @@ bool job_ready(Job *job)
     return goes_on;
 }
 
+/* On the context's thread, with the lock, which is free meanwhile. */
+static void do_call(Job *job)
+{
+    JobCall *call = job->call;
+
+    if (!call)
+        return;
+    g_mutex_unlock(&job->jobs->lock);
+    call(job->call_data);
+    g_mutex_lock(&job->jobs->lock);
+    job->call = NULL;
+    g_cond_broadcast(&job->called);
+}
+
+static gboolean on_call(void *opaque)
+{
+    Job *job = opaque;
+
+    g_mutex_lock(&job->jobs->lock);
+    do_call(job);
+    g_mutex_unlock(&job->jobs->lock);
+    return G_SOURCE_REMOVE;
+}
+
+void job_call(Job *job, JobCall *call, void *data)
+{
+    GSource *source = g_idle_source_new();
+
+    g_mutex_lock(&job->jobs->lock);
+    job->call = call;
+    job->call_data = data;
+    g_cond_broadcast(&job->wake); /* the context's thread may wait for the job itself */
+    g_source_set_priority(source, G_PRIORITY_DEFAULT);
+    g_source_set_callback(source, on_call, job, NULL);
+    g_source_attach(source, job->jobs->context);
+    while (job->call)
+        g_cond_wait(&job->called, &job->jobs->lock);
+    g_mutex_unlock(&job->jobs->lock);
+    g_source_destroy(source);
+    g_source_unref(source);
+}
+
 static bool flag(Job *job, const bool *which)
 {
     g_mutex_lock(&job->jobs->lock);
@@ -146,6 +193,7 @@ static void free_job(Job *job)
         job->type->free(job->opaque);
     g_clear_error(&job->error);
     g_cond_clear(&job->wake);
+    g_cond_clear(&job->called);
     g_free(job->id);
     g_free(job);
 }
@@ -233,6 +281,8 @@ static void *work(void *opaque)
     job->error = error;
     if (!error && !job->cancelled)
         job->done = job->total = MAX(job->done, job->total);
+    job->ended = true;
+    g_cond_broadcast(&job->wake);
     g_mutex_unlock(&job->jobs->lock);
     g_source_attach(job->source, job->jobs->context);
     return NULL;
@@ -260,6 +310,7 @@ Job *job_new(Jobs *jobs, const char *id, const JobType *type, unsigned flags, vo
         Job *job = g_new0(Job, 1);
         *job = (Job){.jobs = jobs, .id = g_strdup(id), .type = type, .opaque = opaque, .flags = flags};
         g_cond_init(&job->wake);
+        g_cond_init(&job->called);
         job->started_us = g_get_monotonic_time();
         g_mutex_lock(&jobs->lock);
         g_ptr_array_add(jobs->all, job);
@@ -389,6 +440,11 @@ static void end_job(Job *job)
     g_mutex_lock(&job->jobs->lock);
     job->cancelled = true;
     g_cond_broadcast(&job->wake);
+    while (job->thread && !job->ended) {
+        do_call(job);
+        if (!job->call && !job->ended)
+            g_cond_wait(&job->wake, &job->jobs->lock);
+    }
     g_mutex_unlock(&job->jobs->lock);
     if (job->thread)
         join(job);

@@ -70,7 +70,7 @@ typedef struct JobEvents {
 
 Jobs *jobs_new(GMainContext *context, const JobEvents *events);
 
-/* Cancels what still works, and waits for it. */
+/* Cancels what still works, and waits for it; what it has the context's thread do (job_call) is done meanwhile. */
 void jobs_free(Jobs *jobs);
 
 /* The names that QMP has for them. */
@@ -104,5 +104,9 @@ void job_progress(Job *job, uint64_t done, uint64_t total);
 /* It could end now. Returns when it is told to go on or to end: see job_is_completing; false: it was cancelled. */
 bool job_ready(Job *job);
 bool job_is_completing(Job *job);
+
+/* Has the context's thread do that, and waits for it. What is long, or waits itself, is not to be done so. */
+typedef void JobCall(void *data);
+void job_call(Job *job, JobCall *call, void *data);
 
 #endif

@@ -3,6 +3,7 @@
 
 #include "emu/machine/state.h"
 #include "vmstate/configuration.h"
+#include "vmstate/state.h"
 
 enum {
     RAM_ID = 2, /* as QEMU numbers it */
@@ -16,36 +17,107 @@ static void name_machine(Configuration *c, const char *type)
     memcpy(c->name, type, c->len);
 }
 
-static bool pull_all(Machine *m, GError **error)
+/* --- a moment ---------------------------------------------------------------------------------------------------- */
+
+/* A device as it was. */
+typedef struct Captured {
+    char *name;
+    uint32_t instance, id;
+    const VMStateDescription *desc;
+    void *state;
+} Captured;
+
+struct MachineCapture {
+    Machine *machine;
+    GArray *devices; /* of Captured: those whose sections are needed */
+    RamBlocks blocks;
+};
+
+static void captured_done(void *data)
 {
-    for (size_t i = 0; i < section_list_length(m->sections); i++) {
-        const Section *s = section_list_get(m->sections, i);
-        if (s->desc->pull && !s->desc->pull(s->opaque, error)) {
-            g_prefix_error(error, "%s: ", s->name);
+    Captured *c = data;
+
+    g_free(c->name);
+    vms_state_free(c->desc, c->state);
+}
+
+static bool capture_device(MachineCapture *c, size_t index, GError **error)
+{
+    const Section *s = section_list_get(c->machine->sections, index);
+    Captured device = {.name = g_strdup(s->name),
+                       .instance = s->instance,
+                       .id = (uint32_t)index + FIRST_ID,
+                       .desc = s->desc,
+                       .state = vms_state_new(s->desc)};
+
+    if (s->desc->pull && !s->desc->pull(s->opaque, error)) {
+        g_prefix_error(error, "%s: ", s->name);
+        captured_done(&device);
+        return false;
+    }
+    vms_state_copy(s->desc, device.state, s->state);
+    g_array_append_val(c->devices, device);
+    return true;
+}
+
+static void leave_out(GArray *devices)
+{
+    for (guint i = devices->len; i > 0; i--) {
+        const Captured *c = &g_array_index(devices, Captured, i - 1);
+        if (c->desc->needed && !c->desc->needed(c->state))
+            g_array_remove_index(devices, i - 1);
+    }
+}
+
+static bool list_areas(const Machine *m, RamBlocks *blocks, GError **error)
+{
+    blocks->listed = true;
+    for (guint i = 0; i < m->areas->len; i++) {
+        const RamArea *area = g_ptr_array_index(m->areas, i);
+        if (!ram_blocks_add(blocks, &(RamBlock){.name = area->name, .length = area->size, .address = -1}, error))
             return false;
-        }
     }
     return true;
 }
 
-/* --- what comes first ------------------------------------------------------------------------------------------- */
-
-static bool is_needed(const Section *s)
+MachineCapture *machine_capture(Machine *m, GError **error)
 {
-    return !s->desc->needed || s->desc->needed(s->state);
+    g_autoptr(MachineCapture) c = g_new0(MachineCapture, 1);
+    size_t count = section_list_length(m->sections);
+
+    c->machine = m;
+    c->devices = g_array_new(FALSE, FALSE, sizeof(Captured));
+    g_array_set_clear_func(c->devices, captured_done);
+    ram_blocks_init(&c->blocks);
+    for (size_t i = 0; i < count; i++)
+        if (!capture_device(c, i, error))
+            return NULL;
+    leave_out(c->devices);
+    return list_areas(m, &c->blocks, error) ? g_steal_pointer(&c) : NULL;
 }
 
-static bool tell_schema(Machine *m, StreamSink *sink, Schema *schema, GError **error)
+void machine_capture_free(MachineCapture *c)
+{
+    if (!c)
+        return;
+    g_array_unref(c->devices);
+    ram_blocks_done(&c->blocks);
+    g_free(c);
+}
+
+/* --- what comes first ------------------------------------------------------------------------------------------- */
+
+static bool tell_schema(const MachineCapture *c, StreamSink *sink, Schema *schema, GError **error)
 {
     SchemaSection first = {.name = "configuration", .version = 1, .desc = &configuration_state, .octets = -1};
 
     if (!schema_add_section(schema, &first, error))
         return false;
-    for (size_t i = 0; i < section_list_length(m->sections); i++) {
-        const Section *s = section_list_get(m->sections, i);
+    for (guint i = 0; i < c->devices->len; i++) {
+        const Captured *d = &g_array_index(c->devices, Captured, i);
         SchemaSection listed = {
-            .name = s->name, .instance = s->instance, .version = s->desc->version, .desc = s->desc, .octets = -1};
-        if (is_needed(s) && !schema_add_section(schema, &listed, error))
+            .name = d->name, .instance = d->instance, .version = d->desc->version, .desc = d->desc, .octets = -1};
+        if (!schema_add_section(schema, &listed, error))
             return false;
     }
     return SINK(sink, schema, schema, 0, error);
@@ -85,8 +157,9 @@ static bool tell_run(const RamArea *area, uint32_t block, uint64_t first, Stream
     return SINK(sink, ram_run, &run, error);
 }
 
-static bool tell_pages(Machine *m, StreamSink *sink, GError **error)
+static bool tell_pages(void *opaque, Machine *m, StreamSink *sink, GError **error)
 {
+    (void)opaque;
     for (guint i = 0; i < m->areas->len; i++) {
         const RamArea *area = g_ptr_array_index(m->areas, i);
         uint32_t count;
@@ -103,48 +176,34 @@ static bool tell_slice(StreamSink *sink, SliceKind kind, GError **error)
                 error);
 }
 
-static bool list_areas(Machine *m, RamBlocks *blocks, GError **error)
+static bool tell_memory(const MachineCapture *c, StreamSink *sink, MachineTellPages *pages, void *opaque,
+                        GError **error)
 {
-    blocks->listed = true;
-    for (guint i = 0; i < m->areas->len; i++) {
-        const RamArea *area = g_ptr_array_index(m->areas, i);
-        if (!ram_blocks_add(blocks, &(RamBlock){.name = area->name, .length = area->size, .address = -1}, error))
-            return false;
-    }
-    return true;
-}
-
-static bool tell_memory(Machine *m, StreamSink *sink, GError **error)
-{
-    RamBlocks blocks;
-
-    ram_blocks_init(&blocks);
-    bool ok = list_areas(m, &blocks, error) && tell_slice(sink, SLICE_START, error) &&
-              SINK(sink, ram_blocks, &blocks, 0, error) && SINK(sink, slice_end, error) &&
-              tell_slice(sink, SLICE_END, error) && tell_pages(m, sink, error) && SINK(sink, slice_end, error);
-    ram_blocks_done(&blocks);
-    return ok;
+    return tell_slice(sink, SLICE_START, error) && SINK(sink, ram_blocks, &c->blocks, 0, error) &&
+           SINK(sink, slice_end, error) && tell_slice(sink, SLICE_END, error) &&
+           pages(opaque, c->machine, sink, error) && SINK(sink, slice_end, error);
 }
 
 /* --- devices ---------------------------------------------------------------------------------------------------- */
 
-static bool tell_devices(Machine *m, StreamSink *sink, GError **error)
+static bool tell_devices(const MachineCapture *c, StreamSink *sink, GError **error)
 {
-    for (size_t i = 0; i < section_list_length(m->sections); i++) {
-        const Section *s = section_list_get(m->sections, i);
-        StreamSection told = {.name = s->name,
-                              .instance = s->instance,
-                              .version = s->desc->version,
-                              .id = (uint32_t)i + FIRST_ID,
-                              .desc = s->desc,
-                              .state = s->state};
-        if (is_needed(s) && !SINK(sink, section, &told, error))
+    for (guint i = 0; i < c->devices->len; i++) {
+        const Captured *d = &g_array_index(c->devices, Captured, i);
+        StreamSection told = {.name = d->name,
+                              .instance = d->instance,
+                              .version = d->desc->version,
+                              .id = d->id,
+                              .desc = d->desc,
+                              .state = d->state};
+        if (!SINK(sink, section, &told, error))
             return false;
     }
     return true;
 }
 
-bool machine_save(Machine *m, const MachineIdentity *identity, StreamSink *sink, GError **error)
+bool machine_capture_tell(const MachineCapture *c, const MachineIdentity *identity, StreamSink *sink,
+                          MachineTellPages *pages, void *opaque, GError **error)
 {
     const StreamHeader header = {.kind = STREAM_MACHINE,
                                  .writer = identity->writer,
@@ -155,7 +214,14 @@ bool machine_save(Machine *m, const MachineIdentity *identity, StreamSink *sink,
     const StreamEnd end = {.complete = true};
     g_autoptr(Schema) schema = schema_new();
 
-    return pull_all(m, error) && SINK(sink, header, &header, error) && tell_schema(m, sink, schema, error) &&
-           tell_configuration(identity, sink, error) && tell_memory(m, sink, error) && tell_devices(m, sink, error) &&
-           SINK(sink, eof, &trailer, error) && SINK(sink, end, &end, error);
+    return SINK(sink, header, &header, error) && tell_schema(c, sink, schema, error) &&
+           tell_configuration(identity, sink, error) && tell_memory(c, sink, pages, opaque, error) &&
+           tell_devices(c, sink, error) && SINK(sink, eof, &trailer, error) && SINK(sink, end, &end, error);
+}
+
+bool machine_save(Machine *m, const MachineIdentity *identity, StreamSink *sink, GError **error)
+{
+    g_autoptr(MachineCapture) now = machine_capture(m, error);
+
+    return now && machine_capture_tell(now, identity, sink, tell_pages, NULL, error);
 }

@@ -24,6 +24,22 @@ typedef struct MachineIdentity {
 bool machine_save(Machine *machine, const MachineIdentity *identity, StreamSink *sink, GError **error);
 
 /*
+ * The same in two steps. What the devices are is copied, with the lock; the machine can go on then, and the state be
+ * told later, on any thread, as of that moment. NULL: a device cannot be saved.
+ */
+typedef struct MachineCapture MachineCapture;
+MachineCapture *machine_capture(Machine *machine, GError **error);
+void machine_capture_free(MachineCapture *capture);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(MachineCapture, machine_capture_free)
+
+/* Tells the pages of all areas, whose number in the stream is that in machine->areas, each page at least once. */
+typedef bool MachineTellPages(void *opaque, Machine *machine, StreamSink *sink, GError **error);
+
+/* Memory's pages are told by `pages`, of whom they are to be as of that moment, too. */
+bool machine_capture_tell(const MachineCapture *capture, const MachineIdentity *identity, StreamSink *sink,
+                          MachineTellPages *pages, void *opaque, GError **error);
+
+/*
  * Loads what a reader (stream-load.h, berstream-load.h) tells. Memory and sections are collected apart, also for a
  * machine that is new: nothing of it changes before machine_load_commit, and nothing if that is not called, or fails.
  * So while a stream is read there must be room for the guest's memory twice, as far as it is not zeros.
