@@ -105,7 +105,7 @@ typedef struct Qcow2Snapshot {
 /* In the order of the table. Borrowed, until the next change to snapshots. */
 const Qcow2Snapshot *const *qcow2_snapshots(const Image *image, unsigned *count);
 
-/* A UUID in text form, else a name, else an id: the first that is there. NULL: none; the message lists what there is.
+/* A name, else an id, else a UUID in text form: the first that is there. NULL: none; the message lists what there is.
  */
 const Qcow2Snapshot *qcow2_snapshot_find(const Image *image, const char *which, GError **error);
 
@@ -143,6 +143,9 @@ bool qcow2_snapshot_publish(Qcow2Pending *pending, const Qcow2SnapshotNew *snaps
                             GError **error);
 void qcow2_snapshot_abandon(Qcow2Pending *pending);
 
+/* The disk becomes again what it was when the Pending was prepared, which it still is afterwards. */
+bool qcow2_pending_goto(Qcow2Pending *pending, GError **error);
+
 /*
  * The same for a disk that is not this image's, of which nothing is there at first: a snapshot that comes from
  * elsewhere. It is published without becoming the one that the disk comes from. Everything is written, in whole
@@ -163,9 +166,20 @@ typedef enum Qcow2Orphans {
 } Qcow2Orphans;
 bool qcow2_snapshot_delete(Image *image, const Qcow2Snapshot *snapshot, Qcow2Orphans orphans, GError **error);
 
+/*
+ * Gives it another name. By the same step the one that it replaces is deleted, which may have had that name, and whose
+ * children become its parent's; NULL: none.
+ */
+bool qcow2_snapshot_rename(Image *image, const Qcow2Snapshot *snapshot, const char *name, const Qcow2Snapshot *replaces,
+                           GError **error);
+
 /* Octets `offset` and on of a snapshot's VM state. */
 bool qcow2_vm_state_read(Image *image, const Qcow2Snapshot *snapshot, uint64_t offset, void *data, size_t len,
                          GError **error);
+
+/* The same, from its start, as a channel that can seek (visitors/chan.h). Takes the image. */
+struct Chan;
+struct Chan *qcow2_vm_state_chan(Image *image, const Qcow2Snapshot *snapshot);
 
 /* The disk as it was then, read-only; the image stays open longer than it, and the snapshot is not deleted meanwhile.
  */

@@ -93,47 +93,66 @@ bool qcow2_snapshot_create(Image *image, const Qcow2SnapshotNew *options, GError
 
 /* --- going to one ----------------------------------------------------------------------------------------------- */
 
+/* What the disk is to be. */
+typedef struct Target {
+    const char *name;
+    uint64_t disk_size;
+    const uint8_t *uuid;
+    uint64_t l1_offset; /* where its table is, */
+    const uint64_t *l1; /* or this is it */
+    uint32_t l1_size;
+} Target;
+
 /* The entries of the disk, without those of the VM state. */
-static bool disk_of(Transaction *t, const Qcow2Snapshot *s, uint64_t needed, GError **error)
+static bool disk_of(Transaction *t, const Target *to, uint64_t needed, GError **error)
 {
     const Qcow2 *q = t->q;
+    uint64_t count = MIN(needed, to->l1_size);
 
     if (needed > QCOW2_L1_MAX / 8) {
         g_set_error(error, FERRY_ERROR, FERRY_ERROR_DAMAGED,
                     "%s: snapshot '%s': a disk of %" PRIu64 " octets needs %" PRIu64 " L1 entries, at most %u",
-                    q->image.file->path, s->name, s->disk_size, needed, QCOW2_L1_MAX / 8);
+                    q->image.file->path, to->name, to->disk_size, needed, QCOW2_L1_MAX / 8);
         return false;
     }
-    t->header.size = s->disk_size;
+    t->header.size = to->disk_size;
     t->header.l1_size = (uint32_t)MAX(needed, 1); /* some do not like a table of none */
     t->l1 = g_new0(uint64_t, t->header.l1_size);
-    return qcow2_read_numbers(q->image.file, s->l1_offset, t->l1, MIN(needed, s->l1_size), error);
+    if (!to->l1)
+        return qcow2_read_numbers(q->image.file, to->l1_offset, t->l1, count, error);
+    memcpy(t->l1, to->l1, count * 8);
+    return true;
 }
 
-static bool replace_active(Transaction *t, const Qcow2Snapshot *s, GError **error)
+static bool replace_active(Transaction *t, const Target *to, GError **error)
 {
     const Qcow2 *q = t->q;
 
     return tree_drop(t, q->active.l1, q->active.size, error) &&
-           disk_of(t, s, qcow2_l1_needed(&q->header, s->disk_size), error) &&
+           disk_of(t, to, qcow2_l1_needed(&q->header, to->disk_size), error) &&
            tree_share(t, t->l1, t->header.l1_size, TREE_SHARE_OTHER, error);
 }
 
-bool qcow2_snapshot_goto(Image *image, const Qcow2Snapshot *snapshot, GError **error)
+static bool go_to(Qcow2 *q, const Target *to, GError **error)
 {
-    Qcow2 *q = qcow2_of(image);
     uint8_t current[UUID_OCTETS];
 
-    qcow2_current_uuid(image, current);
-    bool changes = memcmp(current, snapshot->uuid, UUID_OCTETS) != 0;
-    Transaction *t = begin(q, changes, error);
+    qcow2_current_uuid(&q->image, current);
+    Transaction *t = begin(q, memcmp(current, to->uuid, UUID_OCTETS) != 0, error);
     if (!t)
         return false;
     g_clear_pointer(&t->snapshots, g_ptr_array_unref);
-    bool ok =
-        qcow2_bitmaps_spoil(q, snapshot->disk_size != q->header.size, error) && replace_active(t, snapshot, error);
-    memcpy(t->current, snapshot->uuid, UUID_OCTETS);
+    bool ok = qcow2_bitmaps_spoil(q, to->disk_size != q->header.size, error) && replace_active(t, to, error);
+    memcpy(t->current, to->uuid, UUID_OCTETS);
     return end(t, ok, error);
+}
+
+bool qcow2_snapshot_goto(Image *image, const Qcow2Snapshot *s, GError **error)
+{
+    const Target to = {
+        .name = s->name, .disk_size = s->disk_size, .uuid = s->uuid, .l1_offset = s->l1_offset, .l1_size = s->l1_size};
+
+    return go_to(qcow2_of(image), &to, error);
 }
 
 /* --- deleting --------------------------------------------------------------------------------------------------- */
@@ -186,6 +205,20 @@ static bool drop_tree(Transaction *t, const uint64_t *l1, uint64_t size, GError 
     return tree_drop(t, l1, size, error) && tree_set_copied(t, t->l1, t->q->active.size, error);
 }
 
+/* It is in the list no more, and nothing refers to its tree. */
+static bool remove_one(Transaction *t, const Qcow2Snapshot *snapshot, GError **error)
+{
+    Qcow2 *q = t->q;
+    g_autofree uint64_t *l1 = tree_l1_read(q, snapshot->l1_offset, snapshot->l1_size, error);
+    uint64_t octets = (uint64_t)snapshot->l1_size * 8;
+    bool ok = l1 && drop_tree(t, l1, snapshot->l1_size, error) &&
+              transaction_ref(t, snapshot->l1_offset >> q->cluster_bits, cluster_round_up(q, octets) >> q->cluster_bits,
+                              -1, error);
+
+    take_out(t, snapshot);
+    return ok;
+}
+
 bool qcow2_snapshot_delete(Image *image, const Qcow2Snapshot *snapshot, Qcow2Orphans orphans, GError **error)
 {
     Qcow2 *q = qcow2_of(image);
@@ -195,14 +228,31 @@ bool qcow2_snapshot_delete(Image *image, const Qcow2Snapshot *snapshot, Qcow2Orp
     if (!judge_children(image, snapshot, orphans, error) || !judge_open(q, snapshot, error))
         return false;
     Transaction *t = begin(q, snapshot->has_uuid && memcmp(current, snapshot->uuid, UUID_OCTETS) == 0, error);
+    return t && end(t, remove_one(t, snapshot, error), error);
+}
+
+bool qcow2_snapshot_rename(Image *image, const Qcow2Snapshot *snapshot, const char *name, const Qcow2Snapshot *replaces,
+                           GError **error)
+{
+    Qcow2 *q = qcow2_of(image);
+    uint8_t current[UUID_OCTETS];
+    guint index;
+
+    qcow2_current_uuid(image, current);
+    bool changes = replaces && replaces->has_uuid && memcmp(current, replaces->uuid, UUID_OCTETS) == 0;
+    if (replaces && !judge_open(q, replaces, error))
+        return false;
+    Transaction *t = begin(q, changes, error);
     if (!t)
         return false;
-    g_autofree uint64_t *l1 = tree_l1_read(q, snapshot->l1_offset, snapshot->l1_size, error);
-    uint64_t octets = (uint64_t)snapshot->l1_size * 8;
-    bool ok = l1 && drop_tree(t, l1, snapshot->l1_size, error) &&
-              transaction_ref(t, snapshot->l1_offset >> q->cluster_bits, cluster_round_up(q, octets) >> q->cluster_bits,
-                              -1, error);
-    take_out(t, snapshot);
+    g_ptr_array_find(q->snapshots, snapshot, &index);
+    Qcow2Snapshot *renamed = t->snapshots->pdata[index];
+    bool ok = !replaces || remove_one(t, replaces, error);
+    ok = ok && (g_str_equal(renamed->name, name) || snapshot_list_judge_name(t->snapshots, name, error));
+    if (ok) {
+        g_free(renamed->name);
+        renamed->name = g_strdup(name);
+    }
     return end(t, ok, error);
 }
 
@@ -212,8 +262,9 @@ struct Qcow2Pending {
     Qcow2 *q;
     Tree tree; /* what is frozen, and the VM state behind it */
     uint64_t disk_size;
-    uint64_t vm_state; /* where that begins */
-    bool other;        /* it is not what the disk was */
+    uint64_t vm_state;            /* where that begins */
+    uint8_t current[UUID_OCTETS]; /* the snapshot that the disk came from */
+    bool other;                   /* it is not what the disk was */
 };
 
 Qcow2Pending *qcow2_snapshot_prepare(Image *image, GError **error)
@@ -235,6 +286,7 @@ Qcow2Pending *qcow2_snapshot_prepare(Image *image, GError **error)
     p->tree.size = (uint32_t)size;
     p->tree.disk_size = p->disk_size = q->header.size;
     p->vm_state = qcow2_vm_state_offset(&q->header, p->disk_size);
+    qcow2_current_uuid(image, p->current);
     return p;
 }
 
@@ -401,4 +453,13 @@ void qcow2_snapshot_abandon(Qcow2Pending *p)
     if (t)
         end(t, drop_tree(t, p->tree.l1, p->tree.size, NULL), NULL);
     pending_free(p);
+}
+
+bool qcow2_pending_goto(Qcow2Pending *p, GError **error)
+{
+    const Target to = {
+        .name = "(pending)", .disk_size = p->disk_size, .uuid = p->current, .l1 = p->tree.l1, .l1_size = p->tree.size};
+
+    clear_flags(&p->tree);
+    return go_to(p->q, &to, error);
 }

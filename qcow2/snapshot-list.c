@@ -78,12 +78,12 @@ static Qcow2Snapshot *by_id(const GPtrArray *list, const char *id)
 
 Qcow2Snapshot *snapshot_list_find(const GPtrArray *list, const char *which)
 {
+    Qcow2Snapshot *found = by_name(list, which);
     uint8_t uuid[UUID_OCTETS];
-    Qcow2Snapshot *found = uuid_parse(which, uuid) ? snapshot_list_by_uuid(list, uuid) : NULL;
 
     if (!found)
-        found = by_name(list, which);
-    return found ? found : by_id(list, which);
+        found = by_id(list, which);
+    return found || !uuid_parse(which, uuid) ? found : snapshot_list_by_uuid(list, uuid);
 }
 
 char *snapshot_list_text(const GPtrArray *list)
@@ -203,6 +203,15 @@ static bool judge_text(const char *what, const char *text, unsigned most, GError
     return true;
 }
 
+bool snapshot_list_judge_name(const GPtrArray *list, const char *name, GError **error)
+{
+    const Qcow2Snapshot *other = by_name(list, name);
+
+    if (!judge_text("a name", name, SNAPSHOT_NAME_MAX, error))
+        return false;
+    return !other || refuse(error, "the name '%s' is there already (id %s)", name, other->id);
+}
+
 static bool judge_new(const GPtrArray *list, const Qcow2SnapshotNew *options, GError **error)
 {
     const Qcow2Snapshot *other;
@@ -210,11 +219,9 @@ static bool judge_new(const GPtrArray *list, const Qcow2SnapshotNew *options, GE
 
     if (list->len >= QCOW2_SNAPSHOTS_MAX)
         return refuse(error, "there are %u, and the format takes no more", list->len);
-    if (!judge_text("a name", options->name, SNAPSHOT_NAME_MAX, error) ||
-        (options->id && !judge_text("an id", options->id, SNAPSHOT_ID_MAX, error)))
+    if ((options->id && !judge_text("an id", options->id, SNAPSHOT_ID_MAX, error)) ||
+        !snapshot_list_judge_name(list, options->name, error))
         return false;
-    if ((other = by_name(list, options->name)))
-        return refuse(error, "the name '%s' is there already (id %s)", options->name, other->id);
     if (options->id && (other = by_id(list, options->id)))
         return refuse(error, "the id '%s' is there already (name '%s')", options->id, other->name);
     if (!options->uuid)

@@ -20,7 +20,7 @@ GPtrArray *snapshot_list_copy(const GPtrArray *list);
 Qcow2Snapshot *snapshot_copy(const Qcow2Snapshot *snapshot);
 void snapshot_free(void *snapshot);
 
-/* A UUID in text form, else a name, else an id: the first that there is. NULL: none. */
+/* A name, else an id, else a UUID in text form: the first that there is. NULL: none. */
 Qcow2Snapshot *snapshot_list_find(const GPtrArray *list, const char *which);
 
 /* NULL: none has this UUID. */
@@ -37,6 +37,9 @@ unsigned *snapshot_list_parents(const GPtrArray *list);
 
 /* One more than the greatest number that is an id; where there is none such, the least that is free. New string. */
 char *snapshot_list_new_id(const GPtrArray *list);
+
+/* May it be the name of one more? */
+bool snapshot_list_judge_name(const GPtrArray *list, const char *name, GError **error);
 
 /* Entry of a new snapshot, with what QEMU and we want of it (see Qcow2SnapshotNew); NULL: it may not be. */
 Qcow2Snapshot *snapshot_list_make(const GPtrArray *list, const Qcow2SnapshotNew *options,

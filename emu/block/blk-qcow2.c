@@ -165,7 +165,7 @@ Block *blk_qcow2_open_with(const BlkRaw *options, const BlkQcow2Parts *parts, GE
         block_free(&b->block);
         return NULL;
     }
-    b->block.length = b->image->length / HOST_SECTOR * HOST_SECTOR;
+    blk_qcow2_changed(&b->block);
     b->block.read_only = options->read_only;
     b->block.inactive = options->inactive;
     b->discard = options->discard;
@@ -177,6 +177,17 @@ Block *blk_qcow2_open_with(const BlkRaw *options, const BlkQcow2Parts *parts, GE
 Image *blk_qcow2_image(Block *block)
 {
     return block->ops == &qcow2_ops ? ((BlkQcow2 *)block)->image : NULL;
+}
+
+void blk_qcow2_submit_state(Block *block, Qcow2Pending *pending, ImageRequest *request)
+{
+    qcow2_pending_submit(pending, request);
+    block_kick(block);
+}
+
+void blk_qcow2_changed(Block *block)
+{
+    block->length = ((BlkQcow2 *)block)->image->length / HOST_SECTOR * HOST_SECTOR;
 }
 
 bool blk_qcow2_probe(const char *path, bool *names)

@@ -29,4 +29,12 @@ bool blk_qcow2_probe(const char *path, bool *names);
 /* NULL: it is none. On the context's thread, and nothing is under way. Borrowed. */
 struct Image *blk_qcow2_image(Block *block);
 
+/* qcow2_pending_submit for a Pending of that image; sees to it that the request ends. */
+struct Qcow2Pending;
+struct ImageRequest;
+void blk_qcow2_submit_state(Block *block, struct Qcow2Pending *pending, struct ImageRequest *request);
+
+/* The image's disk is another one than before (a snapshot was gone to): it may be of another length. */
+void blk_qcow2_changed(Block *block);
+
 #endif

@@ -28,16 +28,26 @@ static void sink_free(StreamSink *sink, MigrateFormat format)
         berstream_save_free(sink);
 }
 
-bool migrate_save(Pc *pc, Chan *chan, MigrateFormat format, GError **error)
+bool migrate_tell(const MachineCapture *capture, Chan *chan, MigrateFormat format, MachineTellPages *pages, void *opaque,
+                  GError **error)
 {
     g_autoptr(ChanOut) out = chan_out_new(chan);
     StreamSink *sink = sink_new(out, format);
+    bool ok = machine_capture_tell(capture, pc_identity(), sink, pages, opaque, error);
 
-    machine_lock(pc->machine);
-    bool ok = machine_save(pc->machine, pc_identity(), sink, error);
-    machine_unlock(pc->machine);
     sink_free(sink, format);
     return ok && chan_out_finish(out, error);
+}
+
+bool migrate_save(Pc *pc, Chan *out, MigrateFormat format, GError **error)
+{
+    machine_lock(pc->machine);
+    g_autoptr(MachineCapture) now = machine_capture(pc->machine, error);
+    bool ok = now && migrate_tell(now, out, format, machine_tell_pages, NULL, error);
+    machine_unlock(pc->machine);
+    if (!now)
+        chan_free(out);
+    return ok;
 }
 
 /* What the machine uses must be free for others before they can have heard of the state, all of it. */
@@ -93,7 +103,7 @@ static bool read_stream(MachineLoad *load, ChanIn *in, GError **error)
     return stream_load(in, &source, machine_load_sink(load), error);
 }
 
-bool migrate_in(Pc *pc, Chan *chan, GError **error)
+MigrateState *migrate_read(Pc *pc, Chan *chan, GError **error)
 {
     static const uint8_t none[sizeof pc->options.uuid];
     MachineIdentity identity = *pc_identity();
@@ -104,9 +114,21 @@ bool migrate_in(Pc *pc, Chan *chan, GError **error)
     g_autoptr(ChanIn) in = chan_in_new(chan, 0);
 
     if (!read_stream(load, in, error) || !machine_load_check(load, error) || !rehearse(pc, load, error))
-        return false;
+        return NULL;
+    return g_steal_pointer(&load);
+}
+
+bool migrate_commit(Pc *pc, MigrateState *state, GError **error)
+{
     machine_lock(pc->machine);
-    bool ok = machine_load_commit(load, error);
+    bool ok = machine_load_commit(state, error);
     machine_unlock(pc->machine);
     return ok;
+}
+
+bool migrate_in(Pc *pc, Chan *in, GError **error)
+{
+    g_autoptr(MachineLoad) state = migrate_read(pc, in, error);
+
+    return state && migrate_commit(pc, state, error);
 }

@@ -25,6 +25,20 @@ bool migrate_out(Pc *pc, Chan *out, MigrateFormat format, GError **error);
 /* Writes the state of a machine that stands to `out`, taken; nothing else changes. With the lock. */
 bool migrate_save(Pc *pc, Chan *out, MigrateFormat format, GError **error);
 
+/* Writes a state that was captured to `out`, taken. On any thread. */
+bool migrate_tell(const MachineCapture *capture, Chan *out, MigrateFormat format, MachineTellPages *pages, void *opaque,
+                  GError **error);
+
+/*
+ * A state that has come, in either format, from `in`, taken: all of it is there, every device finds it sound, and KVM
+ * has taken the processors' state in a rehearsal. On any thread; the machine may run meanwhile, and has not changed.
+ */
+typedef struct MachineLoad MigrateState;
+MigrateState *migrate_read(Pc *pc, Chan *in, GError **error);
+
+/* Puts it in place, in a machine that stands. */
+bool migrate_commit(Pc *pc, MigrateState *state, GError **error);
+
 /*
  * Reads a state in either format from `in`, taken, and puts it in place when all of it has come, every device finds it
  * sound and KVM has taken the processors' state in a rehearsal. The machine must stand, and does so afterwards;

@@ -157,7 +157,7 @@ static bool tell_run(const RamArea *area, uint32_t block, uint64_t first, Stream
     return SINK(sink, ram_run, &run, error);
 }
 
-static bool tell_pages(void *opaque, Machine *m, StreamSink *sink, GError **error)
+bool machine_tell_pages(void *opaque, Machine *m, StreamSink *sink, GError **error)
 {
     (void)opaque;
     for (guint i = 0; i < m->areas->len; i++) {
@@ -223,5 +223,5 @@ bool machine_save(Machine *m, const MachineIdentity *identity, StreamSink *sink,
 {
     g_autoptr(MachineCapture) now = machine_capture(m, error);
 
-    return now && machine_capture_tell(now, identity, sink, tell_pages, NULL, error);
+    return now && machine_capture_tell(now, identity, sink, machine_tell_pages, NULL, error);
 }

@@ -35,6 +35,9 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(MachineCapture, machine_capture_free)
 /* Tells the pages of all areas, whose number in the stream is that in machine->areas, each page at least once. */
 typedef bool MachineTellPages(void *opaque, Machine *machine, StreamSink *sink, GError **error);
 
+/* Those that are there now; `opaque` is not looked at. */
+MachineTellPages machine_tell_pages;
+
 /* Memory's pages are told by `pages`, of whom they are to be as of that moment, too. */
 bool machine_capture_tell(const MachineCapture *capture, const MachineIdentity *identity, StreamSink *sink,
                           MachineTellPages *pages, void *opaque, GError **error);

@@ -50,6 +50,9 @@ struct Vm {
     char *boot_paths;
     unsigned serials, cards; /* serial ports and network cards so far */
 
+    char *snapshot_job; /* who is at work on snapshots; NULL: nobody */
+    bool held;          /* it needs the machine to stand */
+
     VmMigration migration;
     Transport *incoming; /* while it waits */
     GThread *waiter;

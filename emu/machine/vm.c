@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "emu/machine/vm-impl.h"
+#include "emu/machine/vm-snapshot.h"
 
 const char *vm_state_name(VmState state)
 {
@@ -116,6 +117,11 @@ bool vm_stop(Vm *vm, GError **error)
 
 bool vm_continue(Vm *vm, GError **error)
 {
+    if (vm->held) {
+        g_set_error(error, FERRY_ERROR, FERRY_ERROR_REFUSED, "the machine stands until '%s' has ended",
+                    vm->snapshot_job);
+        return false;
+    }
     switch (vm->state) {
     case VM_RUNNING:
         return true;
@@ -200,6 +206,11 @@ bool vm_migrate(Vm *vm, const char *uri, MigrateFormat format, GError **error)
     if (vm->state == VM_INMIGRATE || vm->state == VM_INTERNAL_ERROR) {
         g_set_error(error, FERRY_ERROR, FERRY_ERROR_REFUSED, "a machine in state '%s' cannot be migrated",
                     vm_state_name(vm->state));
+        return false;
+    }
+    if (vm->snapshot_job) {
+        g_set_error(error, FERRY_ERROR, FERRY_ERROR_REFUSED, "'%s' is at work on snapshots, and the disks with it",
+                    vm->snapshot_job);
         return false;
     }
     int64_t start_us = g_get_monotonic_time();
@@ -414,6 +425,10 @@ Vm *vm_new(const Options *options, const VmEvents *events, GMainContext *context
             g_prefix_error(error, "-incoming: ");
             return NULL;
         }
+    }
+    if (options->loadvm && !vm_snapshot_load(vm, &(QmpSnapshotLoadOptions){.tag = options->loadvm}, error)) {
+        g_prefix_error(error, "-loadvm: ");
+        return NULL;
     }
     return g_steal_pointer(&vm);
 }

@@ -3,7 +3,7 @@
 #include <string.h>
 
 #include "emu/block/blk-qcow2.h"
-#include "emu/machine/vm.h"
+#include "emu/machine/vm-snapshot.h"
 #include "emu/qmp/call.h"
 #include "qapi/commands.h"
 #include "qcow2/qcow2.h"
@@ -24,20 +24,6 @@ static void group_free(void *data)
 }
 
 /* --- which belong together ---------------------------------------------------------------------------------------- */
-
-/* Disks that the machine may write, so that a snapshot of it has to have them: drives, and nodes that are images. */
-static GPtrArray *writable_disks(Vm *vm)
-{
-    GPtrArray *disks = g_ptr_array_new();
-
-    for (unsigned i = 0; vm && i < vm_disk_count(vm); i++) {
-        VmDisk *d = vm_disk(vm, i);
-        bool image = !d->is_node || d->used || g_str_equal(d->about, "qcow2") || g_str_equal(d->about, "raw");
-        if (d->block && image && !block_read_only(d->block) && !d->options.snapshot)
-            g_ptr_array_add(disks, d);
-    }
-    return disks;
-}
 
 static Group *find_group(GPtrArray *groups, const char *name, unsigned disks)
 {
@@ -133,7 +119,7 @@ static char *judge(const QmpVmSnapshotInfo *info, const Group *g, const GPtrArra
     return g_string_free(text, FALSE);
 }
 
-static QmpVmSnapshotInfo *info_new(const Group *g, const GPtrArray *disks)
+static QmpVmSnapshotInfo *info_new(const Group *g, const GPtrArray *disks, const GPtrArray *excluded)
 {
     QmpVmSnapshotInfo *info = g_new0(QmpVmSnapshotInfo, 1);
     unsigned first = 0, at = leader(g, disks->len);
@@ -153,6 +139,9 @@ static QmpVmSnapshotInfo *info_new(const Group *g, const GPtrArray *disks)
     info->vm_clock_nsec = (int64_t)(main->vm_clock_ns % NS);
     info->vmstate = main->vm_state_size ? g_strdup(((VmDisk *)disks->pdata[at])->id) : NULL;
     set_disks(info, g, disks);
+    info->excluded.items = g_new0(char *, excluded->len);
+    for (; info->excluded.count < excluded->len; info->excluded.count++)
+        info->excluded.items[info->excluded.count] = g_strdup(((VmDisk *)excluded->pdata[info->excluded.count])->id);
     info->reason = judge(info, g, disks, main);
     info->loadable = !info->reason;
     return info;
@@ -169,14 +158,32 @@ static int by_date(const void *a, const void *b)
 
 bool qmp_query_snapshots(QmpCall *call, QmpVmSnapshotInfoList *result, GError **error)
 {
-    g_autoptr(GPtrArray) disks = writable_disks(qmp_call_vm(call));
+    g_autoptr(GPtrArray) disks = vm_snapshot_disks(qmp_call_vm(call), true);
+    g_autoptr(GPtrArray) excluded = vm_snapshot_disks(qmp_call_vm(call), false);
     g_autoptr(GPtrArray) groups = groups_new(disks);
 
     (void)error;
     result->items = g_new0(QmpVmSnapshotInfo *, groups->len);
     for (; result->count < groups->len; result->count++)
-        result->items[result->count] = info_new(groups->pdata[result->count], disks);
+        result->items[result->count] = info_new(groups->pdata[result->count], disks, excluded);
     if (result->count > 1)
         qsort(result->items, result->count, sizeof *result->items, by_date);
     return true;
+}
+
+/* --- jobs --------------------------------------------------------------------------------------------------------- */
+
+bool qmp_snapshot_save(QmpCall *call, const QmpSnapshotSaveOptions *arguments, GError **error)
+{
+    return vm_snapshot_save(qmp_call_vm(call), arguments, error);
+}
+
+bool qmp_snapshot_load(QmpCall *call, const QmpSnapshotLoadOptions *arguments, GError **error)
+{
+    return vm_snapshot_load(qmp_call_vm(call), arguments, error);
+}
+
+bool qmp_snapshot_delete(QmpCall *call, const QmpSnapshotDeleteOptions *arguments, GError **error)
+{
+    return vm_snapshot_delete(qmp_call_vm(call), arguments, error);
 }

@@ -10,8 +10,8 @@ typedef void HmpPrint(GString *out, const void *result);
 
 /*
  * `arguments` are words: "key" must be given, "[key]" may be; "[-d:key=value,...]" is a letter that stands for keys and
- * values; "+key" is a word of keys of a keyboard, "ctrl-alt-f1"; a last "key..." takes the rest of the line, and "*key"
- * the rest as keys and values, of which the first may be without a key.
+ * values, "!key=value" is always said; "+key" is a word of keys of a keyboard, "ctrl-alt-f1"; a last "key..." takes the
+ * rest of the line, and "*key" the rest as keys and values, of which the first may be without a key.
  */
 typedef struct HmpCommand {
     const char *name;  /* NULL ends them; with "info " in front what info tells */

@@ -87,7 +87,7 @@ static char *shown_arguments(const HmpCommand *c)
         const char *word = strchr("*+", **w) && **w ? *w + 1 : *w;
         if (g_str_has_prefix(word, "[-"))
             g_string_append_printf(shown, "[-%c] ", word[2]);
-        else if (*word)
+        else if (*word && *word != '!')
             g_string_append_printf(shown, "%s%s ", word, **w == '*' ? "[,key=value...]" : "");
     }
     if (shown->len)
@@ -218,7 +218,9 @@ static bool add_words(Arguments *a, const char *line, GError **error)
             if (!add_letter(a, specs, word, error))
                 return false;
         }
-        if (!**s || g_str_has_prefix(*s, "[-"))
+        if (**s == '!')
+            add_text(a, *s + 1);
+        if (!**s || **s == '!' || g_str_has_prefix(*s, "[-"))
             continue;
         letters = false;
         if (*line ? !add_word(a, *s, &line) : **s != '[') {
@@ -346,7 +348,7 @@ static void offer_arguments(QmpServer *server, GPtrArray *found, const HmpComman
         if (g_str_has_prefix(*s, "[-")) {
             const char letter[] = {'-', (*s)[2], 0};
             offer(found, word, letter);
-        } else if (place-- == 0) {
+        } else if (**s != '!' && place-- == 0) {
             g_autofree char *key = g_strdup(**s == '[' || **s == '*' ? *s + 1 : *s);
             key[strcspn(key, "].")] = 0;
             offer_values(found, word, qmp ? qmp->arguments : NULL, key);

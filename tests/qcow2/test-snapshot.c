@@ -38,14 +38,15 @@ static const char *name_of(const GPtrArray *list, const char *which)
     return found ? found->name : "(none)";
 }
 
-Test(snapshot, a_uuid_comes_before_a_name_and_a_name_before_an_id)
+Test(snapshot, a_name_comes_before_an_id_and_an_id_before_a_uuid)
 {
     g_autoptr(GPtrArray) list = some();
 
     cr_assert_str_eq(name_of(list, "first"), "first");
     cr_assert_str_eq(name_of(list, "1"), "first");
     cr_assert_str_eq(name_of(list, "5"), "5");
-    cr_assert_str_eq(name_of(list, "33333333-3333-3333-3333-333333333333"), "third");
+    cr_assert_str_eq(name_of(list, "33333333-3333-3333-3333-333333333333"), "33333333-3333-3333-3333-333333333333");
+    cr_assert_str_eq(name_of(list, "22222222-2222-2222-2222-222222222222"), "5");
     cr_assert_str_eq(name_of(list, "8"), "33333333-3333-3333-3333-333333333333");
     cr_assert_str_eq(name_of(list, "44444444-4444-4444-4444-444444444444"), "33333333-3333-3333-3333-333333333333");
     cr_assert_str_eq(name_of(list, "7"), "of qemu");

@@ -10,51 +10,6 @@
 #include "qcow2/snapshot-list.h"
 #include "tools/common/cli.h"
 
-typedef struct SnapshotChan {
-    Chan chan;
-    Image *image;
-    const Qcow2Snapshot *snapshot;
-    uint64_t pos;
-} SnapshotChan;
-
-static gssize snapshot_read(Chan *chan, void *data, size_t len, GError **error)
-{
-    SnapshotChan *c = (SnapshotChan *)chan;
-    size_t n = (size_t)MIN(len, c->snapshot->vm_state_size - c->pos);
-
-    if (n && !qcow2_vm_state_read(c->image, c->snapshot, c->pos, data, n, error))
-        return -1;
-    c->pos += n;
-    return (gssize)n;
-}
-
-static bool snapshot_seek(Chan *chan, uint64_t pos, GError **error)
-{
-    SnapshotChan *c = (SnapshotChan *)chan;
-
-    (void)error;
-    c->pos = MIN(pos, c->snapshot->vm_state_size);
-    return true;
-}
-
-static int64_t snapshot_size(Chan *chan)
-{
-    return (int64_t)((SnapshotChan *)chan)->snapshot->vm_state_size;
-}
-
-static void snapshot_chan_free(Chan *chan)
-{
-    image_close(((SnapshotChan *)chan)->image);
-    g_free(chan);
-}
-
-static const ChanOps snapshot_ops = {
-    .read = snapshot_read,
-    .seek = snapshot_seek,
-    .size = snapshot_size,
-    .free = snapshot_chan_free,
-};
-
 /* --- which ------------------------------------------------------------------------------------------------------ */
 
 bool snapshot_is_image(const char *path)
@@ -123,13 +78,9 @@ Chan *snapshot_chan_open(const char *path, const char *which, char **name, GErro
         image_close(image);
         return NULL;
     }
-    SnapshotChan *c = g_new0(SnapshotChan, 1);
     g_autofree char *shown = bytes_show(snapshot->name, strlen(snapshot->name));
-    c->chan.ops = &snapshot_ops;
-    c->image = image;
-    c->snapshot = snapshot;
     *name = g_strdup_printf("%s (snapshot '%s')", path, shown);
-    return &c->chan;
+    return qcow2_vm_state_chan(image, snapshot);
 }
 
 void snapshot_options(char **options, char **paths, const char *of[2])
