@@ -28,8 +28,8 @@ static void sink_free(StreamSink *sink, MigrateFormat format)
         berstream_save_free(sink);
 }
 
-bool migrate_tell(const MachineCapture *capture, Chan *chan, MigrateFormat format, MachineTellPages *pages, void *opaque,
-                  GError **error)
+bool migrate_tell(const MachineCapture *capture, Chan *chan, MigrateFormat format, MachineTellPages *pages,
+                  void *opaque, GError **error)
 {
     g_autoptr(ChanOut) out = chan_out_new(chan);
     StreamSink *sink = sink_new(out, format);
