@@ -292,7 +292,7 @@ ifeq ($(CONFIG),fuzz)
 $(B)/tests/fuzz/fuzz-qapi-gen: $(filter-out %/main.o,$(QAPI_GEN_OBJ))
 $(FUZZERS): $(B)/%: $(B)/%.o $(FUZZ_SUPPORT) $(LIB)
 	$(call say,LD,$@)
-	$(Q)$(CC) $(ALL_LDFLAGS) -fsanitize=fuzzer -o $@ $^ $(PKG_LIBS)
+	$(Q)$(CC) $(ALL_LDFLAGS) -fsanitize=fuzzer -o $@ $(filter-out $(LIB),$^) $(LIB) $(PKG_LIBS)
 $(B)/tests/fuzz/fuzz-qmp-client: PKG_LIBS += $(LIBQMP_LIBS)
 $(B)/tests/fuzz/fuzz-qmp-client: $(LIBQMP_OBJ)
 .PHONY: fuzzers
