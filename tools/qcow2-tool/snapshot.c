@@ -8,7 +8,7 @@
 #include "visitors/uuid.h"
 
 static const char more[] =
-    "A SNAPSHOT is a UUID, a tag or an id.\nExit status: 0 done, 2 wrong usage, 3 it could not be "
+    "A SNAPSHOT is a tag, an id or a UUID.\nExit status: 0 done, 2 wrong usage, 3 it could not be "
     "done.\nSee qcow2-tool(1).\n";
 
 /* Only qcow2 images have snapshots; backing files do not matter. */

@@ -20,7 +20,7 @@ static struct {
 } opt;
 
 static const char more[] =
-    "A SNAPSHOT is a UUID, a tag or an id.\nExit status: 0 done, 2 wrong usage, 3 it could not be "
+    "A SNAPSHOT is a tag, an id or a UUID.\nExit status: 0 done, 2 wrong usage, 3 it could not be "
     "done.\nSee qcow2-tool(1).\n";
 
 static Qcow2SnapshotNew like(const Qcow2Snapshot *s, const char *name)
