@@ -43,6 +43,8 @@ static QmpJobInfo *info_new(const JobInfo *job)
     info->current_progress = (int64_t)job->done;
     info->total_progress = (int64_t)job->total;
     info->error = g_strdup(job->error);
+    info->has_eta_ms = job->left_us >= 0 && (job->status == JOB_RUNNING || job->status == JOB_READY);
+    info->eta_ms = info->has_eta_ms ? job->left_us / 1000 : 0;
     return info;
 }
 

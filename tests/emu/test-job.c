@@ -281,3 +281,61 @@ Test(job, whoever_goes_takes_all_jobs_along)
     for (unsigned i = 0; i < 6; i++)
         cr_assert(works[i].freed == 1 && works[i].commits == 0 && works[i].aborts == 1, "%u", i);
 }
+
+/* --- calls ---------------------------------------------------------------------------------------------------------
+ */
+
+typedef struct Caller {
+    Bench bench;
+    GThread *main; /* the thread that is to do it */
+    int calls, wrong;
+    int begun;
+} Caller;
+
+static void be_called(void *data)
+{
+    Caller *c = data;
+
+    c->calls++;
+    c->wrong += g_thread_self() != c->main;
+}
+
+static bool call_often(Job *job, void *opaque, GError **error)
+{
+    Caller *c = opaque;
+
+    (void)error;
+    g_atomic_int_set(&c->begun, 1);
+    for (int i = 0; i < 100 && job_checkpoint(job); i++)
+        job_call(job, be_called, c);
+    return true;
+}
+
+static const JobType calling = {.name = "create", .run = call_often};
+
+Test(job, the_context_s_thread_does_what_a_job_has_it_do)
+{
+    Caller c = {.main = g_thread_self()};
+
+    setup(&c.bench);
+    job_start(job_new(c.bench.jobs, "j1", &calling, 0, &c, NULL));
+    until(&c.bench, "j1:null");
+    cr_assert_eq(c.calls, 100);
+    cr_assert_eq(c.wrong, 0);
+    done(&c.bench);
+}
+
+/* Its context does nothing else then. */
+Test(job, also_while_it_waits_for_the_job_s_end, .timeout = 60)
+{
+    Caller c = {.main = g_thread_self()};
+
+    setup(&c.bench);
+    job_start(job_new(c.bench.jobs, "j1", &calling, 0, &c, NULL));
+    while (!g_atomic_int_get(&c.begun))
+        g_usleep(100);
+    g_usleep(20000); /* it waits for an answer now */
+    done(&c.bench);
+    cr_assert_geq(c.calls, 1);
+    cr_assert_eq(c.wrong, 0);
+}
