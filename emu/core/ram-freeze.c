@@ -1,13 +1,14 @@
 /*
  * ram-freeze.c: guest memory as it was at one moment.
  *
- * A thread answers the faults of those who write. Each page is in one of four states, which the lock guards: FREE (it
- * may be written), HELD (it is protected, and nobody has read it), CLAIMED (the reader is about to copy it; who writes
- * waits for that), ASIDE (there is a copy, and it may be written). Before the moment only FREE and HELD are used: what
- * is FREE again then was written since it was protected. The thread takes no other lock, and asks nobody for anything:
- * any other thread may be the one that waits for it.
+ * A thread answers the faults of those who write. Each page is in one of five states, which the lock guards: FREE (it
+ * may be written), HELD (it is protected, and nobody has read it), ABSENT (it has never been touched, so it is of
+ * zeros; who touches it, waits), CLAIMED (the reader is about to copy it; who writes waits for that), ASIDE (there is a
+ * copy, and it may be written). Before the moment ASIDE and CLAIMED are not used: what is FREE again then was written,
+ * or touched, since it was protected. The thread takes no other lock, and asks nobody for anything: any other thread
+ * may be the one that waits for it.
  *
- * Source: Linux' Documentation/admin-guide/mm/userfaultfd.rst.
+ * Source: Linux' Documentation/admin-guide/mm/userfaultfd.rst, pagemap.rst.
  */
 #include "emu/core/ram-freeze.h"
 
@@ -31,13 +32,13 @@ enum {
     ASIDE_MANY = 8192, /* copies: if there are more, they are read first */
 };
 
-typedef enum PageState { PAGE_FREE, PAGE_HELD, PAGE_CLAIMED, PAGE_ASIDE } PageState;
+typedef enum PageState { PAGE_FREE, PAGE_HELD, PAGE_ABSENT, PAGE_CLAIMED, PAGE_ASIDE } PageState;
 
 typedef struct FrozenArea {
     uint8_t *host;
     uint64_t pages;
     uint8_t *state;  /* PageState of each page */
-    uint8_t **aside; /* copies; NULL: none */
+    uint8_t **aside; /* copies of those that are ASIDE; NULL: of zeros */
     uint64_t cursor; /* the reader has taken what is before it */
     bool registered;
 } FrozenArea;
@@ -52,6 +53,7 @@ struct RamFreeze {
     FrozenArea *areas;
     unsigned count;
     int fd, wake; /* the userfaultfd; an eventfd that ends the thread */
+    int pagemap;  /* /proc/self/pagemap; -1: it cannot be read */
     GThread *thread;
 
     GMutex lock; /* of the next five, and of the pages' states and copies */
@@ -63,7 +65,7 @@ struct RamFreeze {
     uint64_t faults;
 
     /* the reader's */
-    uint8_t *buffer;  /* RAM_FREEZE_PAGES pages */
+    uint8_t *buffer;  /* RAM_FREEZE_FULL pages */
     GPtrArray *given; /* copies in the last run, which are freed by the next call */
 };
 
@@ -108,22 +110,42 @@ static void set_aside(RamFreeze *f, FrozenArea *a, uint64_t page)
 }
 
 /* What CLAIMED is will be let go by the reader. */
-static void answer(RamFreeze *f, uint64_t address)
+static bool answer_write(RamFreeze *f, FrozenArea *a, uint64_t page)
 {
-    uint64_t page;
-    FrozenArea *a = area_of(f, address, &page);
-    bool wait = false;
-
-    if (!a)
-        return;
-    g_mutex_lock(&f->lock);
     f->faults++;
     if (a->state[page] == PAGE_HELD && f->frozen)
         set_aside(f, a, page);
     else if (a->state[page] == PAGE_HELD)
         a->state[page] = PAGE_FREE;
-    wait = a->state[page] == PAGE_CLAIMED;
-    if (!wait && !protect(f, a, page, 1, false))
+    return a->state[page] == PAGE_CLAIMED || protect(f, a, page, 1, false);
+}
+
+/* It is there from now on, of zeros. */
+static bool answer_touch(const RamFreeze *f, FrozenArea *a, uint64_t page)
+{
+    struct uffdio_zeropage zero = {.range = {.start = (uintptr_t)page_at(a, page), .len = RAM_FREEZE_PAGE}};
+
+    if (a->state[page] == PAGE_ABSENT)
+        a->state[page] = f->frozen ? PAGE_ASIDE : PAGE_FREE;
+    while (ioctl(f->fd, UFFDIO_ZEROPAGE, &zero) < 0) {
+        if (errno == EEXIST)
+            return ioctl(f->fd, UFFDIO_WAKE, &zero.range) == 0;
+        if (errno != EAGAIN && errno != EINTR)
+            return false;
+    }
+    return true;
+}
+
+static void answer(RamFreeze *f, const struct uffd_msg *message)
+{
+    bool writes = message->arg.pagefault.flags & UFFD_PAGEFAULT_FLAG_WP;
+    uint64_t page;
+    FrozenArea *a = area_of(f, message->arg.pagefault.address, &page);
+
+    if (!a)
+        return;
+    g_mutex_lock(&f->lock);
+    if (!(writes ? answer_write(f, a, page) : answer_touch(f, a, page)))
         f->error = errno;
     g_mutex_unlock(&f->lock);
 }
@@ -140,7 +162,7 @@ static void *serve(void *opaque)
         ssize_t got = read(f->fd, messages, sizeof messages);
         for (size_t i = 0; got > 0 && i < (size_t)got / sizeof *messages; i++)
             if (messages[i].event == UFFD_EVENT_PAGEFAULT)
-                answer(f, messages[i].arg.pagefault.address);
+                answer(f, &messages[i]);
         if (got < 0 && fds[1].revents)
             return NULL;
     }
@@ -166,7 +188,7 @@ static bool open_fd(RamFreeze *f, GError **error)
     return ioctl(f->fd, UFFDIO_API, &api) == 0 || cannot(error, "userfaultfd write protection");
 }
 
-/* A page that was never touched cannot be protected: all become at least a shared page of zeros. */
+/* Where nobody tells which pages were never touched, all become at least a shared page of zeros. */
 static bool populate(const FrozenArea *a, GError **error)
 {
     for (uint64_t page = 0; page < a->pages; page += STEP) {
@@ -184,7 +206,7 @@ static bool populate(const FrozenArea *a, GError **error)
 static bool add(RamFreeze *f, FrozenArea *a, GError **error)
 {
     struct uffdio_register range = {.range = {.start = (uintptr_t)a->host, .len = a->pages * RAM_FREEZE_PAGE},
-                                    .mode = UFFDIO_REGISTER_MODE_WP};
+                                    .mode = UFFDIO_REGISTER_MODE_WP | UFFDIO_REGISTER_MODE_MISSING};
 
     if (ioctl(f->fd, UFFDIO_REGISTER, &range) < 0)
         return cannot(error, "UFFDIO_REGISTER");
@@ -199,13 +221,42 @@ static bool hold(RamFreeze *f, FrozenArea *a, uint64_t first, uint64_t count, GE
     return protect(f, a, first, count, true) || cannot(error, "UFFDIO_WRITEPROTECT");
 }
 
+/* Which of these were never touched? Nobody can do so meanwhile without waiting for the lock. */
+static void survey(const RamFreeze *f, FrozenArea *a, uint64_t first, uint64_t count)
+{
+    enum { ANYWHERE = 3 }; /* bits 62 and 63: in memory, or swapped out */
+    uint64_t entries[STEP];
+    off_t at = (off_t)((uintptr_t)page_at(a, first) / RAM_FREEZE_PAGE * sizeof *entries);
+    size_t len = count * sizeof *entries;
+
+    if (f->pagemap < 0 || pread(f->pagemap, entries, len, at) != (ssize_t)len)
+        memset(entries, 0xff, len);
+    for (uint64_t i = 0; i < count; i++)
+        a->state[first + i] = entries[i] >> 62 & ANYWHERE ? PAGE_FREE : PAGE_ABSENT;
+}
+
+/* With the lock: protects those that may be written. */
+static bool hold_free(RamFreeze *f, FrozenArea *a, uint64_t first, uint64_t count, GError **error)
+{
+    for (uint64_t page = first, end; page < first + count; page = end) {
+        uint8_t state = a->state[page];
+        for (end = page + 1; end < first + count && a->state[end] == state; end++)
+            continue;
+        if (state == PAGE_FREE && !hold(f, a, page, end - page, error))
+            return false;
+    }
+    return true;
+}
+
 static bool hold_all(RamFreeze *f, FrozenArea *a, GError **error)
 {
     bool ok = true;
 
     for (uint64_t page = 0; ok && page < a->pages; page += STEP) {
+        uint64_t count = MIN(STEP, a->pages - page);
         g_mutex_lock(&f->lock);
-        ok = hold(f, a, page, MIN(STEP, a->pages - page), error);
+        survey(f, a, page, count);
+        ok = hold_free(f, a, page, count, error);
         g_mutex_unlock(&f->lock);
     }
     return ok;
@@ -213,16 +264,16 @@ static bool hold_all(RamFreeze *f, FrozenArea *a, GError **error)
 
 static bool start(RamFreeze *f, GError **error)
 {
-    for (unsigned i = 0; i < f->count; i++)
-        if (!populate(&f->areas[i], error) || !add(f, &f->areas[i], error))
-            return false;
+    f->pagemap = open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC);
     f->wake = eventfd(0, EFD_CLOEXEC);
     if (f->wake < 0)
         return cannot(error, "eventfd");
     f->thread = g_thread_new("freeze", serve, f);
-    for (unsigned i = 0; i < f->count; i++)
-        if (!hold_all(f, &f->areas[i], error))
+    for (unsigned i = 0; i < f->count; i++) {
+        FrozenArea *a = &f->areas[i];
+        if ((f->pagemap < 0 && !populate(a, error)) || !add(f, a, error) || !hold_all(f, a, error))
             return false;
+    }
     return true;
 }
 
@@ -230,10 +281,10 @@ RamFreeze *ram_freeze_new(const GPtrArray *areas, GError **error)
 {
     g_autoptr(RamFreeze) f = g_new0(RamFreeze, 1);
 
-    f->wake = -1;
+    f->wake = f->pagemap = -1;
     g_mutex_init(&f->lock);
     f->kept = g_array_new(FALSE, FALSE, sizeof(KeptPage));
-    f->buffer = g_malloc(RAM_FREEZE_PAGES * RAM_FREEZE_PAGE);
+    f->buffer = g_malloc(RAM_FREEZE_FULL * RAM_FREEZE_PAGE);
     f->given = g_ptr_array_new_with_free_func(g_free);
     f->areas = g_new0(FrozenArea, areas->len + 1);
     if (!open_fd(f, error))
@@ -273,6 +324,8 @@ void ram_freeze_free(RamFreeze *f)
         close(f->fd);
     if (f->wake >= 0)
         close(f->wake);
+    if (f->pagemap >= 0)
+        close(f->pagemap);
     g_ptr_array_unref(f->given);
     g_array_unref(f->kept);
     g_mutex_clear(&f->lock);
@@ -283,26 +336,13 @@ void ram_freeze_free(RamFreeze *f)
 
 /* --- the moment --------------------------------------------------------------------------------------------------- */
 
-/* With the lock. */
-static bool hold_again(RamFreeze *f, FrozenArea *a, GError **error)
-{
-    for (uint64_t page = 0, end; page < a->pages; page = end) {
-        uint8_t state = a->state[page];
-        for (end = page + 1; end < a->pages && a->state[end] == state; end++)
-            continue;
-        if (state == PAGE_FREE && !hold(f, a, page, end - page, error))
-            return false;
-    }
-    return true;
-}
-
 bool ram_freeze_now(RamFreeze *f, GError **error)
 {
     bool ok = true;
 
     g_mutex_lock(&f->lock);
     for (unsigned i = 0; ok && i < f->count; i++)
-        ok = hold_again(f, &f->areas[i], error);
+        ok = hold_free(f, &f->areas[i], 0, f->areas[i].pages, error);
     f->frozen = ok;
     g_mutex_unlock(&f->lock);
     return ok;
@@ -316,6 +356,8 @@ static const uint8_t *take_copy(RamFreeze *f, FrozenArea *a, uint64_t page)
     uint8_t *copy = g_steal_pointer(&a->aside[page]);
 
     a->state[page] = PAGE_FREE;
+    if (!copy)
+        return NULL;
     f->copies--;
     g_ptr_array_add(f->given, copy);
     return bytes_are_zero(copy, RAM_FREEZE_PAGE) ? NULL : copy;
@@ -356,30 +398,41 @@ static FrozenArea *next_area(RamFreeze *f, RamFrozen *run)
     return NULL;
 }
 
-/* Claims what comes next; copies are taken at once. How many pages: `run->pages` has those of copies. With the lock. */
-static void claim(RamFreeze *f, FrozenArea *a, RamFrozen *run)
+/*
+ * Claims what comes next; copies are taken at once, and what was never touched is zeros. How many there are to be
+ * copied. With the lock.
+ */
+static unsigned claim(RamFreeze *f, FrozenArea *a, RamFrozen *run)
 {
+    unsigned full = 0, claimed = 0;
+
     run->first = a->cursor;
     run->count = 0;
-    while (run->count < RAM_FREEZE_PAGES && a->cursor < a->pages && a->state[a->cursor] != PAGE_FREE) {
-        bool copied = a->state[a->cursor] == PAGE_ASIDE;
-        run->pages[run->count] = copied ? take_copy(f, a, a->cursor) : NULL;
-        if (!copied)
-            a->state[a->cursor] = PAGE_CLAIMED;
-        run->count++;
+    while (run->count < RAM_FREEZE_PAGES && full < RAM_FREEZE_FULL && a->cursor < a->pages) {
+        uint8_t *state = &a->state[a->cursor];
+        if (*state == PAGE_FREE)
+            break;
+        run->pages[run->count++] = *state == PAGE_ASIDE ? take_copy(f, a, a->cursor) : NULL;
+        full += *state != PAGE_ABSENT;
+        claimed += *state == PAGE_HELD;
+        *state = *state == PAGE_HELD ? PAGE_CLAIMED : PAGE_FREE;
         a->cursor++;
     }
+    return claimed;
 }
 
 /* Copies what was claimed. */
 static void copy_claimed(RamFreeze *f, const FrozenArea *a, RamFrozen *run)
 {
+    uint8_t *to = f->buffer;
+
     for (unsigned i = 0; i < run->count; i++) {
-        uint8_t *to = f->buffer + (size_t)i * RAM_FREEZE_PAGE;
-        if (a->state[run->first + i] != PAGE_CLAIMED || bytes_are_zero(page_at(a, run->first + i), RAM_FREEZE_PAGE))
+        const uint8_t *page = page_at(a, run->first + i);
+        if (a->state[run->first + i] != PAGE_CLAIMED || bytes_are_zero(page, RAM_FREEZE_PAGE))
             continue;
-        memcpy(to, page_at(a, run->first + i), RAM_FREEZE_PAGE);
+        memcpy(to, page, RAM_FREEZE_PAGE);
         run->pages[i] = to;
+        to += RAM_FREEZE_PAGE;
     }
 }
 
@@ -401,13 +454,13 @@ bool ram_freeze_read(RamFreeze *f, RamFrozen *run, GError **error)
         return true;
     g_mutex_lock(&f->lock);
     FrozenArea *a = next_area(f, run);
-    if (a)
-        claim(f, a, run);
+    unsigned claimed = a ? claim(f, a, run) : 0;
     int code = f->error;
     g_mutex_unlock(&f->lock);
     if (a && !code) {
-        copy_claimed(f, a, run);
-        if (let_go(f, a, run))
+        if (claimed)
+            copy_claimed(f, a, run);
+        if (!claimed || let_go(f, a, run))
             return true;
         code = f->error;
     }

@@ -27,13 +27,13 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(RamFreeze, ram_freeze_free)
 /* The moment. Nobody writes memory while this runs; from any thread. */
 bool ram_freeze_now(RamFreeze *freeze, GError **error);
 
-enum { RAM_FREEZE_PAGE = 4096, RAM_FREEZE_PAGES = 128 };
+enum { RAM_FREEZE_PAGE = 4096, RAM_FREEZE_FULL = 128, RAM_FREEZE_PAGES = 4096 };
 
 /* Some pages in a row as they were. */
 typedef struct RamFrozen {
-    unsigned area;  /* its index */
-    uint64_t first; /* page */
-    unsigned count;
+    unsigned area;                          /* its index */
+    uint64_t first;                         /* page */
+    unsigned count;                         /* of which at most RAM_FREEZE_FULL are not NULL */
     const uint8_t *pages[RAM_FREEZE_PAGES]; /* NULL: zeros */
 } RamFrozen;
 

@@ -149,13 +149,14 @@ static bool take_blocks(StreamSink *sink, const RamBlocks *blocks, size_t first,
     return true;
 }
 
-/* Where a page goes that comes. The reader has seen to it that block and page are there. */
-static uint8_t *page_at(const MachineLoad *l, uint32_t block, uint64_t page)
+/* Where a page goes that comes. The reader has seen to it that block and page are there. *again: it has come before. */
+static uint8_t *page_at(const MachineLoad *l, uint32_t block, uint64_t page, bool *again)
 {
     Stage *stage = &g_array_index(l->stages, Stage, block);
     uint8_t bit = (uint8_t)(1 << page % 8);
 
-    stage->missing -= !(stage->come[page / 8] & bit);
+    *again = stage->come[page / 8] & bit;
+    stage->missing -= !*again;
     stage->come[page / 8] |= bit;
     return stage->host + page * RAM_PAGE;
 }
@@ -163,13 +164,14 @@ static uint8_t *page_at(const MachineLoad *l, uint32_t block, uint64_t page)
 static bool take_run(StreamSink *sink, const RamRun *run, GError **error)
 {
     MachineLoad *l = load_of(sink);
+    bool again;
 
     (void)error;
     for (uint32_t i = 0; i < run->count; i++) {
-        uint8_t *page = page_at(l, run->block, run->first + i);
+        uint8_t *page = page_at(l, run->block, run->first + i, &again);
         if (run->pages[i])
             memcpy(page, run->pages[i], RAM_PAGE);
-        else if (!bytes_are_zero(page, RAM_PAGE)) /* reading takes no memory, writing zeros would */
+        else if (again) /* otherwise it is of zeros as it is, and takes no memory */
             memset(page, 0, RAM_PAGE);
     }
     return true;
@@ -179,8 +181,9 @@ static bool take_piece(StreamSink *sink, const RamPiece *piece, GError **error)
 {
     MachineLoad *l = load_of(sink);
     const Stage *stage = &g_array_index(l->stages, Stage, piece->block);
+    bool again;
 
-    if (ram_piece_apply(piece, page_at(l, piece->block, piece->page), error))
+    if (ram_piece_apply(piece, page_at(l, piece->block, piece->page, &again), error))
         return true;
     g_prefix_error(error, "RAM block \"%s\", page 0x%" G_GINT64_MODIFIER "x: ", stage->area->name, piece->page);
     return false;

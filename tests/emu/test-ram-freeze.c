@@ -213,7 +213,33 @@ Test(ram_freeze, memory_is_frozen_again_after_that)
     cr_assert(ram_freeze_now(f, NULL));
     host(&r, 1)[PAGE] = 10;
     read_all(&r, f);
-    cr_assert_eq(ram_freeze_faults(f), 2);
+    cr_assert_eq(ram_freeze_faults(f), 1); /* the page was never touched before */
     ram_freeze_free(f);
+    teardown(&r);
+}
+
+/* Nor does reading all of it take memory. */
+Test(ram_freeze, what_was_never_touched_is_zeros_though_somebody_writes_to_it)
+{
+    enum { WRITTEN = 7 };
+    RamFrozen run;
+    Rig r = {0};
+    unsigned pages = 0, full = 0;
+
+    setup(&r);
+    ram_area_clear(r.areas->pdata[0]);
+    RamFreeze *f = try_new(r.areas);
+    cr_assert(ram_freeze_now(f, NULL));
+    host(&r, 0)[WRITTEN * PAGE] = 1;
+    cr_assert_eq(host(&r, 0)[(WRITTEN + 1) * PAGE], 0);
+    while (ram_freeze_read(f, &run, NULL))
+        for (unsigned i = 0; run.area == 0 && i < run.count; i++, pages++)
+            full += run.pages[i] != NULL;
+    cr_assert_eq(pages, PAGES);
+    cr_assert_eq(full, 0);
+    cr_assert_eq(host(&r, 0)[WRITTEN * PAGE], 1);
+    memset(host(&r, 0) + 20 * PAGE, 3, PAGE); /* also what comes after it was read */
+    ram_freeze_free(f);
+    cr_assert_eq(host(&r, 0)[20 * PAGE], 3);
     teardown(&r);
 }
