@@ -319,6 +319,7 @@ bench: all guest $(BENCH)
 	@tests/bench/io $(BIN) $(B)/guest/witness.elf $(B)/tests/bench
 	@tests/bench/qcow2 $(BIN)
 	@tests/bench/qmp $(BIN)
+	@tests/bench/snapshot $(BIN) $(B)/guest/witness.elf
 
 # Qcow2 images under everything that users do, held against qemu-img.
 WORKLOAD_STEPS ?= 10000

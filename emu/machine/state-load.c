@@ -134,6 +134,7 @@ static bool add_stage(MachineLoad *l, const RamBlock *block, GError **error)
                     block->name, g_strerror(errno));
         return false;
     }
+    madvise(stage.host, area->maximum, MADV_HUGEPAGE); /* it is about to be filled; may fail */
     stage.come = g_malloc0(pages / 8 + 1);
     g_array_append_val(l->stages, stage);
     return true;

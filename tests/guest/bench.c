@@ -314,9 +314,13 @@ bool bench_main(void)
 {
     unsigned depth = option_number("randread", 0), out = option_number("netout", 0), in = option_number("netin", 0);
 
-    if (!depth && !out && !in)
+    uint64_t dirty = option_number("dirty", 0);
+
+    if (!depth && !out && !in && !dirty)
         return false;
     clocks_init();
+    if (dirty)
+        dirty_main(dirty);
     if (depth)
         bench_reads(depth);
     else if (out)

@@ -256,6 +256,9 @@ void smp_init(void);
 void smp_round(void);
 void smp_report(void);
 
+/* dirty.c: for ever. So many MiB from 64 MiB on, of which there are at most 3 GiB. */
+void dirty_main(uint64_t mib) __attribute__((noreturn));
+
 /* bench.c: does and says what is measured; false: nothing is asked for. */
 bool bench_main(void);
 
