@@ -152,7 +152,8 @@ static Image *open_qcow2(const ImagePath *o, HostFile *file, GArray *seen, GErro
                          .l2_cache = o->l2_cache,
                          .refcount_cache = o->refcount_cache};
     Qcow2Header header;
-    bool ok = qcow2_header_read(file, &header, error) && open_data_file(o, &header, &options.data_file, error) &&
+    bool ok = (o->repair ? qcow2_header_read_to_check : qcow2_header_read)(file, &header, error) &&
+              open_data_file(o, &header, &options.data_file, error) &&
               open_backing(o, &header, seen, &options.backing, error);
 
     qcow2_header_clear(&header);

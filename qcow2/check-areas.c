@@ -1,20 +1,19 @@
 /*
- * check-areas.c: what the header refers to: the tables themselves, snapshots, bitmaps, an encryption header.
+ * check-areas.c: what the header refers to: the tables themselves, bitmaps, an encryption header; snapshots:
+ * check-snapshots.c.
  *
- * Source: the qcow2 specification, "Snapshots", "Bitmaps", "Header extensions". What these tables have is read bit by
+ * Source: the qcow2 specification, "Bitmaps", "Header extensions". What these tables have is read bit by
  * bit, so that no number in them is asked for as memory.
  */
 #include <inttypes.h>
 
 #include "qcow2/check-impl.h"
-#include "qcow2/snapshot-table.h"
 #include "visitors/bytes.h"
 #include "visitors/error.h"
 
 enum { BITMAP_ENTRY = 24 };
 
-static bool damaged(const Check *c, GError **error, const char *format, ...) G_GNUC_PRINTF(3, 4);
-static bool damaged(const Check *c, GError **error, const char *format, ...)
+bool check_damaged(const Check *c, GError **error, const char *format, ...)
 {
     va_list arguments;
 
@@ -26,7 +25,7 @@ static bool damaged(const Check *c, GError **error, const char *format, ...)
 }
 
 /* Counts what lies there, later: the same place may be told of very often. */
-static bool refer_alone(Check *c, uint64_t offset, uint64_t len)
+bool check_refer_alone(Check *c, uint64_t offset, uint64_t len)
 {
     Range clusters = {offset >> c->cluster_bits, ((offset + len - 1) >> c->cluster_bits) + 1, 1, 0};
 
@@ -67,83 +66,21 @@ void check_alone(Check *c)
     }
 }
 
-static void area(Check *c, const char *what, uint64_t offset, uint64_t len)
+void check_area(Check *c, const char *what, uint64_t offset, uint64_t len)
 {
-    if (!refer_alone(c, offset, len))
+    if (!check_refer_alone(c, offset, len))
         check_corrupt(c, 1,
                       "%s: 0x%" PRIx64 " octets at 0x%" PRIx64 " are outside of the file, which ends at 0x%" PRIx64,
                       what, len, offset, c->length);
 }
 
-static void add_range(GArray *ranges, const Check *c, uint64_t offset, uint64_t len, bool active)
+void check_add_range(GArray *ranges, const Check *c, uint64_t offset, uint64_t len, bool active)
 {
     /* Behind the end of the file there is nothing; a last entry that it cuts ends with zeros. */
     Range r = {offset, MIN(offset + len, (c->length + 7) & ~UINT64_C(7)), 1, active};
 
     if (offset < c->length)
         g_array_append_val(ranges, r);
-}
-
-/* --- snapshots ---------------------------------------------------------------------------------------------------- */
-
-static void snapshot_l1(Check *c, unsigned number, uint64_t at, uint64_t offset, uint32_t size)
-{
-    uint64_t len = (uint64_t)size * 8;
-
-    if (offset & (c->cluster_size - 1))
-        check_corrupt(c, 1, "snapshot %u at 0x%" PRIx64 ": L1 table at 0x%" PRIx64 " is not aligned to 0x%x", number,
-                      at, offset, c->cluster_size);
-    else if (len > QCOW2_L1_MAX)
-        check_corrupt(c, 1, "snapshot %u at 0x%" PRIx64 ": an L1 table of %u entries, at most %u", number, at, size,
-                      QCOW2_L1_MAX / 8);
-    else if (!refer_alone(c, offset, len))
-        check_corrupt(c, 1,
-                      "snapshot %u at 0x%" PRIx64 ": L1 table of 0x%" PRIx64 " octets at 0x%" PRIx64
-                      " is outside of the file, which ends at 0x%" PRIx64,
-                      number, at, len, offset, c->length);
-    else
-        add_range(c->l1_ranges, c, offset, len, false);
-}
-
-/* Who opens the image wants more of the entries than where they refer to. */
-static void judge_snapshots(Check *c)
-{
-    g_autoptr(GError) why = NULL;
-    g_autoptr(GPtrArray) list = snapshot_table_read(c->file, c->header, NULL, &why);
-
-    if (!list)
-        check_corrupt(c, 1, "%s", why->message);
-}
-
-static bool snapshots(Check *c, GError **error)
-{
-    const Qcow2Header *h = c->header;
-    uint64_t at = h->snapshots_offset, before = c->corruptions;
-
-    if (!h->snapshot_count)
-        return true;
-    if (at & (c->cluster_size - 1))
-        return damaged(c, error, "the snapshot table at 0x%" PRIx64 " is not aligned to 0x%x", at, c->cluster_size);
-    for (unsigned i = 0; i < h->snapshot_count; i++) {
-        uint8_t entry[SNAPSHOT_ENTRY];
-        if (at >= c->length)
-            return damaged(c, error, "snapshot %u at 0x%" PRIx64 " is outside of the file, which ends at 0x%" PRIx64,
-                           i + 1, at, c->length);
-        if (!host_file_read(c->file, at, entry, sizeof entry, error))
-            return false;
-        uint64_t len = SNAPSHOT_ENTRY + (uint64_t)load_be32(entry + 36) + load_be16(entry + 12) + load_be16(entry + 14);
-        snapshot_l1(c, i + 1, at, load_be64(entry), load_be32(entry + 8));
-        at += len;
-        if (i + 1 < h->snapshot_count)
-            at = (at + 7) & ~UINT64_C(7);
-        if (at - h->snapshots_offset > QCOW2_SNAPSHOT_TABLE_MAX)
-            return damaged(c, error, "snapshot %u ends 0x%" PRIx64 " octets into the snapshot table, at most 0x%x",
-                           i + 1, at - h->snapshots_offset, QCOW2_SNAPSHOT_TABLE_MAX);
-    }
-    if (c->corruptions == before)
-        judge_snapshots(c);
-    area(c, "snapshot table", h->snapshots_offset, at - h->snapshots_offset);
-    return true;
 }
 
 /* --- bitmaps ------------------------------------------------------------------------------------------------------ */
@@ -155,13 +92,13 @@ static void bitmap_table(Check *c, uint64_t at, uint64_t offset, uint32_t size)
     if (offset & (c->cluster_size - 1))
         check_corrupt(c, 1, "bitmap at 0x%" PRIx64 ": table at 0x%" PRIx64 " is not aligned to 0x%x", at, offset,
                       c->cluster_size);
-    if (!refer_alone(c, offset, len))
+    if (!check_refer_alone(c, offset, len))
         check_corrupt(c, 1,
                       "bitmap at 0x%" PRIx64 ": table of 0x%" PRIx64 " octets at 0x%" PRIx64
                       " is outside of the file, which ends at 0x%" PRIx64,
                       at, len, offset, c->length);
     else
-        add_range(c->bitmap_ranges, c, offset, len, false);
+        check_add_range(c->bitmap_ranges, c, offset, len, false);
 }
 
 /* The extension counts only while the feature bit says that it is kept up to date. */
@@ -174,19 +111,19 @@ static bool bitmaps(Check *c, GError **error)
     if (!data || !(c->header->autoclear & QCOW2_BITMAPS))
         return true;
     if (len < 24)
-        return damaged(c, error, "the bitmaps extension has %zu octets, needs 24", len);
+        return check_damaged(c, error, "the bitmaps extension has %zu octets, needs 24", len);
     uint32_t count = load_be32(data);
     uint64_t size = load_be64(data + 8), offset = load_be64(data + 16), at = offset;
     if (count > QCOW2_BITMAPS_MAX || (offset & (c->cluster_size - 1)) || offset >= c->length)
-        return damaged(c, error, "a directory of %u bitmaps at 0x%" PRIx64 ", where it cannot be", count, offset);
+        return check_damaged(c, error, "a directory of %u bitmaps at 0x%" PRIx64 ", where it cannot be", count, offset);
     if (size > c->length)
-        return damaged(c, error, "a bitmap directory of 0x%" PRIx64 " octets, but the file has 0x%" PRIx64, size,
-                       c->length);
-    area(c, "bitmap directory", offset, size);
+        return check_damaged(c, error, "a bitmap directory of 0x%" PRIx64 " octets, but the file has 0x%" PRIx64, size,
+                             c->length);
+    check_area(c, "bitmap directory", offset, size);
     for (uint32_t i = 0; i < count; i++) {
         uint8_t entry[BITMAP_ENTRY];
         if (at - offset > size || size - (at - offset) < sizeof entry)
-            return damaged(c, error, "bitmap %u at 0x%" PRIx64 " is behind the end of the directory", i + 1, at);
+            return check_damaged(c, error, "bitmap %u at 0x%" PRIx64 " is behind the end of the directory", i + 1, at);
         if (!host_file_read(c->file, at, entry, sizeof entry, error))
             return false;
         bitmap_table(c, at, load_be64(entry), load_be32(entry + 8));
@@ -202,7 +139,7 @@ static void encryption(Check *c)
     const uint8_t *data = extension ? g_bytes_get_data(extension, &len) : NULL;
 
     if (data && len >= 16 && c->header->crypt_method)
-        area(c, "encryption header", load_be64(data), load_be64(data + 8));
+        check_area(c, "encryption header", load_be64(data), load_be64(data + 8));
 }
 
 bool check_areas(Check *c, GError **error)
@@ -211,12 +148,13 @@ bool check_areas(Check *c, GError **error)
 
     g_array_set_size(c->l1_ranges, 0);
     g_array_set_size(c->bitmap_ranges, 0);
-    area(c, "header", 0, c->cluster_size);
-    area(c, "L1 table", h->l1_offset, (uint64_t)h->l1_size * 8);
-    area(c, "refcount table", h->reftable_offset, (uint64_t)h->reftable_clusters << h->cluster_bits);
-    add_range(c->l1_ranges, c, h->l1_offset, (uint64_t)h->l1_size * 8, true);
+    check_area(c, "header", 0, c->cluster_size);
+    check_area(c, "L1 table", h->l1_offset, (uint64_t)h->l1_size * 8);
+    if (c->reftable_size)
+        check_area(c, "refcount table", h->reftable_offset, (uint64_t)h->reftable_clusters << h->cluster_bits);
+    check_add_range(c->l1_ranges, c, h->l1_offset, (uint64_t)h->l1_size * 8, true);
     encryption(c);
-    if (!snapshots(c, error) || !bitmaps(c, error))
+    if (!check_snapshots(c, error) || !bitmaps(c, error))
         return false;
     count_alone(c);
     return true;

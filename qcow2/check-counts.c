@@ -43,17 +43,17 @@ bool check_counts_block(const Check *c, uint64_t index)
 static bool load_table(Check *c, GError **error)
 {
     const Qcow2Header *h = c->header;
-    size_t octets = (size_t)h->reftable_clusters << h->cluster_bits;
+    g_autoptr(GError) why = NULL;
+    size_t octets = 0;
 
-    if (octets > QCOW2_REFTABLE_MAX) {
-        g_set_error(error, FERRY_ERROR, FERRY_ERROR_LIMIT, "%s: the refcount table has %zu octets, at most %u",
-                    c->file->path, octets, QCOW2_REFTABLE_MAX);
-        return false;
-    }
+    if (qcow2_header_judge_reftable(c->file, h, &why))
+        octets = (size_t)h->reftable_clusters << h->cluster_bits;
+    else if (h->reftable_clusters) /* if there is none, whatever it should count is wrong, and that is told */
+        check_corrupt(c, 1, "%s", why->message);
     c->reftable_size = octets / 8;
     g_free(c->reftable);
-    c->reftable = g_malloc(octets);
-    if (!host_file_read(c->file, h->reftable_offset, c->reftable, octets, error))
+    c->reftable = g_malloc(octets + 1);
+    if (octets && !host_file_read(c->file, h->reftable_offset, c->reftable, octets, error))
         return false;
     for (uint64_t i = 0; i < c->reftable_size; i++)
         c->reftable[i] = GUINT64_FROM_BE(c->reftable[i]);

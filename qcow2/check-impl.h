@@ -78,10 +78,11 @@ typedef struct Check {
     HostFile *file;
     Qcow2Header *header;
     Qcow2Check *result;
-    bool loud;    /* what is found is said */
-    bool blind;   /* something could not be read: there may be more references than were counted */
-    bool unsound; /* the refcount table and its blocks must be made anew */
-    bool stopped; /* by `progress` */
+    bool loud;        /* what is found is said */
+    bool blind;       /* something could not be read: there may be more references than were counted */
+    bool unsound;     /* the refcount table and its blocks must be made anew */
+    bool table_wrong; /* the snapshot table, too */
+    bool stopped;     /* by `progress` */
 
     uint64_t length;   /* octets of the file */
     uint64_t whole;    /* clusters of it */
@@ -103,6 +104,9 @@ typedef struct Check {
     GArray *l1_ranges, *bitmap_ranges; /* of Range */
     GArray *alone; /* of Range, in clusters: tables that are written in place, so that nothing else may refer to them */
     GArray *l2;    /* of L2Ref, by offset */
+    GByteArray *table; /* what the snapshot table should be */
+    unsigned table_count;
+    uint64_t table_octets; /* of that in the file */
     size_t l2_done;
     unsigned misaligned; /* of them */
 
@@ -138,9 +142,18 @@ void check_compare_counts(Check *c);
 bool check_is_block(const Check *c, uint64_t index);     /* Can the block be read? */
 bool check_counts_block(const Check *c, uint64_t index); /* Does its entry count as a reference? */
 
-/* check-areas.c: the header's, snapshots' and bitmaps' own places */
+/* check-areas.c: the header's and bitmaps' own places */
 bool check_areas(Check *c, GError **error);
 void check_alone(Check *c); /* when all is counted and compared */
+/* Sets the error; always false. */
+bool check_damaged(const Check *c, GError **error, const char *format, ...) G_GNUC_PRINTF(3, 4);
+/* Counts a table that is written in place; false: it is outside of the file. check_area: that is corrupt. */
+bool check_refer_alone(Check *c, uint64_t offset, uint64_t len);
+void check_area(Check *c, const char *what, uint64_t offset, uint64_t len);
+void check_add_range(GArray *ranges, const Check *c, uint64_t offset, uint64_t len, bool active);
+
+/* check-snapshots.c */
+bool check_snapshots(Check *c, GError **error);
 
 /* check-walk.c: L1 and L2 tables */
 bool check_walk(Check *c, GError **error);
@@ -157,12 +170,19 @@ typedef struct Entry {
 
 void check_entry(const Check *c, uint64_t entry, uint64_t bitmap, Entry *out);
 
+/* Subclusters that are data and zeros, which none can be: a bit for each. */
+static inline uint64_t check_both(const Entry *e)
+{
+    return e->bitmap & e->bitmap >> SUBCLUSTERS & UINT32_MAX;
+}
+
 /* check-repair.c */
 bool check_repair(Check *c, unsigned repair, GError **error);
 
-/* check-rebuild.c: a refcount table and blocks in free clusters, to which one write of the header switches. */
+/* check-rebuild.c: a refcount table, blocks and, where it is wrong, a snapshot table in free clusters, to all of which
+ * one write of the header switches. */
 bool check_rebuild(Check *c, GError **error);
-/* Writes what the header says about the refcount table, and the feature bits, into the file: one sector. */
+/* Writes what the header says about these tables, and the feature bits, into the file: one sector. */
 bool check_write_header(Check *c, GError **error);
 
 /* Writes the sectors of the new octets that are not as in the old ones; all of one cluster. */

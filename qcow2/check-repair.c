@@ -40,12 +40,11 @@ static bool is_sound(const Check *c, uint64_t offset, uint64_t times)
            refs_get(&c->refs, cluster) == times;
 }
 
-/* --- entries
- * ---------------------------------------------------------------------------------------------------------- */
+/* --- entries ------------------------------------------------------------------------------------------------------ */
 
 typedef struct Fixer {
     uint64_t (*l1)(Check *c, uint64_t entry);
-    uint64_t (*l2)(Check *c, const Entry *e);
+    uint64_t (*l2)(Check *c, const Entry *e, uint64_t *bitmap);
     bool only_active;
 } Fixer;
 
@@ -62,12 +61,16 @@ static uint64_t strip_l1(Check *c, uint64_t entry)
     return entry & ENTRY_OFFSET ? entry & ~L1_RESERVED : 0;
 }
 
-static uint64_t strip_l2(Check *c, const Entry *e)
+/* Subclusters that are both data and zeros are data where there is a cluster: nothing is lost then. */
+static uint64_t strip_l2(Check *c, const Entry *e, uint64_t *bitmap)
 {
-    if (e->kind == ENTRY_IS_COMPRESSED)
+    if (e->kind == ENTRY_IS_COMPRESSED) {
+        *bitmap = 0;
         return e->entry & ~ENTRY_COPIED;
+    }
     if (e->kind == ENTRY_IS_DATA && e->zeros && ((e->offset & (c->cluster_size - 1)) || is_outside(c, e)))
         return c->extended ? 0 : ENTRY_ZERO;
+    *bitmap &= ~(e->kind == ENTRY_IS_DATA ? check_both(e) << SUBCLUSTERS : check_both(e));
     return e->entry & ~L2_RESERVED;
 }
 
@@ -92,8 +95,9 @@ static uint64_t flag_l1(Check *c, uint64_t entry)
     return offset ? flag(c, entry, offset >> c->cluster_bits) : entry;
 }
 
-static uint64_t flag_l2(Check *c, const Entry *e)
+static uint64_t flag_l2(Check *c, const Entry *e, uint64_t *bitmap)
 {
+    (void)bitmap;
     if (e->kind != ENTRY_IS_DATA)
         return e->entry;
     return c->data_file ? e->entry | ENTRY_COPIED : flag(c, e->entry, e->offset >> c->cluster_bits);
@@ -133,7 +137,9 @@ static bool fix_l2(Check *c, const Fixer *fixer, const L2Ref *ref, uint8_t *old,
         if (!(load_be64(old + at) | bitmap))
             continue;
         check_entry(c, load_be64(old + at), bitmap, &e);
-        store_be64(new + at, fixer->l2(c, &e));
+        store_be64(new + at, fixer->l2(c, &e, &bitmap));
+        if (c->extended)
+            store_be64(new + at + 8, bitmap);
     }
     return check_write_changes(c, ref->offset, old, new, c->cluster_size, error);
 }
@@ -185,9 +191,10 @@ static bool fix_counts(Check *c, unsigned repair, GError **error)
 {
     bool all = repair & QCOW2_REPAIR_ALL;
 
-    if (c->unsound && all && !c->blind)
+    if ((c->unsound || c->table_wrong) && all && !c->blind)
         return check_rebuild(c, error);
-    if (c->unsound && !all) /* what counts as a leak may be a block of the table that is not to be trusted */
+    /* What counts as a leak may be a block of a table that is not to be trusted, or a snapshot that is to be lost. */
+    if ((c->unsound || c->table_wrong) && !all)
         return true;
     for (size_t i = 0; i < c->block_count; i++)
         if (!fix_block(c, c->blocks[i], all, !c->blind, error))

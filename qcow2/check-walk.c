@@ -185,10 +185,10 @@ static void compressed_entry(Walk *w, const Entry *e)
                       w->at);
         return;
     }
-    if (e->bitmap) {
+    if (e->bitmap) { /* which is not looked at when it is read */
         check_corrupt(c, times, "L2 entry at 0x%" PRIx64 ": a compressed cluster with subclusters 0x%" PRIx64, w->at,
                       e->bitmap);
-        return;
+        c->repairable += times;
     }
     if (e->entry & ENTRY_COPIED) {
         check_corrupt(c, times, "L2 entry at 0x%" PRIx64 ": 0x%" PRIx64 " is compressed, but has COPIED", w->at,
@@ -222,9 +222,11 @@ static void data_entry(Walk *w, const Entry *e)
                       w->at, e->zeros ? "cluster kept for zeros" : "data", e->offset, c->length);
         sound = false;
     }
-    if (G_UNLIKELY(c->extended && (e->bitmap & e->bitmap >> 32 & UINT32_MAX)))
+    if (G_UNLIKELY(check_both(e))) {
         check_corrupt(c, times, "L2 entry at 0x%" PRIx64 ": subclusters 0x%" PRIx64 " are both data and zeros", w->at,
                       e->bitmap);
+        c->repairable += times;
+    }
     if (!sound && e->zeros)
         c->repairable += times;
     if (w->ref->active)
@@ -251,10 +253,13 @@ static void l2_entry(Walk *w, uint64_t value, uint64_t bitmap)
     }
     if (e.kind == ENTRY_IS_DATA)
         data_entry(w, &e);
-    else if (bitmap & UINT32_MAX)
+    else if (bitmap & UINT32_MAX) {
         check_corrupt(c, w->ref->times,
                       "L2 entry at 0x%" PRIx64 ": subclusters 0x%" PRIx64 " have data, but there is no cluster", w->at,
                       bitmap);
+        if (check_both(&e))
+            c->repairable += w->ref->times;
+    }
 }
 
 static uint64_t where_l2(ReadMany *many, size_t i)

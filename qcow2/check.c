@@ -86,6 +86,7 @@ static void done(Check *c)
     g_clear_pointer(&c->bitmap_ranges, g_array_unref);
     g_clear_pointer(&c->alone, g_array_unref);
     g_clear_pointer(&c->l2, g_array_unref);
+    g_clear_pointer(&c->table, g_byte_array_unref);
 }
 
 static bool init(Check *c, GError **error)
@@ -107,7 +108,9 @@ static bool init(Check *c, GError **error)
     c->bitmap_ranges = g_array_new(FALSE, FALSE, sizeof(Range));
     c->alone = g_array_new(FALSE, FALSE, sizeof(Range));
     c->l2 = g_array_new(FALSE, FALSE, sizeof(L2Ref));
-    c->blind = c->unsound = false;
+    c->table = g_byte_array_new();
+    c->table_count = 0;
+    c->blind = c->unsound = c->table_wrong = false;
     c->misaligned = 0;
     c->far_at = 0;
     c->corruptions = c->leaks = c->check_errors = c->image_end = 0;
@@ -173,11 +176,13 @@ bool qcow2_check(Image *image, unsigned repair, Qcow2Check *result, GError **err
     cache_forget_all(&q->l2);
     cache_forget_all(&q->refblocks);
     q->compress_at = 0;
+    q->broken = false;
+    g_clear_pointer(&q->corruption, g_free);
     if (!qcow2_load(q, ok ? error : NULL)) {
         q->broken = true;
         return false;
     }
-    if (!qcow2_load_snapshots(q, NULL))
+    if (q->header.incompatible & QCOW2_CORRUPT || !qcow2_load_snapshots(q, NULL))
         q->broken = true;
     return ok;
 }

@@ -55,10 +55,22 @@ static bool judge_table(const Judge *j, const Qcow2Header *h, unsigned at, const
     return true;
 }
 
-static bool judge_sizes(const Judge *j, const Qcow2Header *h)
+bool qcow2_header_judge_reftable(HostFile *file, const Qcow2Header *h, GError **error)
+{
+    Judge j = {file, error};
+    uint64_t octets = (uint64_t)h->reftable_clusters << h->cluster_bits;
+
+    if (!h->reftable_clusters)
+        return refuse(&j, FERRY_ERROR_DAMAGED, 56, "there is no refcount table");
+    if (octets > QCOW2_REFTABLE_MAX)
+        return refuse(&j, FERRY_ERROR_LIMIT, 56, "a refcount table of %u clusters, at most %u", h->reftable_clusters,
+                      QCOW2_REFTABLE_MAX >> h->cluster_bits);
+    return judge_table(&j, h, 48, "the refcount table", h->reftable_offset, octets);
+}
+
+static bool judge_sizes(const Judge *j, const Qcow2Header *h, bool to_check)
 {
     uint64_t l1 = (uint64_t)h->l1_size * 8, needed;
-    uint64_t reftable = (uint64_t)h->reftable_clusters << h->cluster_bits;
 
     if (h->size > INT64_MAX)
         return refuse(j, FERRY_ERROR_LIMIT, 24, "a disk of %" PRIu64 " octets, at most %" PRIi64, h->size, INT64_MAX);
@@ -68,15 +80,10 @@ static bool judge_sizes(const Judge *j, const Qcow2Header *h)
     if (h->l1_size < needed)
         return refuse(j, FERRY_ERROR_DAMAGED, 36, "an L1 table of %u entries, but the disk needs %" PRIu64, h->l1_size,
                       needed);
-    if (!h->reftable_clusters)
-        return refuse(j, FERRY_ERROR_DAMAGED, 56, "there is no refcount table");
-    if (reftable > QCOW2_REFTABLE_MAX)
-        return refuse(j, FERRY_ERROR_LIMIT, 56, "a refcount table of %u clusters, at most %u", h->reftable_clusters,
-                      QCOW2_REFTABLE_MAX >> h->cluster_bits);
-    if (h->snapshot_count > QCOW2_SNAPSHOTS_MAX)
+    if (!to_check && h->snapshot_count > QCOW2_SNAPSHOTS_MAX)
         return refuse(j, FERRY_ERROR_LIMIT, 60, "%u snapshots, at most %u", h->snapshot_count, QCOW2_SNAPSHOTS_MAX);
     return judge_table(j, h, 40, "the L1 table", h->l1_offset, l1) &&
-           judge_table(j, h, 48, "the refcount table", h->reftable_offset, reftable) &&
+           (to_check || qcow2_header_judge_reftable(j->file, h, j->error)) &&
            judge_table(j, h, 64, "the snapshot table", h->snapshots_offset, h->snapshot_count ? 40 : 0);
 }
 
@@ -221,7 +228,7 @@ static bool read_extensions(const Judge *j, Qcow2Header *h)
     return true;
 }
 
-bool qcow2_header_read(HostFile *file, Qcow2Header *h, GError **error)
+static bool read_header(HostFile *file, Qcow2Header *h, bool to_check, GError **error)
 {
     Judge j = {file, error};
     uint8_t start[LENGTH_V3];
@@ -241,7 +248,17 @@ bool qcow2_header_read(HostFile *file, Qcow2Header *h, GError **error)
         return refuse(&j, FERRY_ERROR_UNSUPPORTED, 0, "no qcow2 image: it starts with 0x%08x, not 0x%08x", magic,
                       QCOW2_MAGIC);
     return read_start(&j, h, &in) && read_more(&j, h, &in) && read_tail(&j, h) && read_extensions(&j, h) &&
-           judge_encryption(&j, h) && judge_features(&j, h) && judge_sizes(&j, h);
+           judge_encryption(&j, h) && judge_features(&j, h) && judge_sizes(&j, h, to_check);
+}
+
+bool qcow2_header_read(HostFile *file, Qcow2Header *h, GError **error)
+{
+    return read_header(file, h, false, error);
+}
+
+bool qcow2_header_read_to_check(HostFile *file, Qcow2Header *h, GError **error)
+{
+    return read_header(file, h, true, error);
 }
 
 /* --- writing ---------------------------------------------------------------------------------------------------- */

@@ -78,6 +78,13 @@ typedef struct Qcow2Header {
  */
 bool qcow2_header_read(HostFile *file, Qcow2Header *header, GError **error);
 
+/* The same for a check, which can make a refcount table anew and leave out snapshots: there may be too many of these,
+ * and the table may be anywhere. */
+bool qcow2_header_read_to_check(HostFile *file, Qcow2Header *header, GError **error);
+
+/* Is there a refcount table, where one can be? */
+bool qcow2_header_judge_reftable(HostFile *file, const Qcow2Header *header, GError **error);
+
 /*
  * The octets of the header, its extensions and the backing file's name, padded to whole sectors. NULL: they do not fit
  * into a cluster.

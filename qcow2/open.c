@@ -247,9 +247,18 @@ bool qcow2_read_numbers(HostFile *file, uint64_t offset, uint64_t *numbers, uint
     return true;
 }
 
+/* What is left can be read. */
+static void distrust(Qcow2 *q, const GError *why)
+{
+    q->broken = true;
+    if (!q->corruption)
+        q->corruption = g_strdup(why->message);
+}
+
 static bool load_tables(Qcow2 *q, GError **error)
 {
     Qcow2Header *h = &q->header;
+    g_autoptr(GError) why = NULL;
 
     q->active.size = h->l1_size;
     q->active.offset = h->l1_offset;
@@ -257,7 +266,11 @@ static bool load_tables(Qcow2 *q, GError **error)
     q->active.l1 = g_new0(uint64_t, (size_t)h->l1_size + 1); /* never NULL */
     q->active.dirty = g_malloc0((size_t)h->l1_size * 8 / HOST_SECTOR / 8 + 1);
     q->reftable_size = ((uint64_t)h->reftable_clusters << h->cluster_bits) / 8;
-    q->reftable = g_new0(uint64_t, q->reftable_size);
+    if (!qcow2_header_judge_reftable(q->image.file, h, &why)) { /* who checks it comes so far */
+        q->reftable_size = 0;
+        distrust(q, why);
+    }
+    q->reftable = g_new0(uint64_t, q->reftable_size + 1);
     q->reftable_dirty = g_malloc0(q->reftable_size * 8 / HOST_SECTOR / 8 + 1);
     return qcow2_read_numbers(q->image.file, h->l1_offset, q->active.l1, h->l1_size, error) &&
            qcow2_read_numbers(q->image.file, h->reftable_offset, q->reftable, q->reftable_size, error);
@@ -319,7 +332,7 @@ bool qcow2_load(Qcow2 *q, GError **error)
     g_clear_pointer(&q->active.dirty, g_free);
     g_clear_pointer(&q->reftable, g_free);
     g_clear_pointer(&q->reftable_dirty, g_free);
-    if (!qcow2_header_read(q->image.file, &q->header, error))
+    if (!(q->to_check ? qcow2_header_read_to_check : qcow2_header_read)(q->image.file, &q->header, error))
         return false;
     measure(q);
     return load_tables(q, error);
@@ -361,9 +374,7 @@ static bool load_snapshots(Qcow2 *q, bool repair, GError **error)
         g_propagate_error(error, g_steal_pointer(&why));
         return false;
     }
-    q->broken = true;
-    if (!q->corruption)
-        q->corruption = g_strdup(why->message);
+    distrust(q, why);
     return true;
 }
 
@@ -399,6 +410,7 @@ Image *qcow2_open(HostFile *file, const Qcow2Open *o, GError **error)
     q->image.file = file;
     q->image.backing = o->backing;
     q->image.read_only = o->read_only || file->read_only;
+    q->to_check = o->repair;
     q->data_file = o->data_file ? o->data_file : file;
     q->busy = g_hash_table_new(g_int64_hash, g_int64_equal);
     if (open_all(q, o, error))

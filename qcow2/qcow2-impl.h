@@ -100,6 +100,7 @@ struct Qcow2 {
     uint32_t cluster_size, l2_entry;                               /* octets */
     bool extended;
     unsigned sub_bits; /* of a subcluster; cluster_bits where there are none */
+    bool to_check;     /* opened by who repairs it: the header may lie about the refcount table and the snapshots */
     bool prepared;     /* the header says that we write */
     bool spoilt;       /* bitmaps that have to know of it are marked as out of date */
     bool settles;      /* all that is in memory is to reach the file now, lazy or not */

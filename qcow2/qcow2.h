@@ -12,11 +12,12 @@
 
 typedef struct Qcow2Open {
     bool read_only;
-    bool inactive;           /* somebody else writes it until image_set_active: nothing is written before */
-    bool repair;             /* a dirty image is opened as it is, by who repairs it; otherwise it is repaired first */
-    HostFile *data_file;     /* taken, also on failure; NULL: the image must have none */
-    Image *backing;          /* taken, also on failure; NULL: what the image does not have reads as zeros */
-    uint64_t l2_cache;       /* octets; 0: enough for the whole disk, but at most 32 MiB */
+    bool inactive;       /* somebody else writes it until image_set_active: nothing is written before */
+    bool repair;         /* an image that is dirty, or without a sound refcount table or list of snapshots, is opened
+                            as it is, by who repairs it; otherwise dirty ones are repaired first, others refused */
+    HostFile *data_file; /* taken, also on failure; NULL: the image must have none */
+    Image *backing;      /* taken, also on failure; NULL: what the image does not have reads as zeros */
+    uint64_t l2_cache;   /* octets; 0: enough for the whole disk, but at most 32 MiB */
     uint64_t refcount_cache; /* octets; 0: 8 MiB */
 } Qcow2Open;
 

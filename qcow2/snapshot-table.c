@@ -176,6 +176,11 @@ GPtrArray *snapshot_table_read(HostFile *file, const Qcow2Header *header, uint64
     g_autoptr(GByteArray) data = g_byte_array_new();
     size_t at = 0;
 
+    if (header->snapshot_count > QCOW2_SNAPSHOTS_MAX) {
+        g_set_error(error, FERRY_ERROR, FERRY_ERROR_LIMIT, "%s: %u snapshots, at most %u", place.path,
+                    header->snapshot_count, QCOW2_SNAPSHOTS_MAX);
+        return NULL;
+    }
     while (list->len < header->snapshot_count) {
         if (place.offset >= place.file_length || data->len == place.file_length - place.offset ||
             data->len == QCOW2_SNAPSHOT_TABLE_MAX) {

@@ -17,7 +17,15 @@ DATA_FILE = threading.Lock()
 # Where we count otherwise, what we count, and why. None: it cannot be checked.
 HEADER_AS_L2 = "qemu-img reads the header as an L2 table; an entry without an offset has none"
 OVERLAP = "a cluster that is data and metadata is corrupt, even where its count is right"
+ONLY_REPAIRED = "qemu-img tells only when it may repair"
 OTHERWISE = {
+    ("extended", "extended-compressed-with-bitmap"): ((1, 0), "qemu-img takes a cluster that is read for leaked"),
+    ("plain", "table-is-misaligned"): ((81, 0), "qemu-img does not open it"),
+    ("plain", "table-is-too-large"): ((81, 0), "qemu-img does not open it"),
+    ("snapshots", "snapshot-has-too-much-extra-data"): ((1, 0), ONLY_REPAIRED),
+    ("v2", "snapshot-has-too-much-extra-data"): ((1, 0), ONLY_REPAIRED),
+    ("cluster-4k", "snapshot-has-too-much-extra-data"): ((1, 0), ONLY_REPAIRED),
+    ("v2", "snapshots-are-too-many"): ((115, 1), ONLY_REPAIRED),
     ("plain", "l1-copied-is-on-where-there-is-nothing"): ((1, 0), HEADER_AS_L2),
     ("plain", "l1-entry-is-only-reserved-bits"): ((1, 39), HEADER_AS_L2),
     ("cluster-4k", "l1-entry-is-the-header"): ((1, 257), HEADER_AS_L2),
@@ -37,6 +45,7 @@ LEFT = {
     "l1-entry-is-the-l1-table": "the same",
     "l1-entry-is-data": "the same: it is the guest's data",
     "snapshot-l1-is-larger": "the same",
+    "extended-compressed-with-bitmap": "qemu-img frees a cluster that is read",
     "bitmap-table-is-outside": "qemu-img drops the bitmaps",
     "bitmap-entry-is-outside": "qemu-img drops the bitmaps",
     "count-of-bitmap-directory-is-zero": "the same, to repair leaks",
@@ -99,7 +108,7 @@ class Case:
         self.qemu(theirs, "-r", how)
         again, judged, best = self.ours(mine), self.qemu(mine), self.qemu(theirs)
         self.must(said == again, "the repair has left", said, "the check finds", again)
-        if (self.base, self.name) not in OTHERWISE and self.name not in LEFT:
+        if self.name not in LEFT:
             self.must(errors(judged) <= errors(best), "qemu-img finds", judged, "after its own repair", best)
         same = self.same(mine, self.path)
         self.must(same != 1, "the guest sees something else than before")

@@ -676,6 +676,26 @@ def table_entry_is_data(q):
     q.put_u64(q.at_table(), q.host(0))
 
 
+@damage("plain", "cluster-512", "v2", "snapshots", "bitmaps", "refcount-1", "data-file", "compressed")
+def table_is_gone(q):
+    q.put(48, bytes(12))
+
+
+@damage("plain")
+def table_is_misaligned(q):
+    q.put_u64(48, q.table + 0x200)
+
+
+@damage("plain")
+def table_is_outside(q):
+    q.put_u64(48, 1 << 40)
+
+
+@damage("plain")
+def table_is_too_large(q):
+    q.put_u32(56, 0x7FFFFFFF)
+
+
 @damage("plain")
 def block_without_counts(q):
     at = q.length
@@ -736,6 +756,41 @@ def snapshot_l2_has_reserved_bits(q):
 def snapshot_has_copied(q):
     l2 = q.u64(q.u64(q.snapshot())) & OFFSET
     q.put_u64(l2, q.u64(l2) | COPIED)
+
+
+def put_extra(q, number, size):
+    """That of a snapshot gets another size; what is there is kept, as far as it goes. Larger: of the last one."""
+    at = q.snapshot(number)
+    old, text = q.u32(at + 36), sum(struct.unpack(">HH", q.get(at + 12, 4)))
+    extra, names = q.get(at + 40, old), q.get(at + 40 + old, text)
+    behind = q.get(q.snapshot(number + 1), 4096) if size < old else b""
+    entry = q.get(at, 36) + struct.pack(">I", size) + extra[:size].ljust(size, b"x") + names
+    q.put(at, entry + bytes(-len(entry) % 8) + behind)
+
+
+@damage("snapshots", "v2")
+def snapshot_has_no_extra_data(q):
+    put_extra(q, 0, 0)
+
+
+@damage("snapshots")
+def snapshots_have_too_little_extra_data(q):
+    put_extra(q, 1, 0)
+    put_extra(q, 0, 8)
+
+
+@damage("snapshots", "v2", "cluster-4k")
+def snapshot_has_too_much_extra_data(q):
+    put_extra(q, 1, 3000)
+
+
+@damage("v2")
+def snapshots_are_too_many(q):
+    at = (q.length + q.cluster - 1) // q.cluster * q.cluster
+    old = q.get(q.snapshot_table, q.snapshot(2) - q.snapshot_table)
+    q.put(at, old + b"".join(bytes(12) + b"\0\6\0\0" + bytes(24) + b"%06d\0\0" % n for n in range(65600)))
+    q.put_u32(60, 65602)
+    q.put_u64(64, at)
 
 
 @damage("snapshots")
