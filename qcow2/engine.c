@@ -68,10 +68,16 @@ int64_t transfer_call(const Transfer *t)
 
     switch (t->kind) {
     case TRANSFER_READ:
-        result = preadv(t->fd, t->iov, count, (off_t)t->offset);
+        if (count == 1) /* the kernel has less to look at */
+            result = pread(t->fd, t->iov->iov_base, t->iov->iov_len, (off_t)t->offset);
+        else
+            result = preadv(t->fd, t->iov, count, (off_t)t->offset);
         break;
     case TRANSFER_WRITE:
-        result = pwritev2(t->fd, t->iov, count, (off_t)t->offset, t->flags);
+        if (count == 1 && !t->flags)
+            result = pwrite(t->fd, t->iov->iov_base, t->iov->iov_len, (off_t)t->offset);
+        else
+            result = pwritev2(t->fd, t->iov, count, (off_t)t->offset, t->flags);
         break;
     case TRANSFER_SYNC:
         result = fdatasync(t->fd);
