@@ -150,7 +150,7 @@ bool check_areas(Check *c, GError **error)
     g_array_set_size(c->bitmap_ranges, 0);
     check_area(c, "header", 0, c->cluster_size);
     check_area(c, "L1 table", h->l1_offset, (uint64_t)h->l1_size * 8);
-    if (c->reftable_size)
+    if (c->has_table)
         check_area(c, "refcount table", h->reftable_offset, (uint64_t)h->reftable_clusters << h->cluster_bits);
     check_add_range(c->l1_ranges, c, h->l1_offset, (uint64_t)h->l1_size * 8, true);
     encryption(c);

@@ -55,6 +55,10 @@ static bool load_table(Check *c, GError **error)
     c->reftable = g_malloc(octets + 1);
     if (octets && !host_file_read(c->file, h->reftable_offset, c->reftable, octets, error))
         return false;
+    c->has_table = octets;
+    /* A large one is mostly empty, and gone through often. */
+    while (c->reftable_size && !c->reftable[c->reftable_size - 1])
+        c->reftable_size--;
     for (uint64_t i = 0; i < c->reftable_size; i++)
         c->reftable[i] = GUINT64_FROM_BE(c->reftable[i]);
     return true;

@@ -95,8 +95,9 @@ typedef struct Check {
     uint8_t *one;   /* a bit a cluster: its count in the file is 1 */
     uint8_t *wrong; /* its count is not the number of references */
     uint64_t *reftable;
-    uint64_t reftable_size;
-    uint64_t *blocks; /* index of each block that can be read and counts what is in the file, by offset */
+    uint64_t reftable_size; /* entries up to the last that is not 0 */
+    bool has_table;         /* where the header says */
+    uint64_t *blocks;       /* index of each block that can be read and counts what is in the file, by offset */
     size_t block_count;
     uint64_t far_at; /* what check_count has read last; 0: nothing */
     uint8_t far[HOST_SECTOR];

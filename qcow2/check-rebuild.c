@@ -136,7 +136,7 @@ static void drop_old(Check *c)
 {
     uint64_t offset = c->header->reftable_offset, len = (uint64_t)c->header->reftable_clusters << c->cluster_bits;
 
-    if (c->reftable_size && offset + len < c->length + c->cluster_size) /* otherwise it was not counted */
+    if (c->has_table && offset + len < c->length + c->cluster_size) /* otherwise it was not counted */
         drop(c, offset, len);
     if (c->table_wrong && check_is_inside(c, c->header->snapshots_offset, c->table_octets))
         drop(c, c->header->snapshots_offset, c->table_octets);

@@ -136,6 +136,27 @@ Test(check, tables_that_overlap_at_all_offsets_take_no_longer, .timeout = 30)
     host_file_close(file);
 }
 
+/* A million entries, in a table as large as there may be, all of the same block; each pass goes through them. */
+Test(check, a_refcount_table_as_large_as_there_may_be_takes_no_longer, .timeout = 30)
+{
+    enum { CLUSTER = 512, ENTRIES = (8 << 20) / 8 };
+    g_autoptr(GByteArray) octets = rig_create(&(Qcow2Create){.size = 1 << 20, .cluster_size = CLUSTER});
+    uint64_t table = (octets->len + CLUSTER - 1) & ~(uint64_t)(CLUSTER - 1), block = block_at(octets);
+    Qcow2Check result = {0};
+
+    g_byte_array_set_size(octets, (guint)table + ENTRIES * 8);
+    for (unsigned i = 0; i < ENTRIES; i++)
+        store_be64(octets->data + table + 8 * (uint64_t)i, block);
+    store_be64(octets->data + 48, table);
+    store_be32(octets->data + 56, ENTRIES * 8 / CLUSTER);
+    Image *image = open_to_repair(host_file_memory(octets->data, octets->len));
+    OK(qcow2_check(image, 0, &result, &error));
+    cr_assert(result.corruptions > ENTRIES, "%" G_GUINT64_FORMAT, result.corruptions);
+    OK(qcow2_check(image, QCOW2_REPAIR_LEAKS | QCOW2_REPAIR_ALL, &result, &error));
+    cr_assert(result.corruptions + result.leaks == 0);
+    image_close(image);
+}
+
 /* 65 million clusters that nobody refers to. */
 Test(check, a_file_that_is_one_long_hole_takes_no_memory)
 {
