@@ -340,9 +340,10 @@ Test(qcow2_create, files_that_contradict_each_other_are_refused)
 Test(qcow2_create, a_refusal_leaves_the_file_alone)
 {
     g_autoptr(HostFile) file = host_file_memory("what was there", 14);
+    g_autofree char *name = g_strnfill(800, 'x');
 
     cr_assert_not(qcow2_create(file, NULL, &(Qcow2Create){.cluster_size = 1}, NULL));
-    cr_assert_not(qcow2_create(file, NULL, &(Qcow2Create){.cluster_size = 512, .backing = g_strnfill(800, 'x')}, NULL));
+    cr_assert_not(qcow2_create(file, NULL, &(Qcow2Create){.cluster_size = 512, .backing = name}, NULL));
     cr_assert_eq(host_file_length(file), 14);
 }
 
