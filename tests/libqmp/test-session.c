@@ -300,3 +300,38 @@ Test(session, a_reply_of_many_megabytes_comes_whole_if_it_is_allowed)
     cr_expect_eq(json_string_length(json_object_get(result, "a")), 64 << 20);
     json_decref(result);
 }
+
+/* --- what goes over the wire -------------------------------------------------------------------------------------- */
+
+static void note(bool sent, const char *text, size_t size, void *data)
+{
+    g_string_append_printf(data, "%c%.*s\n", sent ? '>' : '<', (int)size, text);
+}
+
+static void answer_with_much(Peer *peer, void *data)
+{
+    (void)data;
+    peer_say(peer, "{\"QMP\": {\"capabilities\": []}}\r\n");
+    peer_hear(peer, NULL);
+    peer_say(peer, "{\"return\": {}, \"id\": 1}{\"event\": \"X\"}");
+    peer_hear(peer, NULL);
+    peer_say(peer, "{\"return\": 18446744073709551615, \"id\": 2}\n");
+}
+
+Test(session, a_trace_has_all_that_goes_over_the_wire_as_it_is)
+{
+    g_autoptr(GString) seen = g_string_new(NULL);
+    g_autoptr(QmpSession) session =
+        peer_session(answer_with_much, NULL, LIBQMP_SESSION_OPTIONS(.trace = note, .trace_data = seen));
+    json_t *arguments = json_pack("{s:i}", "a", 1), *result = libqmp_execute(session, "x", arguments, 0, NULL);
+
+    cr_expect_str_eq(json_string_value(result), "18446744073709551615");
+    cr_expect_str_eq(seen->str, "<{\"QMP\": {\"capabilities\": []}}\n"
+                                ">{\"execute\":\"qmp_capabilities\",\"id\":1}\n"
+                                "<{\"return\": {}, \"id\": 1}\n"
+                                "<{\"event\": \"X\"}\n"
+                                ">{\"execute\":\"x\",\"arguments\":{\"a\":1},\"id\":2}\n"
+                                "<{\"return\": 18446744073709551615, \"id\": 2}\n");
+    json_decref(arguments);
+    json_decref(result);
+}

@@ -55,6 +55,8 @@ static void send_request(QmpSession *session, const LibqmpCall *call, const char
                                             arguments ? ",\"arguments\":" : "", arguments ? arguments : "", call->id);
 
     json_decref(name);
+    if (session->trace)
+        session->trace(true, text, strlen(text) - 1, session->trace_data);
     g_byte_array_append(session->out, (const guint8 *)text, (guint)strlen(text));
     session_flush(session);
 }

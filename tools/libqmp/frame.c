@@ -47,6 +47,12 @@ void frame_added(Frame *frame, size_t size)
     frame->end += size;
 }
 
+const char *frame_text(const Frame *frame, size_t *size)
+{
+    *size = frame->taken;
+    return frame->data + frame->start - frame->taken;
+}
+
 size_t frame_pending(const Frame *frame)
 {
     return frame->end - frame->start;
@@ -134,6 +140,7 @@ static json_t *take_value(Frame *frame, GError **error)
         fail_garbage(frame, text, error);
     }
     frame->start = frame->scanned;
+    frame->taken = size;
     frame->long_number = false;
     return value;
 }

@@ -16,6 +16,7 @@ typedef struct Frame {
     char *data;
     size_t capacity;
     size_t start, end; /* of what has come and is not parsed */
+    size_t taken;      /* octets of the value that ends at `start` */
     size_t scanned;    /* up to there it was looked at */
     size_t size_max;
     unsigned depth_max;
@@ -36,6 +37,9 @@ void frame_added(Frame *frame, size_t size);
 
 /* The next value, new. NULL and no error: more must come. */
 struct json_t *frame_next(Frame *frame, GError **error);
+
+/* The text of the value that came last. Borrowed until there is to be room again. */
+const char *frame_text(const Frame *frame, size_t *size);
 
 /* How many octets of a value that is not complete have come. */
 size_t frame_pending(const Frame *frame);

@@ -98,6 +98,12 @@ int libqmp_transport_poll(int fd, short events, int wake, int timeout_ms);
 
 /* --- sessions ----------------------------------------------------------------------------------------------------- */
 
+/*
+ * What goes over the wire, as it is: one message each time, greeting and negotiation with them. Called with the
+ * session's lock held, on any thread that is in the library: it may call nothing here.
+ */
+typedef void LibqmpTraceFn(bool sent, const char *text, size_t size, void *data);
+
 /* All may be zero. The library only looks at what is within `size`, so that members can be added. */
 typedef struct LibqmpSessionOptions {
     size_t size;
@@ -107,6 +113,8 @@ typedef struct LibqmpSessionOptions {
     size_t event_max;    /* how many wait to be delivered, of which then the oldest are dropped; 0: 1024 */
     size_t call_max;     /* how many may be without a reply; 0: 65536 */
     bool no_oob;         /* do not enable out-of-band execution */
+    LibqmpTraceFn *trace;
+    void *trace_data;
 } LibqmpSessionOptions;
 
 #define LIBQMP_SESSION_OPTIONS(...) (&(LibqmpSessionOptions){.size = sizeof(LibqmpSessionOptions), __VA_ARGS__})

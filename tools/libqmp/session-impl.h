@@ -57,6 +57,8 @@ struct QmpSession {
     bool woken; /* it is readable */
     struct json_t *greeting;
     bool oob;
+    LibqmpTraceFn *trace; /* NULL: nobody */
+    void *trace_data;
     size_t event_max, call_max;
     gint64 timeout; /* in microseconds; 0: none */
 

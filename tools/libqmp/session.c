@@ -40,6 +40,8 @@ static QmpSession *make(const QmpTransport *transport, void *peer, const LibqmpS
     session->transport = transport;
     session->peer = peer;
     session->wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    session->trace = options->trace;
+    session->trace_data = options->trace_data;
     session->event_max = options->event_max;
     session->call_max = options->call_max;
     session->timeout = (gint64)options->timeout_ms * 1000;

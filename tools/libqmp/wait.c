@@ -50,8 +50,13 @@ static void take_messages(QmpSession *session)
 {
     GError *error = NULL;
 
-    for (json_t *message; !session->end && (message = frame_next(&session->in, &error));)
+    for (json_t *message; !session->end && (message = frame_next(&session->in, &error));) {
+        size_t size;
+        const char *text = frame_text(&session->in, &size);
+        if (session->trace)
+            session->trace(false, text, size, session->trace_data);
         session_receive(session, message);
+    }
     if (error)
         session_end(session, error);
 }
