@@ -13,9 +13,13 @@ static const VmsChoice type_choice = VMS_CHOICE_OF(type_names);
 #define USER                                                                                                           \
     VMS_TEXT(OptionsNet, net), VMS_TEXT(OptionsNet, host), VMS_TEXT(OptionsNet, hostname),                             \
         VMS_TEXT(OptionsNet, dhcpstart), VMS_TEXT(OptionsNet, dns), VMS_TEXT(OptionsNet, domainname),                  \
-        VMS_TEXT(OptionsNet, tftp), VMS_TEXT(OptionsNet, bootfile), VMS_LINES(OptionsNet, hostfwd),                    \
-        VMS_LINES(OptionsNet, guestfwd), VMS_FIELD(OptionsNet, restricted, .name = "restrict"),                        \
-        VMS_FIELD(OptionsNet, ipv4), VMS_FIELD(OptionsNet, ipv6)
+        VMS_TEXT(OptionsNet, tftp), VMS_TEXT(OptionsNet, tftp_server, .name = "tftp-server-name"),                     \
+        VMS_TEXT(OptionsNet, bootfile), VMS_TEXT(OptionsNet, ipv6_prefix, .name = "ipv6-prefix"),                      \
+        VMS_FIELD(OptionsNet, ipv6_bits, .name = "ipv6-prefixlen"),                                                    \
+        VMS_TEXT(OptionsNet, ipv6_host, .name = "ipv6-host"), VMS_TEXT(OptionsNet, ipv6_dns, .name = "ipv6-dns"),      \
+        VMS_LINES(OptionsNet, dnssearch), VMS_LINES(OptionsNet, hostfwd), VMS_LINES(OptionsNet, guestfwd),             \
+        VMS_FIELD(OptionsNet, restricted, .name = "restrict"), VMS_FIELD(OptionsNet, ipv4),                            \
+        VMS_FIELD(OptionsNet, ipv6)
 
 #define TAP                                                                                                            \
     VMS_TEXT(OptionsNet, ifname), VMS_TEXT(OptionsNet, script), VMS_TEXT(OptionsNet, downscript),                      \
@@ -121,10 +125,11 @@ void options_net_free(OptionsNet *n)
 {
     if (!n)
         return;
-    char *texts[] = {n->id,      n->model,     n->mac,      n->net,    n->host,       n->hostname, n->dhcpstart,
-                     n->dns,     n->tftp,      n->bootfile, n->ifname, n->script,     n->bridge,   n->domainname,
-                     n->hostfwd, n->listen,    n->guestfwd, n->helper, n->downscript, n->fd,       n->connect,
-                     n->mcast,   n->localaddr, n->udp,      n->sock,   n->group};
+    char *texts[] = {
+        n->id,        n->model,    n->mac,         n->net,       n->host,   n->hostname, n->dhcpstart, n->ipv6_prefix,
+        n->ipv6_host, n->ipv6_dns, n->tftp_server, n->dnssearch, n->dns,    n->tftp,     n->bootfile,  n->ifname,
+        n->script,    n->bridge,   n->domainname,  n->hostfwd,   n->listen, n->guestfwd, n->helper,    n->downscript,
+        n->fd,        n->connect,  n->mcast,       n->localaddr, n->udp,    n->sock,     n->group};
 
     for (size_t i = 0; i < G_N_ELEMENTS(texts); i++)
         g_free(texts[i]);

@@ -133,7 +133,10 @@ typedef struct OptionsNet {
     char *id;
     char *model, *mac; /* of -nic only */
     /* user */
-    char *net, *host, *hostname, *dhcpstart, *dns, *domainname, *tftp, *bootfile;
+    char *net, *host, *hostname, *dhcpstart, *dns, *domainname, *tftp, *tftp_server, *bootfile;
+    char *ipv6_prefix, *ipv6_host, *ipv6_dns;
+    uint16_t ipv6_bits;       /* of the prefix; 0: as it says, or 64 */
+    char *dnssearch;          /* a domain a line */
     char *hostfwd, *guestfwd; /* a rule a line */
     bool restricted, ipv4, ipv6;
     /* tap */

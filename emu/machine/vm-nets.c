@@ -127,16 +127,25 @@ static NetBackend *new_user(const NetHome *home, const OptionsNet *o, GError **e
     if (!add_rules(&l, home->id, o->hostfwd, add_forward, error) ||
         !add_rules(&l, home->id, o->guestfwd, add_service, error))
         return NULL;
+    g_auto(GStrv) search = g_strsplit(o->dnssearch ? o->dnssearch : "", "\n", -1);
+    g_autofree char *prefix = o->ipv6_bits
+                                  ? g_strdup_printf("%s/%u", o->ipv6_prefix ? o->ipv6_prefix : "fec0::", o->ipv6_bits)
+                                  : g_strdup(o->ipv6_prefix);
     const NetUser user = {.no_ipv4 = !o->ipv4,
                           .no_ipv6 = !o->ipv6,
                           .net = o->net,
                           .host = o->host,
                           .dns = o->dns,
                           .dhcp_start = o->dhcpstart,
+                          .ipv6_prefix = prefix,
+                          .ipv6_host = o->ipv6_host,
+                          .ipv6_dns = o->ipv6_dns,
                           .hostname = o->hostname,
                           .domain = o->domainname,
+                          .dns_search = *search ? (const char *const *)search : NULL,
                           .restricted = o->restricted,
                           .tftp = o->tftp,
+                          .tftp_server = o->tftp_server,
                           .bootfile = o->bootfile,
                           .forwards = (const NetForward *)(const void *)l.forwards->data,
                           .forward_count = l.forwards->len,

@@ -1,6 +1,8 @@
 /* vm-plugged.c: which devices a Vm has besides those of any PC; some come and go before it runs. */
+#include <errno.h>
 #include <jansson.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "emu/machine/devices.h"
 #include "emu/machine/options-impl.h"
@@ -192,6 +194,22 @@ const OptionsObject *vm_find_object(const Vm *vm, const char *id)
     return NULL;
 }
 
+/* A file that nobody could open is told of now, and not when somebody uses the object. One for memory may be made then.
+ */
+static bool check_file(const OptionsObject *o, GError **error)
+{
+    bool memory = o->type == OPTIONS_OBJECT_FILE;
+    int mode = memory && !o->readonly ? R_OK | W_OK : R_OK;
+    const char *path = o->path ? o->path : "/dev/urandom";
+
+    if ((!memory && o->type != OPTIONS_OBJECT_RNG_RANDOM) || access(path, mode) == 0)
+        return true;
+    g_autofree char *folder = g_path_get_dirname(path);
+    if (memory && errno == ENOENT && !o->readonly && access(folder, W_OK | X_OK) == 0)
+        return true;
+    return refuse(error, "Could not open '%s': %s", path, g_strerror(errno));
+}
+
 bool vm_add_object(Vm *vm, json_t *options, GError **error)
 {
     const char *id = json_string_value(json_object_get(options, "id"));
@@ -207,6 +225,10 @@ bool vm_add_object(Vm *vm, json_t *options, GError **error)
     if (vm_find_object(vm, id) || g_str_equal(id, "pc.ram")) {
         options_object_free(object);
         return refuse(error, "attempt to add duplicate property '%s' to object (type 'container')", id);
+    }
+    if (!check_file(object, error)) {
+        options_object_free(object);
+        return false;
     }
     g_ptr_array_add(vm->options->objects, object);
     return true;

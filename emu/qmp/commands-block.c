@@ -187,6 +187,8 @@ bool qmp_query_blockstats(QmpCall *call, const QmpQueryBlockstatsArguments *argu
             if (!arguments->query_nodes) {
                 s->device = g_strdup(d->is_node || !d->id ? "" : d->id);
                 s->qdev = g_strdup(d->user);
+            } else { /* what is behind a node is a node of its own */
+                qmp_BlockStats_free(g_steal_pointer(&s->backing));
             }
             g_ptr_array_add(all, s);
         }

@@ -1,4 +1,5 @@
 /* commands-net.c: networks, and what cards take of them; schema/net.json. */
+#include <inttypes.h>
 #include <string.h>
 
 #include "emu/machine/devices.h"
@@ -8,6 +9,8 @@
 #include "emu/virtio/virtio-devices.h"
 #include "emu/virtio/virtio-net-filter.h"
 #include "qapi/commands.h"
+
+enum { IPV6_BITS_MAX = 126 };
 
 /* --- what there is ----------------------------------------------------------------------------------------------- */
 
@@ -44,7 +47,14 @@ static QmpNetdevUserOptions *tell_user(const OptionsNet *o)
                                 .bootfile = g_strdup(o->bootfile),
                                 .dhcpstart = g_strdup(o->dhcpstart),
                                 .dns = g_strdup(o->dns),
-                                .domainname = g_strdup(o->domainname)};
+                                .domainname = g_strdup(o->domainname),
+                                .ipv6_prefix = g_strdup(o->ipv6_prefix),
+                                .has_ipv6_prefixlen = o->ipv6_bits,
+                                .ipv6_prefixlen = o->ipv6_bits,
+                                .ipv6_host = g_strdup(o->ipv6_host),
+                                .ipv6_dns = g_strdup(o->ipv6_dns),
+                                .tftp_server_name = g_strdup(o->tftp_server)};
+    split_rules(o->dnssearch, &u->has_dnssearch, &u->dnssearch);
     split_rules(o->hostfwd, &u->has_hostfwd, &u->hostfwd);
     split_rules(o->guestfwd, &u->has_guestfwd, &u->guestfwd);
     return u;
@@ -169,14 +179,6 @@ static bool refuse(GError **error, const char *key)
 
 static bool take_user(OptionsNet *o, const QmpNetdevUserOptions *u, GError **error)
 {
-    const char *missing = u->has_dnssearch        ? "dnssearch"
-                          : u->ipv6_prefix        ? "ipv6-prefix"
-                          : u->has_ipv6_prefixlen ? "ipv6-prefixlen"
-                          : u->ipv6_host          ? "ipv6-host"
-                          : u->ipv6_dns           ? "ipv6-dns"
-                          : u->tftp_server_name   ? "tftp-server-name"
-                                                  : NULL;
-
     o->type = OPTIONS_NET_USER;
     o->hostname = g_strdup(u->hostname);
     o->restricted = u->has_restrict && u->q_restrict;
@@ -189,9 +191,20 @@ static bool take_user(OptionsNet *o, const QmpNetdevUserOptions *u, GError **err
     o->dhcpstart = g_strdup(u->dhcpstart);
     o->dns = g_strdup(u->dns);
     o->domainname = g_strdup(u->domainname);
+    o->dnssearch = join_rules(&u->dnssearch);
+    o->ipv6_prefix = g_strdup(u->ipv6_prefix);
+    o->ipv6_host = g_strdup(u->ipv6_host);
+    o->ipv6_dns = g_strdup(u->ipv6_dns);
+    o->tftp_server = g_strdup(u->tftp_server_name);
     o->hostfwd = join_rules(&u->hostfwd);
     o->guestfwd = join_rules(&u->guestfwd);
-    return !missing || refuse(error, missing);
+    if (u->has_ipv6_prefixlen && (u->ipv6_prefixlen < 1 || u->ipv6_prefixlen > IPV6_BITS_MAX)) {
+        g_set_error(error, QMP_ERROR, QMP_ERROR_GENERIC, "netdev_add.ipv6-prefixlen: %" PRId64 " (accepted: 1 to %d)",
+                    u->ipv6_prefixlen, IPV6_BITS_MAX);
+        return false;
+    }
+    o->ipv6_bits = (uint16_t)u->ipv6_prefixlen;
+    return true;
 }
 
 static bool take_tap(OptionsNet *o, const QmpNetdevTapOptions *t, GError **error)
@@ -275,7 +288,12 @@ bool qmp_netdev_del(QmpCall *call, const QmpNetdevDelArguments *arguments, GErro
 {
     Vm *vm = qmp_call_vm(call);
 
-    return needs_machine(vm, error) && vm_remove_network(vm, arguments->id, error);
+    if (!needs_machine(vm, error))
+        return false;
+    for (size_t i = 0; i < vm_network_count(vm); i++)
+        if (strcmp(vm_network(vm, i).id, arguments->id) == 0)
+            return vm_remove_network(vm, arguments->id, error);
+    return qmp_refuse(error, QMP_ERROR_DEVICE_NOT_FOUND, "Device '%s' not found", arguments->id);
 }
 
 /* --- cards ------------------------------------------------------------------------------------------------------- */
@@ -353,12 +371,14 @@ bool qmp_query_rx_filter(QmpCall *call, const QmpQueryRxFilterArguments *argumen
                          GError **error)
 {
     Vm *vm = qmp_call_vm(call);
-    const VmDevice *one = arguments->name ? find_card(vm, arguments->name, error) : NULL;
+    const VmDevice *one = arguments->name ? vm_device_of_id(vm, arguments->name) : NULL;
     const GPtrArray *devices = vm_devices(vm);
     VirtioNetFilter filter;
 
-    if (arguments->name && !one)
+    if (arguments->name && (!one || one->type != &virtio_net_type)) {
+        g_set_error(error, QMP_ERROR, QMP_ERROR_GENERIC, "there is no network card '%s'", arguments->name);
         return false;
+    }
     result->items = g_new0(QmpRxFilterInfo *, devices->len);
     machine_lock(pc_machine(vm_pc(vm)));
     for (guint i = 0; i < devices->len; i++) {

@@ -137,6 +137,7 @@ def _(machine):
     stats = client.ask("query-blockstats")
     of_nodes = client.ask("query-blockstats", **{"query-nodes": True})
     assert {s["node-name"] for s in of_nodes} == set(nodes), of_nodes
+    assert not any("backing" in s for s in of_nodes), of_nodes
     if not QEMU:
         return
     client.ask("quit")

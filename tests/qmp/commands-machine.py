@@ -180,6 +180,10 @@ def _(machine):
     assert [m["id"] for m in client.ask("query-memdev")] == ["m", "pc.ram"]
     assert client.ask("qom-get", path="/objects/m", property="size") == 1 << 20
     assert "duplicate" in refused(client, "object-add", id="m", **{"qom-type": "iothread"})[1]
+    for wrong in ({"qom-type": "rng-random", "filename": "/none/x"},
+                  {"qom-type": "memory-backend-file", "size": 4096, "mem-path": "/none/x"}):
+        assert refused(client, "object-add", id="n", **wrong) == (
+            "GenericError", "Could not open '/none/x': No such file or directory")
     client.ask("object-del", id="m")
     assert refused(client, "object-del", id="m") == ("GenericError", "object 'm' not found")
     assert refused(client, "object-del", id="r0") == ("GenericError", "object 'r0' is in use, can not be deleted")

@@ -47,8 +47,25 @@ def _(machine):
     assert client.ask("netdev_add", type="socket", id="n2", listen="127.0.0.1:0") == {}
     assert refused(client, "netdev_del", id="n0") == ("GenericError", "the network 'n0' is in use by a card")
     assert client.ask("netdev_del", id="n1") == {}
-    assert refused(client, "netdev_del", id="n1") == ("GenericError", "there is no network 'n1'")
+    assert refused(client, "netdev_del", id="n1") == ("DeviceNotFound", "Device 'n1' not found")
     assert [n["device"] for n in client.ask("query-netdev")] == ["n0", "n2"]
+
+
+@case("what a network was told it tells")
+@with_machine()
+def _(machine):
+    client = machine.client()
+    options = {
+        "hostname": "guest", "restrict": True, "ipv4": True, "ipv6": True, "net": "10.0.3.0/24", "host": "10.0.3.2",
+        "tftp": machine.folder, "bootfile": "boot", "dhcpstart": "10.0.3.16", "dns": "10.0.3.3",
+        "dnssearch": [{"str": "a.example"}, {"str": "b.example"}], "domainname": "example", "ipv6-prefix": "fec1::",
+        "ipv6-prefixlen": 48, "ipv6-host": "fec1::2", "ipv6-dns": "fec1::3", "tftp-server-name": "server"}
+    assert client.ask("netdev_add", type="user", id="n0", **options) == {}
+    (told,) = client.ask("query-netdev")
+    assert {key: told["info"][key] for key in options} == options, told
+    for key, value, say in (("ipv6-prefixlen", 127, "netdev_add.ipv6-prefixlen: 127 (accepted: 1 to 126)"),
+                            ("ipv6-host", "fec2::2", "n1: ipv6-host: fec2::2 does not begin with fec0::/64")):
+        assert refused(client, "netdev_add", type="user", id="n1", **{key: value}) == ("GenericError", say)
 
 
 @case("a card's link is cut and mended, by the card's name or the network's; its filter is told")
@@ -66,7 +83,8 @@ def _(machine):
         "broadcast-allowed": True, "multicast-overflow": False, "unicast-overflow": False,
         "main-mac": "52:54:00:11:22:33", "vlan-table": found["vlan-table"], "unicast-table": [],
         "multicast-table": []}, found
-    assert client.ask("query-rx-filter", name="n0") == [found]
+    assert client.ask("query-rx-filter", name="net0") == [found]
+    assert refused(client, "query-rx-filter", name="n0") == ("GenericError", "there is no network card 'n0'")
 
 
 if __name__ == "__main__":
