@@ -42,7 +42,7 @@ PACKAGES_BUILD := gcc clang libclang-rt-dev make pkg-config libglib2.0-dev libta
     liblzma-dev libbz2-dev libxxhash-dev libjansson-dev liburing-dev libslirp-dev libvdeplug-dev libedit-dev acpica-tools
 PACKAGES_TEST := libcriterion-dev dumpasn1 openssl gdb binutils python3 xz-utils bzip2 zstd qemu-system-x86 qemu-utils seabios \
     clang-format cppcheck mandoc gcovr git e2fsprogs grub-pc-bin grub-common xorriso mtools pciutils \
-    libvirt-dev
+    libvirt-dev libvirt-daemon libvirt-daemon-driver-qemu libvirt-clients socat
 
 .PHONY: setup
 setup:
@@ -263,8 +263,14 @@ $(HELPERS): $(B)/%: $(B)/%.o $(LIB)
 	$(call say,LD,$@)
 	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(PKG_LIBS)
 
+# What is asked of Ferry and of QEMU.
+SUITE := $(B)/tests/libqmp/suite/suite
+$(SUITE): $(call obj,$(wildcard tests/libqmp/suite/*.c)) $(LIBQMP_OBJ) $(LIB)
+	$(call say,LD,$@)
+	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(PKG_LIBS) $(LIBQMP_LIBS)
+
 .PHONY: check tests asan tsan
-tests: $(TESTS) $(HELPERS) $(BENCH)
+tests: $(TESTS) $(HELPERS) $(SUITE) $(BENCH)
 check: all tests guest $(B)/tests/symmetry/tracer
 	@tests/support/run-tests $(B) $(BIN) $(TESTS) $(SCRIPTS)
 
