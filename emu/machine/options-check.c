@@ -310,13 +310,13 @@ static bool check_lines(Options *o, GError **error)
     g_autoptr(GHashTable) ids = g_hash_table_new(g_str_hash, g_str_equal);
     Lines lines = {.ids = ids};
 
-    if (o->daemonize && o->no_graphic)
-        return options_fail(error, "-nographic", "it does not go with -daemonize, which has no terminal");
     add_default_lines(o);
     if (!check_all_lines(o, &lines, error))
         return false;
-    return !o->daemonize || !lines.stdio ||
-           options_fail(error, "-daemonize", "it does not go with a line to stdio, which it closes");
+    if (!o->daemonize || !lines.stdio)
+        return true;
+    return o->no_graphic ? options_fail(error, "-nographic", "it does not go with -daemonize, which has no terminal")
+                         : options_fail(error, "-daemonize", "it does not go with a line to stdio, which it closes");
 }
 
 static bool check_memory(OptionsMemory *m, GError **error)

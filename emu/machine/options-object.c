@@ -1,4 +1,6 @@
 /* options-object.c: -object. */
+#include <string.h>
+
 #include "emu/machine/options-impl.h"
 
 static const char *const type_names[] = {
@@ -57,6 +59,14 @@ const OptionsVariant options_object[] = {
     {"iothread", &iothread_desc},
     {NULL, NULL},
 };
+
+const VMStateDescription *options_object_desc(const char *type)
+{
+    for (const OptionsVariant *v = options_object; v->name; v++)
+        if (strcmp(v->name, type) == 0)
+            return v->desc;
+    return NULL;
+}
 
 void options_object_free(OptionsObject *object)
 {

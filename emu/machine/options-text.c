@@ -52,7 +52,7 @@ const VMStateDescription options_accel_keys = {
     .fields = accel_fields,
 };
 
-static const char *const type_names[] = {"pc", "pc-i440fx-7.2", NULL};
+static const char *const type_names[] = {"pc", "pc-i440fx-7.2", "none", NULL};
 
 bool options_machine_type(OptionsMachine *machine, GError **error)
 {
@@ -70,6 +70,7 @@ char *options_machines_help(void)
     return g_strdup_printf("Machines (-machine):\n"
                            "  pc             the same\n"
                            "  pc-i440fx-7.2  a PC with the chips 82441FX and PIIX3, as QEMU 7.2 has it (default)\n"
+                           "  none           one that never runs, for who only asks what this program has\n"
                            "What can be set:\n%s",
                            keys);
 }

@@ -18,7 +18,7 @@ typedef enum OptionsAuto { OPTIONS_AUTO, OPTIONS_ON, OPTIONS_OFF } OptionsAuto;
 typedef enum OptionsIrqchip { OPTIONS_IRQCHIP_ON, OPTIONS_IRQCHIP_SPLIT, OPTIONS_IRQCHIP_OFF } OptionsIrqchip;
 
 typedef struct OptionsMachine {
-    char *type;
+    char *type;  /* "none": it never runs */
     char *accel; /* as it was given: "kvm:none" */
     bool usb, graphics, hpet, i8042, mem_merge, dump_guest_core;
     uint8_t acpi, smm, vmport; /* OptionsAuto */
@@ -247,6 +247,9 @@ typedef struct OptionsKnown {
 } OptionsKnown;
 
 const OptionsKnown *options_known(void);
+
+/* What an -object of that type takes; NULL: there is no such type. */
+const VMStateDescription *options_object_desc(const char *type);
 
 /* What -device help and -device TYPE,help say, and --help. New strings. */
 char *options_devices_help(const DeviceType *const *types);

@@ -122,6 +122,10 @@ bool vm_continue(Vm *vm, GError **error)
                     vm->snapshot_job);
         return false;
     }
+    if (g_strcmp0(vm->options->machine.type, "none") == 0) {
+        g_set_error(error, FERRY_ERROR, FERRY_ERROR_REFUSED, "a machine of type 'none' never runs");
+        return false;
+    }
     switch (vm->state) {
     case VM_RUNNING:
         return true;
@@ -436,7 +440,7 @@ Vm *vm_new(const Options *options, const VmEvents *events, GMainContext *context
 void vm_launch(Vm *vm)
 {
     if (vm->state == VM_PRELAUNCH && !vm->options->stopped)
-        vm_continue(vm, NULL);
+        vm_continue(vm, NULL); /* or it is one that stands for ever */
 }
 
 void vm_end_jobs(Vm *vm)

@@ -35,8 +35,12 @@ bool qmp_query_machines(QmpCall *call, QmpMachineInfoList *result, GError **erro
     info->cpu_max = PC_CPUS_MAX;
     info->default_cpu_type = g_strdup("qemu64-x86_64-cpu");
     info->default_ram_id = g_strdup("pc.ram");
-    result->items = g_new(QmpMachineInfo *, 1);
+    QmpMachineInfo *none = g_new0(QmpMachineInfo, 1);
+    none->name = g_strdup("none");
+    none->cpu_max = 1;
+    result->items = g_new(QmpMachineInfo *, 2);
     result->items[result->count++] = info;
+    result->items[result->count++] = none;
     return true;
 }
 

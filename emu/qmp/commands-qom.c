@@ -128,6 +128,7 @@ bool qmp_qom_list_properties(QmpCall *call, const QmpQomListPropertiesArguments 
         qom_add_common(properties, device);
         qom_add_options(properties, device, NULL);
     }
+    qom_add_object_options(properties, type->name);
     result->items = g_new(QmpObjectPropertyInfo *, properties->len);
     for (guint i = 0; i < properties->len; i++)
         tell(result, properties->pdata[i]);

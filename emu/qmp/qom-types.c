@@ -73,6 +73,7 @@ const QomType qom_types[] = {
     {"memory-backend-file", "memory-backend", false},
     {"memory-backend-memfd", "memory-backend", false},
     {"memory-backend-ram", "memory-backend", false},
+    {"none-machine", "machine", false},
     {"object", NULL, true},
     {"pc-i440fx-7.2-machine", "generic-pc-machine", false},
     {"pci-device", "device", true},
@@ -194,9 +195,9 @@ static json_t *value_of(const VMStateField *f, const void *state)
     return f->scalar == SCALAR_FLOAT64 ? json_real(*(const double *)at) : scalar_value(f, at);
 }
 
-void qom_add_options(GPtrArray *properties, const DeviceType *type, const void *state)
+static void add_fields(GPtrArray *properties, const VMStateField *f, const void *state)
 {
-    for (const VMStateField *f = type->options ? type->options->fields : NULL; f && f->name; f++) {
+    for (; f && f->name; f++) {
         bool text = f->kind == VMS_STRING || choice_of(f);
         if (f->kind != VMS_SCALAR && !text)
             continue;
@@ -205,6 +206,20 @@ void qom_add_options(GPtrArray *properties, const DeviceType *type, const void *
         p->values = choice_of(f) ? choice_of(f)->names : NULL;
         p->option = true;
     }
+}
+
+void qom_add_options(GPtrArray *properties, const DeviceType *type, const void *state)
+{
+    add_fields(properties, type->options ? type->options->fields : NULL, state);
+}
+
+void qom_add_object_options(GPtrArray *properties, const char *type)
+{
+    enum { NAMES = 2 }; /* its type and its id come first, and are no properties */
+    const VMStateDescription *desc = options_object_desc(type);
+
+    if (desc)
+        add_fields(properties, desc->fields + NAMES, NULL);
 }
 
 void qom_add_common(GPtrArray *properties, const DeviceType *type)

@@ -385,7 +385,8 @@ static void add_machine(QomView *view)
 {
     const Options *o = vm_options(view->vm);
     const OptionsMachine *m = &o->machine;
-    g_autofree char *type = g_strconcat(pc_identity()->type, "-machine", NULL);
+    bool none = g_strcmp0(m->type, "none") == 0;
+    g_autofree char *type = g_strconcat(none ? "none" : pc_identity()->type, "-machine", NULL);
     g_autofree char *memory = g_strconcat("/objects/", m->memory_backend ? m->memory_backend : "pc.ram", NULL);
     QomObject *machine = qom_add_object(view, "/machine", type);
     GPtrArray *p = machine->properties;

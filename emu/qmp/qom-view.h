@@ -39,6 +39,9 @@ typedef struct QomProperty {
 /* Adds those that the type's options describe, with their values in `state`. */
 void qom_add_options(GPtrArray *properties, const DeviceType *type, const void *state);
 
+/* Adds what -object takes of that type, if it makes such. */
+void qom_add_object_options(GPtrArray *properties, const char *type);
+
 /* Adds what all devices have that -device makes, with values of before they are plugged in. */
 void qom_add_common(GPtrArray *properties, const DeviceType *type);
 

@@ -171,9 +171,9 @@ Test(options, an_option_that_is_not_there_is_said)
 
 Test(options, what_is_wrong_with_the_machine_is_said)
 {
-    REFUSE("-machine.type: unknown machine 'q35' (accepted: pc, pc-i440fx-7.2)", "-machine", "q35");
+    REFUSE("-machine.type: unknown machine 'q35' (accepted: pc, pc-i440fx-7.2, none)", "-machine", "q35");
     REFUSE(
-        "-machine.type: unknown machine 'pc-i440fx-7.1'; did you mean 'pc-i440fx-7.2'? (accepted: pc, pc-i440fx-7.2)",
+        "-machine.type: unknown machine 'pc-i440fx-7.1'; did you mean 'pc-i440fx-7.2'? (accepted: pc, pc-i440fx-7.2, none)",
         "-M", "pc-i440fx-7.1");
     REFUSE(
         "-machine: unknown key 'hept'; did you mean 'hpet'? (accepted: accel, acpi, dump-guest-core, graphics, hpet, "

@@ -27,8 +27,8 @@ def _(machine):
     client = machine.client()
     assert client.ask("query-target") == {"arch": "x86_64"}
     kinds = client.ask("query-machines")
-    assert [(k["name"], k["alias"], k["is-default"], k["default-ram-id"]) for k in kinds] == [
-        ("pc-i440fx-7.2", "pc", True, "pc.ram")], kinds
+    assert [(k["name"], k.get("alias"), k.get("is-default", False), k.get("default-ram-id")) for k in kinds] == [
+        ("pc-i440fx-7.2", "pc", True, "pc.ram"), ("none", None, False, None)], kinds
     assert client.ask("query-memory-size-summary") == {"base-memory": 16 << 20, "plugged-memory": 0}
     assert client.ask("query-memdev") == [{
         "id": "pc.ram", "size": 16 << 20, "merge": True, "dump": True, "prealloc": False, "share": False,
@@ -40,6 +40,18 @@ def _(machine):
     for command, arguments in (("query-balloon", {}), ("balloon", {"value": 1})):
         assert refused(client, command, **arguments) == ("DeviceNotActive", "No balloon device has been activated")
     assert client.ask("inject-nmi") == {}
+
+
+@case("a machine that never runs answers what programs ask before they make one")
+@with_machine(options=["-machine", "none"])
+def _(machine):
+    client = machine.client()
+    assert client.ask("query-status")["status"] == "prelaunch"
+    assert client.ask("qom-get", path="/machine", property="type") == "none-machine"
+    assert client.ask("query-migrate-capabilities") == []
+    assert client.ask("qom-list-properties", typename="none-machine") == [{"name": "type", "type": "string"}]
+    assert "hugetlb" in [p["name"] for p in client.ask("qom-list-properties", typename="memory-backend-memfd")]
+    assert refused(client, "cont") == ("GenericError", "a machine of type 'none' never runs")
 
 
 @case("memory goes to a file, by physical and by linear addresses")
