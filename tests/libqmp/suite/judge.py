@@ -269,6 +269,15 @@ class Judgement:
                 self.arguments(f"{where}({tag}={case})", branch, there[case])
 
 
+def compare_schemas(judgement):
+    """What the schemas themselves differ in, as compare-schema.py says it."""
+    comparison = compare_schema.Comparison(judgement.ours.schema, judgement.theirs.schema)
+    for key in sorted(comparison.ours.tops):
+        if key in comparison.qemus.tops:
+            comparison.top(key)
+    return comparison.found
+
+
 def explain(found, allowed):
     """Differences without a reason; reasons without a difference."""
     left = [line for line in dict.fromkeys(found) if allowed.reason(line) is None]

@@ -105,6 +105,7 @@ void suite_machine(Suite *s)
     GET(UuidInfo, query_uuid);
     GET(CurrentMachineParams, query_current_machine);
     GET(MigrationInfo, query_migrate);
+    LIST(MigrationCapabilityStatus, query_migrate_capabilities);
     LIST(PciInfo, query_pci);
     GET(HumanReadableText, x_query_irq);
     GET(HumanReadableText, x_query_numa);
