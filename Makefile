@@ -14,6 +14,7 @@
 #   make qcow2-kills     a program that writes to qcow2 images is killed KILLS (500) times: nothing is lost
 #   make bench           benchmarks: medians, and ratios to a peer in the same run
 #   make interop         record streams from the installed QEMU and take them there and back
+#   make peers           clients of QMP that others wrote: QEMU's own (fetched from Debian), socat, libvirt
 #   make exchange        a guest that checks itself, moved between QEMU and Ferry, many times (EXCHANGE_ARGS)
 #   make symmetry        what is saved and what is loaded agree, visit by visit, in Ferry and QEMU; which fields tests move
 #   make testbed         tests in throw-away Debian hosts with a real KVM, in QEMU's TCG
@@ -344,6 +345,10 @@ qcow2-kills: $(B)/tests/qcow2/kill-workload
 .PHONY: interop
 interop: all
 	@tests/interop/interop --bin=$(BIN) $(INTEROP_ARGS)
+
+.PHONY: peers
+peers: $(BIN)/ferry
+	@tests/qmp/peers --bin=$(BIN)
 
 # The payload: freestanding, 64 bits in a file of 32, which is what multiboot 1 asks for.
 GUEST_CFLAGS := -std=gnu11 -I. -O2 -g -ffreestanding -fno-pic -fno-pie -fno-stack-protector -mno-red-zone -mgeneral-regs-only \

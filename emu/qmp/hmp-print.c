@@ -58,8 +58,8 @@ void hmp_print_status(GString *out, const void *result)
 {
     const QmpStatusInfo *info = *(QmpStatusInfo *const *)result;
 
-    if (info->running)
-        g_string_append(out, "VM status: running\n");
+    if (info->running || info->status == QMP_RUN_STATE_PAUSED)
+        g_string_append_printf(out, "VM status: %s\n", info->running ? "running" : "paused");
     else
         g_string_append_printf(out, "VM status: paused (%s)\n", qmp_RunState_name(info->status));
 }

@@ -256,7 +256,7 @@ def _(folder):
     machine.wait_out(r"round=10 .* ok")
     assert machine.status() == "VM status: running"
     machine.do("stop")
-    assert machine.status() == "VM status: paused (paused)"
+    assert machine.status() == "VM status: paused"
     before = machine.out()
     assert "RIP=" in machine.do("info registers")
     time.sleep(0.3)

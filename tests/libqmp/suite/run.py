@@ -10,6 +10,7 @@ import tempfile
 import time
 
 import judge
+import through_libvirt
 
 FERRY, SUITE = os.path.abspath(os.path.join(sys.argv[1], "ferry")), os.path.abspath(os.path.join(sys.argv[2], "tests/libqmp/suite/suite"))
 QEMU = shutil.which("qemu-system-x86_64")
@@ -67,22 +68,16 @@ def ask(name, program, scene, folder):
 
 def ask_through_libvirt(emulator, folder):
     prepare(folder)
-    user = ["unshare", "--map-user=1000", "--map-group=1000"] if os.geteuid() == 0 else []
     words = [word.replace("@", folder) for word in DEVICES.split()]
     return record("libvirt", "machine", folder,
-                  [*user, sys.executable, os.path.join(judge.HERE, "through-libvirt.py"), folder, emulator, SUITE, *words])
+                  [*through_libvirt.user(), sys.executable, os.path.join(judge.HERE, "through_libvirt.py"), folder, emulator, SUITE, *words])
 
 
 def why_no_libvirt():
-    for program in ("/usr/sbin/libvirtd", "/usr/bin/virsh"):
-        if not os.path.exists(program):
-            return f"{program} is not installed"
     with open(SUITE, "rb") as file:
         if b"virDomainQemuMonitorCommand" not in file.read():
             return "libqmp was built without libvirt"
-    if os.geteuid() == 0 and subprocess.run(["unshare", "--map-user=1000", "true"], stderr=subprocess.DEVNULL, check=False).returncode:
-        return "no user namespace can be made, and root's libvirt daemon is the host's"
-    return None
+    return through_libvirt.why_not()
 
 
 class Tap:

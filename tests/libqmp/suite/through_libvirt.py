@@ -1,4 +1,4 @@
-"""through-libvirt.py FOLDER EMULATOR SUITE OPTION...: starts a libvirt daemon and a domain of its own, and runs the
+"""through_libvirt.py FOLDER EMULATOR SUITE OPTION...: starts a libvirt daemon and a domain of its own, and runs the
 suite through them.
 
 The daemon is one of a user's session: its sockets, its configuration and all that it remembers are in FOLDER, and
@@ -13,6 +13,7 @@ import time
 from xml.sax.saxutils import quoteattr
 
 PATIENCE = 120
+LIBVIRTD, VIRSH = "/usr/sbin/libvirtd", "/usr/bin/virsh"
 DOMAIN = """<domain type='kvm' xmlns:qemu='http://libvirt.org/schemas/domain/qemu/1.0'>
   <name>suite</name>
   <uuid>6ad1f5a4-3c5b-4a3e-9a3b-9b9d1c5d0001</uuid>
@@ -54,34 +55,75 @@ def environment(folder, emulator):
 
 
 def virsh(env, *words):
-    done = subprocess.run(["/usr/bin/virsh", "-q", *words], env=env, timeout=PATIENCE, stdout=subprocess.PIPE,
+    done = subprocess.run([VIRSH, "-q", *words], env=env, timeout=PATIENCE, stdout=subprocess.PIPE,
                           stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL, check=False)
     if done.returncode:
         sys.exit(f"virsh {' '.join(words)}: {done.stdout.decode().strip()}")
     return done.stdout.decode()
 
 
-def main(folder, emulator, suite, *options):
+class Daemon:
+    """libvirtd, as long as it is wanted."""
+
+    def __init__(self, folder, env):
+        self.log = folder + "/libvirtd.log"
+        self.process = subprocess.Popen([LIBVIRTD, "-f", folder + "/libvirtd.conf", "-p", folder + "/libvirtd.pid"],
+                                        env=env, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
+        end = time.time() + PATIENCE
+        while not os.path.exists(env["XDG_RUNTIME_DIR"] + "/libvirt/libvirt-sock"):
+            if self.process.poll() is not None or time.time() > end:
+                sys.exit("libvirtd does not listen")
+            time.sleep(0.05)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.process.terminate()
+        self.process.wait(PATIENCE)
+
+
+def user():
+    """What goes in front of a command that is not to be root's."""
+    return ["unshare", "--map-user=1000", "--map-group=1000"] if os.geteuid() == 0 else []
+
+
+def why_not():
+    """Why libvirt cannot be used; None: it can."""
+    for program in (LIBVIRTD, VIRSH):
+        if not os.path.exists(program):
+            return f"{program} is not installed"
+    if user() and subprocess.run([*user(), "true"], stderr=subprocess.DEVNULL, check=False).returncode:
+        return "no user namespace can be made, and root's libvirt daemon is the host's"
+    return None
+
+
+def probe(folder, emulator):
+    """What libvirt makes of an emulator: its capabilities as XML, and what was said to find them."""
+    os.makedirs(folder)
+    done = subprocess.run([*user(), sys.executable, __file__, str(folder), emulator], stdout=subprocess.PIPE,
+                          stderr=subprocess.STDOUT, timeout=PATIENCE, check=False)
+    assert done.returncode == 0, done.stdout.decode()
+    with open(f"{folder}/libvirtd.log", encoding="utf-8") as log:
+        return done.stdout.decode(), log.read()
+
+
+def main(folder, emulator, suite=None, *options):
     env = environment(folder, emulator)
+    if not suite:
+        with Daemon(folder, env):
+            print(virsh(env, "domcapabilities", "--emulatorbin", emulator, "--virttype", "kvm", "--machine", "pc"))
+        return 0
     write(folder + "/domain.xml",
           DOMAIN % (emulator, "".join(f"<qemu:arg value={quoteattr(word)}/>" for word in options)))
-    with subprocess.Popen(["/usr/sbin/libvirtd", "-f", folder + "/libvirtd.conf", "-p", folder + "/libvirtd.pid"],
-                          env=env, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL) as daemon:
+    with Daemon(folder, env):
         try:
-            end = time.time() + PATIENCE
-            while not os.path.exists(env["XDG_RUNTIME_DIR"] + "/libvirt/libvirt-sock"):
-                if daemon.poll() is not None or time.time() > end:
-                    sys.exit("libvirtd does not listen")
-                time.sleep(0.05)
             virsh(env, "define", folder + "/domain.xml")
             virsh(env, "start", "--paused", "suite")
-            status = subprocess.run([suite, "libvirt:suite", folder, "libvirt"], env=env, timeout=PATIENCE, check=False)
-            return status.returncode
+            return subprocess.run([suite, "libvirt:suite", folder, "libvirt"], env=env, timeout=PATIENCE, check=False).returncode
         finally:
-            subprocess.run(["/usr/bin/virsh", "-q", "destroy", "suite"], env=env, check=False, timeout=PATIENCE,
+            subprocess.run([VIRSH, "-q", "destroy", "suite"], env=env, check=False, timeout=PATIENCE,
                            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-            daemon.terminate()
-            daemon.wait(PATIENCE)
 
 
 if __name__ == "__main__":
