@@ -28,14 +28,19 @@ static void verbs(Suite *s, const char *id)
     TRY(job_dismiss, id);
 }
 
+static void after_job(Suite *s)
+{
+    await_job(s, "job");
+    LIST(JobInfo, query_jobs);
+    TRY(job_dismiss, "job");
+}
+
 static void create(Suite *s, const char *text)
 {
     g_autoptr(QmpBlockdevCreateOptions) options = suite_value(s, &qmp_type_BlockdevCreateOptions, text);
 
     TRY(blockdev_create, "job", options);
-    await_job(s, "job");
-    LIST(JobInfo, query_jobs);
-    TRY(job_dismiss, "job");
+    after_job(s);
 }
 
 static void look(Suite *s)
@@ -46,6 +51,29 @@ static void look(Suite *s)
          LIBQMP_QUERY_NAMED_BLOCK_NODES_OPTIONS(.has_flat = true, .flat = true));
     LIST(BlockStats, query_blockstats, NULL);
     LIST(BlockStats, query_blockstats, LIBQMP_QUERY_BLOCKSTATS_OPTIONS(.has_query_nodes = true, .query_nodes = true));
+}
+
+/* Of the machine, in an image that a device has. */
+static void snapshots(Suite *s)
+{
+    BOXED(SnapshotSaveOptions, snapshot_save, "job-id=job,tag=one,vmstate=top,devices.0=top");
+    after_job(s);
+    LIST(BlockDeviceInfo, query_named_block_nodes, NULL);
+    BOXED(SnapshotSaveOptions, snapshot_save, "job-id=job,tag=one,vmstate=top,devices.0=top");
+    after_job(s);
+    BOXED(SnapshotSaveOptions, snapshot_save, "job-id=job,tag=two,vmstate=none,devices.0=top");
+    after_job(s);
+    BOXED(SnapshotSaveOptions, snapshot_save, "job-id=job,tag=two,vmstate=raw,devices.0=raw");
+    after_job(s);
+    BOXED(SnapshotLoadOptions, snapshot_load, "job-id=job,tag=one,vmstate=top,devices.0=top");
+    after_job(s);
+    GET(StatusInfo, query_status);
+    BOXED(SnapshotLoadOptions, snapshot_load, "job-id=job,tag=none,vmstate=top,devices.0=top");
+    after_job(s);
+    BOXED(SnapshotDeleteOptions, snapshot_delete, "job-id=job,tag=one,devices.0=top");
+    after_job(s);
+    BOXED(SnapshotDeleteOptions, snapshot_delete, "job-id=job,tag=none,devices.0=none");
+    after_job(s);
 }
 
 /* Files first, then what is written into them. */
@@ -103,6 +131,7 @@ static void nodes(Suite *s)
     suite_add_device(s, "{'driver': 'virtio-rng-pci', 'id': 'r', 'bus': 'pci.0', 'addr': '15'}");
     suite_add_device(s, "{'driver': 'none'}");
     look(s);
+    snapshots(s);
     TRY(blockdev_del, "top");
     TRY(device_del, "hot");
     TRY(device_del, "none");

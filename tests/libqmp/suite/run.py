@@ -7,7 +7,6 @@ import shutil
 import subprocess
 import sys
 import tempfile
-import time
 
 import judge
 import through_libvirt
@@ -55,9 +54,7 @@ def ask(name, program, scene, folder):
         machine = subprocess.Popen([program, *words, "-qmp", f"unix:{socket},server=on,wait=off"], stdin=subprocess.DEVNULL,
                                    stdout=log, stderr=log)
     try:
-        end = time.time() + PATIENCE
-        while not os.path.exists(socket) and machine.poll() is None and time.time() < end:
-            time.sleep(0.01)
+        through_libvirt.await_listener(socket, machine)
         said = record(name, scene, folder, [SUITE, "unix:" + socket, folder, scene])
         assert machine.wait(PATIENCE) == 0, f"{name} ends with status {machine.returncode}"
         return said

@@ -7,6 +7,7 @@ what the domain's machine has besides what libvirt gives it. What the suite has 
 libvirt has done to FOLDER/libvirtd.log.
 """
 import os
+import socket
 import subprocess
 import sys
 import time
@@ -62,6 +63,18 @@ def virsh(env, *words):
     return done.stdout.decode()
 
 
+def await_listener(path, process):
+    """Until somebody listens there, as the program is to do."""
+    end = time.time() + PATIENCE
+    while process.poll() is None and time.time() < end:
+        with socket.socket(socket.AF_UNIX) as line:
+            try:
+                return line.connect(path)
+            except OSError:
+                time.sleep(0.01)
+    raise AssertionError(f"nobody listens at {path}")
+
+
 class Daemon:
     """libvirtd, as long as it is wanted."""
 
@@ -69,11 +82,7 @@ class Daemon:
         self.log = folder + "/libvirtd.log"
         self.process = subprocess.Popen([LIBVIRTD, "-f", folder + "/libvirtd.conf", "-p", folder + "/libvirtd.pid"],
                                         env=env, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
-        end = time.time() + PATIENCE
-        while not os.path.exists(env["XDG_RUNTIME_DIR"] + "/libvirt/libvirt-sock"):
-            if self.process.poll() is not None or time.time() > end:
-                sys.exit("libvirtd does not listen")
-            time.sleep(0.05)
+        await_listener(env["XDG_RUNTIME_DIR"] + "/libvirt/libvirt-sock", self.process)
 
     def __enter__(self):
         return self
