@@ -1,9 +1,11 @@
 /* main.c: ferry, a PC on KVM whose state describes itself. */
+#include <errno.h>
 #include <glib-unix.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -62,8 +64,13 @@ static gboolean on_signal(void *opaque)
 
 static void message(void *opaque, const char *text)
 {
-    (void)opaque;
-    complain(text);
+    const Options *o = ((const Program *)opaque)->options;
+    g_autoptr(GDateTime) now = g_date_time_new_now_utc();
+    g_autofree char *time = g_date_time_format(now, "%Y-%m-%dT%H:%M:%S.%fZ ");
+    bool named = o->message_name && o->name.guest;
+
+    fprintf(stderr, "%s%s%sferry: %s\n", o->message_time ? time : "", named ? o->name.guest : "", named ? " " : "",
+            text);
 }
 
 /* --- what happens to the machine ---------------------------------------------------------------------------------- */
@@ -86,6 +93,11 @@ static void was_reset(void *opaque, VmCause cause)
 static void shut_down(void *opaque, VmCause cause)
 {
     qmp_tell_shutdown(events_of(opaque), cause);
+}
+
+static void migration_is(void *opaque, VmMigrationStatus status)
+{
+    qmp_tell_migration(events_of(opaque), status);
 }
 
 static void powered_down(void *opaque)
@@ -203,6 +215,7 @@ static bool start(Program *p, GError **error)
                              .was_reset = was_reset,
                              .shut_down = shut_down,
                              .powered_down = powered_down,
+                             .migration_is = migration_is,
                              .quit = quit,
                              .message = message,
                              .opaque = p,
@@ -214,6 +227,10 @@ static bool start(Program *p, GError **error)
     qmp_server_set_vm(p->qmp, p->vm);
     if (!make_monitors(p, error))
         return false;
+    if (p->options->mem_lock && mlockall(MCL_CURRENT | MCL_FUTURE) < 0) {
+        g_set_error(error, FERRY_ERROR, FERRY_ERROR_IO, "-overcommit: memory cannot be locked: %s", g_strerror(errno));
+        return false;
+    }
     if (p->options->pidfile && !write_pid(p->options->pidfile, error))
         return false;
     tell_ready(p);

@@ -160,7 +160,7 @@ static Chan *open_file_out(const char *uri, const char *path, GError **error)
 
 static Chan *open_command(const char *uri, const char *command, bool out, GError **error)
 {
-    const char *argv[] = {"sh", "-c", command, NULL};
+    const char *argv[] = {"/bin/sh", "-c", command, NULL};
     g_autoptr(GError) wrong = NULL;
     GPid child;
     int fd;

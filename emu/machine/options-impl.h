@@ -26,7 +26,7 @@ char *options_peek(const char *text, const char *key, const char *implied);
 bool options_fail(GError **error, const char *root, const char *format, ...) G_GNUC_PRINTF(3, 4);
 
 extern const VMStateDescription options_machine, options_accel_keys, options_memory, options_drive, options_name,
-    options_boot, options_rtc, options_display, options_monitor, options_smp;
+    options_boot, options_rtc, options_display, options_overcommit, options_messages, options_monitor, options_smp;
 extern const VMStateDescription options_blockdev_group, options_blockdev_reference;
 extern const OptionsVariant options_netdev[], options_nic[], options_chardev[], options_object[];
 
@@ -98,6 +98,9 @@ bool options_check(OptionsReader *r, GError **error);
 /* What is asked for with "help". New strings. */
 char *options_machines_help(void);
 char *options_accels_help(void);
+
+/* -audiodev: there is none. */
+bool options_no_sound(const char *text, GError **error);
 char *options_cpus_help(void);
 
 #endif

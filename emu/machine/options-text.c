@@ -201,7 +201,7 @@ const VMStateDescription options_rtc = {
     .fields = rtc_fields,
 };
 
-/* --- -display, -mon --------------------------------------------------------------------------------------------- */
+/* --- -display --------------------------------------------------------------------------------------------------- */
 
 static const char *const display_names[] = {"none", NULL};
 static const VmsChoice display_choice = VMS_CHOICE_OF(display_names);
@@ -218,6 +218,67 @@ const VMStateDescription options_display = {
     .size = sizeof(Options),
     .fields = display_fields,
 };
+
+/* --- -overcommit, -msg ------------------------------------------------------------------------------------------ */
+
+static const VMStateField overcommit_fields[] = {
+    VMS_FIELD(Options, mem_lock, .name = "mem-lock"),
+    VMS_FIELD(Options, cpu_pm, .name = "cpu-pm"),
+    VMS_END,
+};
+
+static bool check_overcommit(const void *state, GError **error)
+{
+    return !((const Options *)state)->cpu_pm ||
+           options_fail(error, "cpu-pm", "a guest cannot have the host's processors to itself (accepted: off)");
+}
+
+const VMStateDescription options_overcommit = {
+    .name = "overcommit",
+    .version = 1,
+    .minimum = 1,
+    .size = sizeof(Options),
+    .fields = overcommit_fields,
+    .check = check_overcommit,
+};
+
+static const VMStateField message_fields[] = {
+    VMS_FIELD(Options, message_time, .name = "timestamp"),
+    VMS_FIELD(Options, message_name, .name = "guest-name"),
+    VMS_END,
+};
+
+const VMStateDescription options_messages = {
+    .name = "msg",
+    .version = 1,
+    .minimum = 1,
+    .size = sizeof(Options),
+    .fields = message_fields,
+};
+
+/* --- -audiodev --------------------------------------------------------------------------------------------------- */
+
+/* As libvirt gives it where there is no sound card. */
+bool options_no_sound(const char *text, GError **error)
+{
+    typedef struct Audio {
+        uint8_t driver;
+        char *id;
+    } Audio;
+    static const char *const drivers[] = {"none", NULL};
+    static const VmsChoice choice = VMS_CHOICE_OF(drivers);
+    static const VMStateField fields[] = {VMS_CHOICE(Audio, driver, &choice),
+                                          VMS_TEXT(Audio, id, .flags = VMS_REQUIRED), VMS_END};
+    static const VMStateDescription desc = {
+        .name = "audiodev", .version = 1, .minimum = 1, .size = sizeof(Audio), .fields = fields};
+    Audio audio = {0};
+    bool ok = options_load(&desc, &audio, text, "driver", "-audiodev", error);
+
+    g_free(audio.id);
+    return ok;
+}
+
+/* --- -mon ------------------------------------------------------------------------------------------------------- */
 
 static const char *const mode_names[] = {"readline", "control", NULL};
 static const VmsChoice mode_choice = VMS_CHOICE_OF(mode_names);

@@ -354,6 +354,16 @@ static bool on_display(OptionsReader *r, const char *text, GError **error)
     return options_load(&options_display, r->o, text, "type", "-display", error);
 }
 
+static bool on_overcommit(OptionsReader *r, const char *text, GError **error)
+{
+    return options_load(&options_overcommit, r->o, text, NULL, "-overcommit", error);
+}
+
+static bool on_msg(OptionsReader *r, const char *text, GError **error)
+{
+    return options_load(&options_messages, r->o, text, "timestamp", "-msg", error);
+}
+
 static bool only_none(const char *root, const char *text, GError **error)
 {
     return g_str_equal(text, "none") || options_fail(error, root, "'%s' is not there (accepted: none)", text);
@@ -363,6 +373,12 @@ static bool on_vga(OptionsReader *r, const char *text, GError **error)
 {
     (void)r;
     return only_none("-vga", text, error);
+}
+
+static bool on_audiodev(OptionsReader *r, const char *text, GError **error)
+{
+    (void)r;
+    return options_no_sound(text, error);
 }
 
 static bool on_parallel(OptionsReader *r, const char *text, GError **error)
@@ -472,6 +488,9 @@ static const Option table[] = {
     {"usb", NULL, "-machine usb=on", PLACE(machine.usb)},
     {"vga", "none", "no graphics card", .call = on_vga},
     {"display", "none", "no window", .call = on_display},
+    {"overcommit", "[mem-lock=on|off][,cpu-pm=off]", "whether all memory stays in the host's", .call = on_overcommit},
+    {"audiodev", "[driver=]none,id=ID", "no sound", .call = on_audiodev},
+    {"msg", "[timestamp=on|off][,guest-name=on|off]", "what is in front of messages", .call = on_msg},
     {"nographic", NULL, "the first serial port and the monitor are this terminal", PLACE(no_graphic)},
     {"daemonize", NULL, "goes into the background when it is ready", PLACE(daemonize)},
     {"pidfile", "FILE", "where its process id is written", PLACE(pidfile)},

@@ -109,6 +109,7 @@ typedef enum OptionsObjectType {
     OPTIONS_OBJECT_RNG_RANDOM,
     OPTIONS_OBJECT_RNG_BUILTIN,
     OPTIONS_OBJECT_IOTHREAD,
+    OPTIONS_OBJECT_SECRET,
 } OptionsObjectType;
 
 typedef struct OptionsObject {
@@ -117,7 +118,10 @@ typedef struct OptionsObject {
     /* memory-backend-ram, -memfd, -file */
     uint64_t size, hugetlbsize;
     bool share, prealloc, merge, dump, reserve, hugetlb, readonly;
-    char *path; /* of a file: "mem-path"; of rng-random: "filename" */
+    char *path; /* of a file: "mem-path"; of rng-random: "filename"; of a secret: "file" */
+    /* secret */
+    char *data;
+    uint8_t format; /* 0 raw, 1 base64 */
 } OptionsObject;
 
 typedef enum OptionsNetType {
@@ -223,7 +227,9 @@ typedef struct Options {
 
     char *incoming, *loadvm, *pidfile;
     bool stopped, no_defaults, no_reboot, no_shutdown, daemonize, no_graphic;
-    uint8_t display; /* 0: none, the only one */
+    uint8_t display;                 /* 0: none, the only one */
+    bool mem_lock, cpu_pm;           /* -overcommit */
+    bool message_time, message_name; /* -msg: what is in front of messages */
 } Options;
 
 /*

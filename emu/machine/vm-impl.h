@@ -54,7 +54,8 @@ struct Vm {
     bool held;          /* it needs the machine to stand */
 
     VmMigration migration;
-    Transport *incoming; /* while it waits */
+    bool migration_events; /* its steps are told */
+    Transport *incoming;   /* while it waits */
     GThread *waiter;
     struct VmArrival *arrival;
 };

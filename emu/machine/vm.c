@@ -183,6 +183,16 @@ const VmMigration *vm_migration(const Vm *vm)
     return &vm->migration;
 }
 
+bool vm_migration_events(const Vm *vm)
+{
+    return vm->migration_events;
+}
+
+void vm_set_migration_events(Vm *vm, bool told)
+{
+    vm->migration_events = told;
+}
+
 /* `error` NULL: it has not failed. */
 static void migration_is(Vm *vm, VmMigrationStatus status, int64_t since_us, const GError *error)
 {
@@ -190,6 +200,8 @@ static void migration_is(Vm *vm, VmMigrationStatus status, int64_t since_us, con
     vm->migration = (VmMigration){.status = status,
                                   .took_ms = since_us ? (g_get_monotonic_time() - since_us) / 1000 : 0,
                                   .error = g_strdup(error ? error->message : NULL)};
+    if (vm->migration_events && vm->events.migration_is)
+        vm->events.migration_is(vm->events.opaque, status);
 }
 
 static bool send_state(Vm *vm, const char *uri, MigrateFormat format, GError **error)
@@ -219,6 +231,7 @@ bool vm_migrate(Vm *vm, const char *uri, MigrateFormat format, GError **error)
     }
     int64_t start_us = g_get_monotonic_time();
     GError *why = NULL;
+    migration_is(vm, VM_MIGRATION_ACTIVE, 0, NULL);
     if (!send_state(vm, uri, format, &why)) {
         migration_is(vm, VM_MIGRATION_FAILED, 0, why);
         g_propagate_error(error, why);
@@ -266,6 +279,8 @@ static gboolean arrive(void *opaque)
 
     int64_t start_us = g_get_monotonic_time();
     stop_waiting(vm);
+    if (chan)
+        migration_is(vm, VM_MIGRATION_ACTIVE, 0, NULL);
     if (!chan || !migrate_in(vm->pc, chan, &error)) {
         load_fails(vm, error);
         return G_SOURCE_REMOVE;

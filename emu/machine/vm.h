@@ -35,14 +35,24 @@ typedef enum VmCause {
     VM_CAUSE_SIGNAL,
 } VmCause;
 
+/* What has become of the last migration, out or in. */
+typedef enum VmMigrationStatus {
+    VM_MIGRATION_NONE,
+    VM_MIGRATION_WAITS, /* for a state to come */
+    VM_MIGRATION_ACTIVE,
+    VM_MIGRATION_COMPLETED,
+    VM_MIGRATION_FAILED,
+} VmMigrationStatus;
+
 /* All may be NULL. */
 typedef struct VmEvents {
     void (*state_changed)(void *opaque, VmState state, VmState before);
     void (*was_reset)(void *opaque, VmCause cause);
-    void (*shut_down)(void *opaque, VmCause cause);     /* by the guest: it was switched off, or is not to be reset */
-    void (*powered_down)(void *opaque);                 /* the power button was pressed */
-    void (*quit)(void *opaque, int status);             /* nothing more to do here; exit status */
-    void (*message)(void *opaque, const char *message); /* for the user, without a line's end */
+    void (*shut_down)(void *opaque, VmCause cause); /* by the guest: it was switched off, or is not to be reset */
+    void (*powered_down)(void *opaque);             /* the power button was pressed */
+    void (*migration_is)(void *opaque, VmMigrationStatus status); /* if vm_set_migration_events */
+    void (*quit)(void *opaque, int status);                       /* nothing more to do here; exit status */
+    void (*message)(void *opaque, const char *message);           /* for the user, without a line's end */
     void *opaque;
     JobEvents jobs; /* as job.h has it: from any thread */
 } VmEvents;
@@ -161,15 +171,6 @@ void vm_set_actions(Vm *vm, VmActions actions);
 /* Stop and copy. Where it ran, it goes on if it fails. */
 bool vm_migrate(Vm *vm, const char *uri, MigrateFormat format, GError **error);
 
-/* What has become of the last migration, out or in. */
-typedef enum VmMigrationStatus {
-    VM_MIGRATION_NONE,
-    VM_MIGRATION_WAITS, /* for a state to come */
-    VM_MIGRATION_ACTIVE,
-    VM_MIGRATION_COMPLETED,
-    VM_MIGRATION_FAILED,
-} VmMigrationStatus;
-
 typedef struct VmMigration {
     VmMigrationStatus status;
     int64_t took_ms; /* of one that is completed */
@@ -177,6 +178,10 @@ typedef struct VmMigration {
 } VmMigration;
 
 const VmMigration *vm_migration(const Vm *vm);
+
+/* Is each step of a migration to be told? At first it is not. */
+bool vm_migration_events(const Vm *vm);
+void vm_set_migration_events(Vm *vm, bool told);
 
 /* For a machine that waits for its state (-incoming defer). */
 bool vm_incoming(Vm *vm, const char *uri, GError **error);

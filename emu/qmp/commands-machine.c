@@ -109,6 +109,26 @@ bool qmp_query_memdev(QmpCall *call, QmpMemdevList *result, GError **error)
     return true;
 }
 
+bool qmp_query_iothreads(QmpCall *call, QmpIOThreadInfoList *result, GError **error)
+{
+    Vm *vm = qmp_call_vm(call);
+
+    (void)error;
+    if (!vm)
+        return true;
+    const GPtrArray *objects = vm_options(vm)->objects;
+    result->items = g_new(QmpIOThreadInfo *, objects->len);
+    for (guint i = 0; i < objects->len; i++) {
+        const OptionsObject *object = objects->pdata[i];
+        if (object->type != OPTIONS_OBJECT_IOTHREAD)
+            continue;
+        QmpIOThreadInfo *info = result->items[result->count++] = g_new0(QmpIOThreadInfo, 1);
+        info->id = g_strdup(object->id);
+        info->thread_id = getpid(); /* handlers are of the program's first thread */
+    }
+    return true;
+}
+
 /* There is no such device. */
 static bool fail_balloon(GError **error)
 {

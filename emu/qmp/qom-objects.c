@@ -23,8 +23,13 @@ static void add_memory(QomView *view, const char *type, const OptionsObject *o)
 
 void qom_add_objects(QomView *view)
 {
-    static const char *const types[] = {"memory-backend-ram", "memory-backend-memfd", "memory-backend-file",
-                                        "rng-random",         "rng-builtin",          "iothread"};
+    static const char *const types[] = {"memory-backend-ram",
+                                        "memory-backend-memfd",
+                                        "memory-backend-file",
+                                        "rng-random",
+                                        "rng-builtin",
+                                        "iothread",
+                                        "secret"};
     const Options *o = vm_options(view->vm);
 
     for (guint i = 0; i < o->objects->len; i++) {

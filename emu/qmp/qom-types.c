@@ -91,6 +91,8 @@ const QomType qom_types[] = {
     {"rng-backend", "object", true},
     {"rng-builtin", "rng-backend", false},
     {"rng-random", "rng-backend", false},
+    {"secret", "secret_common", false},
+    {"secret_common", "object", true},
     {"smbus-device", "i2c-slave", true},
     {"smbus-eeprom", "smbus-device", false},
     {"sys-bus-device", "device", true},

@@ -5,6 +5,9 @@
 #include "emu/machine/vm.h"
 #include "emu/qmp/events.h"
 
+/* MIGRATION. */
+void qmp_tell_migration(QmpEvents *events, VmMigrationStatus status);
+
 /* STOP, RESUME, RUN_STATE_CHANGE; RESET; SHUTDOWN; POWERDOWN. */
 void qmp_tell_state(QmpEvents *events, VmState state, VmState before);
 void qmp_tell_reset(QmpEvents *events, VmCause cause);

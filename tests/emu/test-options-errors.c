@@ -172,6 +172,11 @@ Test(options, an_option_that_is_not_there_is_said)
 Test(options, what_is_wrong_with_the_machine_is_said)
 {
     REFUSE("-machine.type: unknown machine 'q35' (accepted: pc, pc-i440fx-7.2, none)", "-machine", "q35");
+    REFUSE("-overcommit.cpu-pm: a guest cannot have the host's processors to itself (accepted: off)", "-overcommit",
+           "cpu-pm=on");
+    REFUSE("-audiodev.driver: unknown value 'alsa' (accepted: none)", "-audiodev", "alsa,id=a");
+    REFUSE("-object.qom-type: a secret has either data or file", "-object", "secret,id=s");
+    REFUSE("-object.file: /none/key: No such file or directory", "-object", "secret,id=s,file=/none/key");
     REFUSE(
         "-machine.type: unknown machine 'pc-i440fx-7.1'; did you mean 'pc-i440fx-7.2'? (accepted: pc, pc-i440fx-7.2, none)",
         "-M", "pc-i440fx-7.1");

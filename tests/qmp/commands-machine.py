@@ -48,10 +48,39 @@ def _(machine):
     client = machine.client()
     assert client.ask("query-status")["status"] == "prelaunch"
     assert client.ask("qom-get", path="/machine", property="type") == "none-machine"
-    assert client.ask("query-migrate-capabilities") == []
+    assert client.ask("query-migrate-capabilities") == [{"capability": "events", "state": False}]
     assert client.ask("qom-list-properties", typename="none-machine") == [{"name": "type", "type": "string"}]
     assert "hugetlb" in [p["name"] for p in client.ask("qom-list-properties", typename="memory-backend-memfd")]
     assert refused(client, "cont") == ("GenericError", "a machine of type 'none' never runs")
+
+
+@case("steps of a migration are told if that is wanted, and nothing else can be")
+@with_machine()
+def _(machine):
+    client = machine.client()
+
+    def wanted(name, state):
+        return {"capabilities": [{"capability": "events", "state": state}, {"capability": name, "state": state}]}
+    client.ask("migrate", uri="exec:cat >/dev/null")
+    assert not any(e["event"] == "MIGRATION" for e in client.events), client.events
+    assert refused(client, "migrate-set-capabilities", **wanted("multifd", True)) == (
+        "GenericError", "migrate-set-capabilities.capabilities[1]: 'multifd' is not there (accepted: events)")
+    assert client.ask("query-migrate-capabilities") == [{"capability": "events", "state": False}]
+    assert client.ask("migrate-set-capabilities", **wanted("events", True)) == {}
+    client.ask("migrate", uri="exec:cat >/dev/null")
+    assert [client.event("MIGRATION")["data"]["status"] for _ in range(2)] == ["active", "completed"]
+    assert client.ask("migrate-set-capabilities", **wanted("multifd", False)) == {}
+    assert client.ask("query-migrate-capabilities") == [{"capability": "events", "state": False}]
+
+
+@case("what libvirt always gives a machine is there")
+@with_machine(options=["-object", "secret,id=key,data=x", "-object", "iothread,id=t0", "-overcommit", "mem-lock=off",
+                       "-audiodev", '{"id": "audio1", "driver": "none"}', "-msg", "timestamp=on,guest-name=on"])
+def _(machine):
+    client = machine.client()
+    assert client.ask("qom-get", path="/objects/key", property="type") == "secret"
+    (thread,) = client.ask("query-iothreads")
+    assert thread["id"] == "t0" and thread["thread-id"] == machine.process.pid, thread
 
 
 @case("memory goes to a file, by physical and by linear addresses")

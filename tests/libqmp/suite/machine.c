@@ -95,6 +95,22 @@ static void dumps(Suite *s)
     dump(s, false, "file:/none/core", NULL);
 }
 
+static void set_capability(Suite *s, QmpMigrationCapability capability, bool state)
+{
+    QmpMigrationCapabilityStatus one = {.capability = capability, .state = state};
+    QmpMigrationCapabilityStatusList list = {.count = 1, .items = (QmpMigrationCapabilityStatus *[]){&one}};
+
+    TRY(migrate_set_capabilities, &list);
+}
+
+static void capabilities(Suite *s)
+{
+    LIST(MigrationCapabilityStatus, query_migrate_capabilities);
+    set_capability(s, QMP_MIGRATION_CAPABILITY_XBZRLE, false);
+    set_capability(s, QMP_MIGRATION_CAPABILITY_EVENTS, true);
+    LIST(MigrationCapabilityStatus, query_migrate_capabilities);
+}
+
 void suite_machine(Suite *s)
 {
     GET(StatusInfo, query_status);
@@ -105,7 +121,7 @@ void suite_machine(Suite *s)
     GET(UuidInfo, query_uuid);
     GET(CurrentMachineParams, query_current_machine);
     GET(MigrationInfo, query_migrate);
-    LIST(MigrationCapabilityStatus, query_migrate_capabilities);
+    capabilities(s);
     LIST(PciInfo, query_pci);
     GET(HumanReadableText, x_query_irq);
     GET(HumanReadableText, x_query_numa);
@@ -195,6 +211,7 @@ void suite_objects(Suite *s)
     BOXED(ObjectOptions, object_add, "qom-type=rng-builtin,id=0/1");
     BOXED(ObjectOptions, object_add, "qom-type=iothread,id=t0");
     LIST(Memdev, query_memdev);
+    LIST(IOThreadInfo, query_iothreads);
     LIST(ObjectPropertyInfo, qom_list, "/objects");
     get(s, "/objects/m0", "size");
     get(s, "/objects/m0", "share");

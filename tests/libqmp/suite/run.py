@@ -1,4 +1,4 @@
-"""run.py BIN BUILD: the suite, against Ferry, against the QEMU that is installed, and against that through libvirt.
+"""run.py BIN BUILD: the suite, against Ferry and the QEMU that is installed, and against both started by libvirt.
 
 Speaks TAP. SUITE_KEEP=FOLDER keeps there what was said.
 """
@@ -63,10 +63,10 @@ def ask(name, program, scene, folder):
         machine.wait()
 
 
-def ask_through_libvirt(emulator, folder):
+def ask_through_libvirt(name, emulator, folder):
     prepare(folder)
     words = [word.replace("@", folder) for word in DEVICES.split()]
-    return record("libvirt", "machine", folder,
+    return record(f"libvirt's {name}", "machine", folder,
                   [*through_libvirt.user(), sys.executable, os.path.join(judge.HERE, "through_libvirt.py"), folder, emulator, SUITE, *words])
 
 
@@ -126,12 +126,13 @@ def main():
         compare(tap, "Ferry and QEMU", judgements, "differences.txt")
         why = why_no_libvirt()
         if why:
-            tap.skip("QEMU answers through libvirt as it does without", why)
+            tap.skip("Ferry and QEMU answer through libvirt as they do without", why)
         else:
-            judgement = judge.Judgement(ask_through_libvirt(QEMU, folder + "/libvirt"), direct["machine"][1])
-            judgement.leave_out({"dump-guest-memory", "quit"})
-            judgement.run()
-            compare(tap, "QEMU through libvirt and without", [judgement], "differences-libvirt.txt")
+            for name, program, without in (("Ferry", FERRY, direct["machine"][0]), ("QEMU", QEMU, direct["machine"][1])):
+                judgement = judge.Judgement(ask_through_libvirt(name, program, f"{folder}/libvirt-{name}"), without)
+                judgement.leave_out({"dump-guest-memory", "quit"})
+                judgement.run()
+                compare(tap, f"{name} through libvirt and without", [judgement], f"differences-libvirt-{name}.txt")
     print(f"1..{tap.count}")
     return 1 if tap.failed else 0
 

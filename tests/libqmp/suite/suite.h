@@ -22,7 +22,7 @@ typedef struct Suite {
     QmpSession *session;
     const char *folder; /* of the machine's files; absolute */
     bool quiet;         /* nothing is written down */
-    bool libvirt;       /* it runs the machine */
+    bool libvirt;       /* it has started the machine */
     GError *error;      /* of the command that was asked last, until suite_settle() */
 } Suite;
 
