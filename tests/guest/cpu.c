@@ -100,6 +100,10 @@ void interrupt(Frame *f)
         f->rax = ((Ring0 *)f->rdi)(f->rsi);
         return;
     }
+    if (vector == VECTOR_NMI && handler) {
+        handler(vector);
+        return;
+    }
     if (vector < 32 && recover_at) {
         f->rip = recover_at;
         return;

@@ -121,6 +121,7 @@ enum {
     CPUS = 2,
 
     /* Vectors. */
+    VECTOR_NMI = 2,
     VECTOR_CALL = 3,     /* int3: a function is called in ring 0 */
     VECTOR_PIC = 0x20,   /* and the 15 that follow: both 8259 */
     VECTOR_PINS = 0x30,  /* and the 23 that follow: the I/O APIC */

@@ -198,6 +198,7 @@ gdt_pointer:
     .quad gdt
 
     .bss
+    .globl page_directories
     .balign 4096
 page_map: .skip 4096
 page_pointers: .skip 4096

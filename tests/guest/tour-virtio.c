@@ -8,6 +8,7 @@
 #include "tests/guest/virtio.h"
 
 enum {
+    VENDOR = 0x1af4,
     NET = 1,
     BLK = 2,
     RNG = 4,
@@ -113,6 +114,19 @@ static void hold_messages(const Virtio *v, bool hold)
         pci_write(v->device.devfn, at, hold ? value | 0x40000000 : value & ~UINT32_C(0x40000000));
 }
 
+/* Lines, not messages. */
+static void stop_messages(unsigned kind)
+{
+    PciDevice device;
+    uint32_t old[] = {0, 0x1000, 0x1001, 0, 0x1005};
+
+    if (!pci_find(VENDOR | old[kind] << 16, VENDOR | (0x1040 + kind) << 16, &device))
+        return;
+    unsigned at = pci_capability(device.devfn, 0, MSIX_CAPABILITY);
+    if (at)
+        pci_write(device.devfn, at, pci_read(device.devfn, at) & ~UINT32_C(0xc0000000));
+}
+
 static void give_octets(Virtio *v, unsigned queue, uint16_t flags)
 {
     const Piece piece = {octets, sizeof(octets), queue == 0};
@@ -173,6 +187,8 @@ void tour_virtio(void)
         hold_messages(&rng, true);
         give_octets(&rng, 0, 0);
         write16(rng.common + SELECT, 3);
+        outl(0xae10, 0); /* which number has it? */
+        outl(0xae14, 1 << (rng.device.devfn >> 3));
     }
     start_disk(true);
     if (disk.there) {
@@ -185,6 +201,9 @@ void tour_virtio(void)
 /* Interrupts by lines, which nobody attends to. */
 void tour_virtio_lines(void)
 {
+    stop_messages(NET);
+    stop_messages(BLK);
+    stop_messages(RNG);
     start_rng(false);
     start_disk(false);
     start_card(false);
@@ -207,4 +226,11 @@ void tour_virtio_broken(void)
         give_octets(&disk, 0, 1);
     if (card.there)
         give_octets(&card, 1, 1);
+}
+
+/* Without leave to use memory a device is as good as broken. */
+void tour_virtio_off(void)
+{
+    if (disk.there)
+        pci_write(disk.device.devfn, 4, pci_read(disk.device.devfn, 4) & 0xfffb);
 }

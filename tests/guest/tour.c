@@ -214,7 +214,7 @@ static void drain(void)
 
 static void tour_keyboard(void)
 {
-    static const uint8_t commands[] = {0xf5, 0xed, 0x05, 0xf0, 0x01, 0xf3, 0x7f, 0xf2, 0xee, 0xf0};
+    static const uint8_t commands[] = {0xf5, 0xf4, 0xed, 0x05, 0xf0, 0x01, 0xf3, 0x7f, 0xf2, 0xee, 0xf0};
 
     kbd(0x64, 0xae);
     kbd(0x64, 0xd1);
@@ -247,6 +247,8 @@ static void tour_mouse_more(void)
     drain();
     mouse(0xee);
     mouse(0x42);
+    kbd(0x60, 0xf5); /* for the last command there is no such set */
+    kbd(0x60, 0xf5); /* no keys */
 }
 
 static uint32_t vmmouse(uint32_t command, uint32_t argument)
@@ -317,12 +319,12 @@ static void tour_fdc_result(void)
     fdc_results();
     FDC(0x17, 0x05); /* powered down when idle */
     fdc_results();
-    WRITE_ALL({0x3f3, 0x0d}, {0x3f7, 0x01});
+    WRITE_ALL({0x3f3, 0x0d}, {0x3f7, 0x02});
     FDC(0x0f, 0x05, 0x07); /* seek, head 1 of drive 1 */
     linger();
     FDC(0x08);
     fdc_results();
-    FDC(0x46, 0x05, 0x07, 0x01, 0x02, 0x02, 0x12, 0x1b, 0xff); /* read data: what comes is a failure */
+    FDC(0xc6, 0x05, 0x07, 0x01, 0x02, 0x02, 0x09, 0x1b, 0xff); /* read data: where there is no disk it fails */
     linger();
     inb(0x3f5);
 }
@@ -343,6 +345,22 @@ static void tour_fdc_timer(void)
         fdc_results();
     if ((inb(0x3f4) & 0xf0) == 0x80)
         FDC(0x4a, 0x00);
+}
+
+/* An answer of the keyboard's is fetched: with QEMU's kbd-throttle it then lets others wait for a millisecond. */
+static void tour_echo(void)
+{
+    kbd(0x60, 0xee);
+    linger();
+    inb(0x60);
+}
+
+static void tour_again(void)
+{
+    tour_fdc_timer();
+    for (unsigned i = 0, count = option_number("echoes", 5); i < count; i++)
+        tour_echo();
+    cmos_read(0x0c);
 }
 
 static void tour_fdc_again(void)
@@ -415,10 +433,13 @@ static void tour_ide_write(void)
 
 /* --- serial lines ------------------------------------------------------------------------------------------------- */
 
-/* COM2 talks to itself, and has received more than it was asked for; COM3's other end does not listen. */
+/*
+ * COM2 talks to itself, so slowly that it waits for more for long, and has received more than it was asked for; COM3's
+ * other end does not listen. COM4 has waited in vain for more.
+ */
 static void tour_serial(void)
 {
-    WRITE_ALL({0x2fb, 0x80}, {0x2f8, 0x18}, {0x2f9, 0x00}, {0x2fb, 0x1b}, {0x2fa, 0x87}, {0x2fc, 0x1d}, {0x2ff, 0x5c},
+    WRITE_ALL({0x2fb, 0x80}, {0x2f8, 0xff}, {0x2f9, 0xff}, {0x2fb, 0x1b}, {0x2fa, 0x87}, {0x2fc, 0x1d}, {0x2ff, 0x5c},
               {0x2f9, 0x0d});
     for (unsigned i = 0; i < 4; i++) {
         outb(0x2f8, 0x41 + i);
@@ -426,9 +447,11 @@ static void tour_serial(void)
     }
     inb(0x2f8);
     WRITE_ALL({0x3eb, 0x80}, {0x3e8, 0x01}, {0x3e9, 0x00}, {0x3eb, 0x03}, {0x3ea, 0x01}, {0x3ec, 0x0b}, {0x3e9, 0x02});
-    for (unsigned i = 0; i < 4000; i++)
+    for (unsigned i = 0; i < 4005; i++)
         outb(0x3e8, i);
     WRITE_ALL({0x2eb, 0x03}, {0x2ec, 0x10}, {0x2e9, 0x03}, {0x2e8, 0x5a});
+    linger();
+    WRITE_ALL({0x2ea, 0x87}, {0x2e8, 0x5b});
 }
 
 /* --- all of it ---------------------------------------------------------------------------------------------------- */
@@ -452,7 +475,6 @@ static void tour_halves(void)
     tour_pic_poll();
     tour_smbus_half();
     tour_mouse();
-    tour_vmmouse();
     tour_fdc_result();
     tour_ide();
     tour_serial();
@@ -461,32 +483,74 @@ static void tour_halves(void)
 static void tour_others(void)
 {
     tour_mouse_more();
+    tour_vmmouse();
     tour_fdc_command();
     tour_ide_write();
 }
 
-static const struct {
+typedef struct Stop {
     const char *name;
     void (*go)(void), (*again)(void); /* once; while it waits */
-} stops[] = {
+} Stop;
+
+static void tour_masked(void);
+
+static void tour_broken(void)
+{
+    tour_virtio_broken();
+    if (option_number("priority", 0))
+        tour_priority();
+}
+
+static const Stop stops[] = {
     {"controllers", tour_controllers, NULL}, {"halves", tour_halves, NULL},
     {"others", tour_others, NULL},           {"virtio", tour_virtio, NULL},
-    {"processor", tour_processor, NULL},     {"floppy", tour_fdc_again, tour_fdc_timer},
-    {"lines", tour_virtio_lines, NULL},      {"broken", tour_virtio_broken, NULL},
+    {"processor", tour_processor, NULL},     {"floppy", tour_fdc_again, tour_again},
+    {"lines", tour_virtio_lines, NULL},      {"broken", tour_broken, NULL},
+    {"masked", tour_masked, NULL},           {"late", tour_late, NULL},
     {"nested", tour_nested, NULL},
 };
+static const Stop *volatile at;
+
+static void rest(void)
+{
+    const Stop *stop = at;
+
+    if (!stop)
+        return;
+    at = NULL;
+    put_text("witness tour=");
+    put_text(stop->name);
+    put_text(" ok\n");
+    while (serial_get() != 'n')
+        if (stop->again)
+            stop->again();
+}
+
+static void on_nmi(unsigned vector)
+{
+    (void)vector;
+    rest();
+}
+
+/* An NMI to itself: until its handler returns there is no other. */
+static void tour_masked(void)
+{
+    lapic_write(LAPIC_ICR, 0x44400);
+    for (unsigned i = 0; i < 10000 && at; i++)
+        pause();
+}
 
 void tour(void)
 {
     tour_quiet();
+    handlers[VECTOR_NMI] = on_nmi;
     for (unsigned i = 0; i < sizeof(stops) / sizeof(*stops); i++) {
+        if (!option_has("stops", stops[i].name))
+            continue;
+        at = &stops[i];
         stops[i].go();
-        put_text("witness tour=");
-        put_text(stops[i].name);
-        put_text(" ok\n");
-        while (serial_get() != 'n')
-            if (stops[i].again)
-                stops[i].again();
+        rest();
     }
     put_text("witness ends\n");
     stand();

@@ -9,8 +9,11 @@ void tour_quiet(void);
 
 void tour_processor(void);
 void tour_nested(void);
+void tour_priority(void);
 void tour_virtio(void);
 void tour_virtio_lines(void);
 void tour_virtio_broken(void);
+void tour_virtio_off(void);
+void tour_late(void);
 
 #endif

@@ -12,6 +12,11 @@ def field_name(section, path):
     return PLACE.sub("", section) + INDEX.sub("", path)
 
 
+def unmoved(table, field):
+    """The entry of the table that has the field, or None."""
+    return next((e for e in table if re.fullmatch(e.fields, field)), None)
+
+
 class Coverage:
     def __init__(self):
         self.fields, self.real, self.random = {}, {}, {}  # name -> section; name -> states that moved it
@@ -34,18 +39,31 @@ class Coverage:
         for field in moved:
             (self.random if random else self.real).setdefault(field, set()).add(name)
 
-    def report(self, out):
-        """Lowest first. Returns how many are moved by real states, and how many there are."""
+    def report(self, out, fixed):
+        """Lowest first. Returns how many are moved by real states, how many can be, and how many there are."""
         rows = sorted(self.fields, key=lambda f: (len(self.real.get(f, ())), f))
         out("states  random  field")
         for field in rows:
-            out(f"{len(self.real.get(field, ())):6}  {len(self.random.get(field, ())):6}  {field}")
+            entry = unmoved(fixed, field)
+            out(f"{len(self.real.get(field, ())):6}  {len(self.random.get(field, ())):6}  {field}"
+                + (f"  (fixed: {entry.reason})" if entry else ""))
         out("")
         out("fields  moved  only by random states  never  section")
         for section in sorted(set(self.fields.values()), key=self._share):
             out(self._row([f for f, s in self.fields.items() if s == section], section))
         out(self._row(list(self.fields), "all"))
-        return sum(f in self.real for f in self.fields), len(self.fields)
+        can = [f for f in self.fields if not unmoved(fixed, f)]
+        out(self._row(can, "all that can move"))
+        return sum(f in self.real for f in self.fields), len(can), len(self.fields)
+
+    def wrong(self, fixed, others):
+        """Where the tables and what was moved contradict each other; `others`: what need not have moved."""
+        lines = [f"{f}: is moved, and the table says it cannot: {e.reason}"
+                 for f in self.fields for e in [unmoved(fixed, f)] if e and f in self.real]
+        lines += [f"{f}: was moved once, and is no more" for f in self.fields
+                  if f not in self.real and not unmoved(fixed + others, f)]
+        return lines + [f"{e.fields}: there is no such field" for e in fixed + others
+                        if not any(re.fullmatch(e.fields, f) for f in self.fields)]
 
     def _share(self, section):
         of = [f for f, s in self.fields.items() if s == section]
