@@ -1,4 +1,6 @@
 /* options-drive.c: -drive and -blockdev. */
+#include <string.h>
+
 #include "emu/machine/options-impl.h"
 
 static const char *const locking_names[] = {"auto", "on", "off", NULL};
@@ -23,24 +25,23 @@ static const VmsChoice discard_choice = VMS_CHOICE_OF(discard_names);
 static const VmsChoice zeroes_choice = VMS_CHOICE_OF(zeroes_names);
 static const VmsChoice on_error_choice = VMS_CHOICE_OF(on_error_names);
 
+/* All but the file, which is a name, or a group of keys. */
+#define DRIVE_FIELDS                                                                                                   \
+    VMS_TEXT(OptionsDrive, id), VMS_CHOICE(OptionsDrive, interface, &interface_choice, .name = "if"),                  \
+        VMS_CHOICE(OptionsDrive, format, &format_choice), VMS_CHOICE(OptionsDrive, media, &media_choice),              \
+        VMS_CHOICE(OptionsDrive, cache, &cache_choice), VMS_CHOICE(OptionsDrive, aio, &aio_choice),                    \
+        VMS_CHOICE(OptionsDrive, discard, &discard_choice),                                                            \
+        VMS_CHOICE(OptionsDrive, detect_zeroes, &zeroes_choice, .name = "detect-zeroes"),                              \
+        VMS_CHOICE(OptionsDrive, werror, &on_error_choice), VMS_CHOICE(OptionsDrive, rerror, &on_error_choice),        \
+        VMS_FIELD(OptionsDrive, index, .presence = 1 + offsetof(OptionsDrive, has_index)),                             \
+        VMS_FIELD(OptionsDrive, bus, .presence = 1 + offsetof(OptionsDrive, has_bus)),                                 \
+        VMS_FIELD(OptionsDrive, unit, .presence = 1 + offsetof(OptionsDrive, has_unit)),                               \
+        VMS_FIELD(OptionsDrive, readonly), VMS_FIELD(OptionsDrive, readonly, .name = "read-only"),                     \
+        VMS_FIELD(OptionsDrive, snapshot)
+
 static const VMStateField drive_fields[] = {
     VMS_TEXT(OptionsDrive, file),
-    VMS_TEXT(OptionsDrive, id),
-    VMS_CHOICE(OptionsDrive, interface, &interface_choice, .name = "if"),
-    VMS_CHOICE(OptionsDrive, format, &format_choice),
-    VMS_CHOICE(OptionsDrive, media, &media_choice),
-    VMS_CHOICE(OptionsDrive, cache, &cache_choice),
-    VMS_CHOICE(OptionsDrive, aio, &aio_choice),
-    VMS_CHOICE(OptionsDrive, discard, &discard_choice),
-    VMS_CHOICE(OptionsDrive, detect_zeroes, &zeroes_choice, .name = "detect-zeroes"),
-    VMS_CHOICE(OptionsDrive, werror, &on_error_choice),
-    VMS_CHOICE(OptionsDrive, rerror, &on_error_choice),
-    VMS_FIELD(OptionsDrive, index, .presence = 1 + offsetof(OptionsDrive, has_index)),
-    VMS_FIELD(OptionsDrive, bus, .presence = 1 + offsetof(OptionsDrive, has_bus)),
-    VMS_FIELD(OptionsDrive, unit, .presence = 1 + offsetof(OptionsDrive, has_unit)),
-    VMS_FIELD(OptionsDrive, readonly),
-    VMS_FIELD(OptionsDrive, readonly, .name = "read-only"),
-    VMS_FIELD(OptionsDrive, snapshot),
+    DRIVE_FIELDS,
     VMS_END,
 };
 
@@ -51,6 +52,54 @@ const VMStateDescription options_drive = {
     .size = sizeof(OptionsDrive),
     .fields = drive_fields,
 };
+
+static const VMStateField drive_file_fields[] = {
+    VMS_TEXT(OptionsDrive, file, .name = "filename"),
+    VMS_CHOICE(OptionsDrive, locking, &locking_choice),
+    VMS_END,
+};
+
+static const VMStateDescription drive_file = {
+    .name = "file",
+    .version = 1,
+    .minimum = 1,
+    .size = sizeof(OptionsDrive),
+    .fields = drive_file_fields,
+};
+
+static const VMStateField drive_group_fields[] = {
+    {.name = "file", .kind = VMS_STRUCT, .offset = 0, .size = sizeof(OptionsDrive), .count = 1, .desc = &drive_file},
+    DRIVE_FIELDS,
+    VMS_END,
+};
+
+static const VMStateDescription drive_group = {
+    .name = "drive",
+    .version = 1,
+    .minimum = 1,
+    .size = sizeof(OptionsDrive),
+    .fields = drive_group_fields,
+};
+
+/* "file=NAME,file.locking=off": beside keys of the file's its name is one of them. New; NULL: there are none. */
+static char *with_file_group(const char *text)
+{
+    bool group = false;
+    GString *all = g_string_new(NULL);
+
+    for (const char *key = text; *key;) {
+        size_t len = strcspn(key, ",");
+        while (key[len] && key[len + 1] == ',') /* a comma in a value */
+            len += 2 + strcspn(key + len + 2, ",");
+        group |= g_str_has_prefix(key, "file.");
+        bool name = g_str_has_prefix(key, "file=");
+        len += key[len] == ',';
+        g_string_append(all, name ? "file.filename" : "");
+        g_string_append_len(all, name ? key + strlen("file") : key, (gssize)(name ? len - strlen("file") : len));
+        key += len;
+    }
+    return g_string_free(all, !group);
+}
 
 /* --- -blockdev -------------------------------------------------------------------------------------------------- */
 
@@ -159,6 +208,13 @@ const VMStateDescription options_blockdev_reference = {
 OptionsDrive *options_drive_new(void)
 {
     return g_new0(OptionsDrive, 1);
+}
+
+bool options_drive_load(OptionsDrive *d, const char *text, GError **error)
+{
+    g_autofree char *group = with_file_group(text);
+
+    return options_load(group ? &drive_group : &options_drive, d, group ? group : text, NULL, "-drive", error);
 }
 
 OptionsBlockdev *options_blockdev_new(const char *text, GError **error)

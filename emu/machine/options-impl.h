@@ -66,6 +66,7 @@ Options *options_new(void);
 bool options_line(OptionsChar *c, const char *text, const char *root, GError **error);
 
 OptionsDrive *options_drive_new(void);
+bool options_drive_load(OptionsDrive *d, const char *text, GError **error);
 void options_drive_free(OptionsDrive *d);
 OptionsBlockdev *options_blockdev_new(const char *text, GError **error);
 void options_blockdev_free(OptionsBlockdev *b);

@@ -57,7 +57,7 @@ static bool on_drive(OptionsReader *r, const char *text, GError **error)
 {
     OptionsDrive *d = options_drive_new();
 
-    if (options_load(&options_drive, d, text, NULL, "-drive", error))
+    if (options_drive_load(d, text, error))
         return add_drive(r, d, "-drive", error);
     options_drive_free(d);
     return false;

@@ -74,6 +74,7 @@ typedef enum OptionsOnError {
 typedef struct OptionsDrive {
     char *file, *id;
     uint8_t interface, format, media /* 0 disk, 1 cdrom */, cache, aio, discard, detect_zeroes, werror, rerror;
+    uint8_t locking; /* of the file: 0 auto, 1 on, 2 off */
     bool has_index, has_bus, has_unit;
     uint32_t index, bus, unit; /* after parsing bus and unit are there, if it has an interface */
     bool readonly, snapshot;

@@ -105,7 +105,7 @@ static bool make_drive(Vm *vm, const OptionsDrive *o, unsigned n, GError **error
 {
     static const HostCache caches[] = {HOST_CACHE_WRITEBACK, HOST_CACHE_NONE, HOST_CACHE_WRITETHROUGH,
                                        HOST_CACHE_DIRECTSYNC, HOST_CACHE_UNSAFE};
-    enum { DISCARD_UNMAP = 1, DISCARD_ON = 3 };
+    enum { DISCARD_UNMAP = 1, DISCARD_ON = 3, LOCKING_OFF = 2 };
     g_autofree char *id = drive_name(vm, o, n);
 
     if (!check_id(vm, id, error))
@@ -117,6 +117,7 @@ static bool make_drive(Vm *vm, const OptionsDrive *o, unsigned n, GError **error
     d->detect_zeroes = o->detect_zeroes;
     d->options = (BlkRaw){.read_only = o->readonly || o->media,
                           .snapshot = o->snapshot,
+                          .shared = o->locking == LOCKING_OFF,
                           .cache = caches[o->cache],
                           .discard = o->discard == DISCARD_UNMAP || o->discard == DISCARD_ON,
                           .engine = engine_of(o->aio)};

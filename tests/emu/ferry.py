@@ -292,6 +292,19 @@ def _(folder):
     machine.end()
 
 
+@case("a disk that another program has is refused, unless file.locking=off says that they share it")
+def _(folder):
+    disk = boot_sector(folder, HELLO)
+    other = os.path.join(folder, "other")
+    os.mkdir(other)
+    machine = Machine(folder, "-S", "-drive", "file=%s,format=raw" % disk)
+    assert "is in use by another program" in fails("-nodefaults", "-accel", "none", "-drive", "file=%s,format=raw" % disk)
+    sharer = Machine(other, "-S", "-drive", "file=%s,format=raw,file.locking=off" % disk)
+    assert sharer.status() == "VM status: paused (prelaunch)"
+    sharer.end()
+    machine.end()
+
+
 def counts(line):
     """What the witness has counted."""
     return {name: int(value) for name, value in re.findall(r"(\w+)=(\d+)", line)}

@@ -51,6 +51,21 @@ Test(options, a_drive_has_all_that_is_said)
     cr_assert(drive(other, 0)->readonly);
 }
 
+Test(options, the_file_of_a_drive_has_keys_of_its_own)
+{
+    g_autoptr(Options) o = PARSE("-drive", "file.locking=off,id=a,file=x,,file=y", "-drive",
+                                 "file.filename=z,,file.locking=on,file.locking=on", "-drive", "file=file.locking=off");
+
+    cr_assert_str_eq(drive(o, 0)->file, "x,file=y");
+    cr_assert_str_eq(drive(o, 0)->id, "a");
+    cr_assert_eq(drive(o, 0)->locking, 2);
+    cr_assert_str_eq(drive(o, 1)->file, "z,file.locking=on");
+    cr_assert_eq(drive(o, 1)->locking, 1);
+    cr_assert_str_eq(drive(o, 2)->file, "file.locking=off");
+    cr_assert_eq(drive(o, 2)->locking, 0);
+    REFUSE("-drive.file: unknown key 'lock' (accepted: filename, locking)", "-drive", "file=x,file.lock=off");
+}
+
 Test(options, on_and_off_are_other_words_for_discarding)
 {
     g_autoptr(Options) o = PARSE("-drive", "discard=on", "-drive", "discard=off", "-drive", "discard=ignore");
