@@ -245,23 +245,49 @@ static bool rename_all(Save *s, GError **error)
     return true;
 }
 
-static bool publish(void *opaque, GError **error)
+static bool publish_all(Save *s, GError **error)
 {
-    Save *s = opaque;
-    SnapshotWork *w = &s->work;
+    const SnapshotWork *w = &s->work;
 
     for (guint i = 0; i < w->disks->len; i++)
         if (i != w->main && !publish_one(s, i, error))
             return false;
-    if (!publish_one(s, w->main, error))
-        return false;
-    if (g_str_equal(s->first_name, w->tag) || rename_all(s, error)) {
-        go_on(s);
-        return true;
+    return publish_one(s, w->main, error);
+}
+
+/* Where a disk that has it already fails, too, the error says so. */
+static void withdraw(Save *s, GError **error)
+{
+    for (guint i = 0; i < s->work.disks->len; i++) {
+        SnapshotDisk *d = SNAPSHOT_DISK(&s->work, i);
+        const Qcow2Snapshot *new = d->done ? published(s, d) : NULL;
+        g_autoptr(GError) why = NULL;
+        d->done = false;
+        if (new && !qcow2_snapshot_delete(d->image, new, QCOW2_ORPHANS_REPARENT, &why))
+            g_prefix_error(error, "disk '%s' keeps what it has of it, as '%s' (%s); ", d->disk->id, s->first_name,
+                           why->message);
     }
-    for (guint i = 0; i < w->disks->len; i++)
-        SNAPSHOT_DISK(w, i)->done = false; /* it stays */
-    return false;
+}
+
+static bool publish(void *opaque, GError **error)
+{
+    Save *s = opaque;
+    const SnapshotWork *w = &s->work;
+
+    if (!publish_all(s, error)) {
+        withdraw(s, error);
+        return false;
+    }
+    bool ok = true;
+    if (!g_str_equal(s->first_name, w->tag)) {
+        ok = rename_all(s, error);
+        /* It stays, even if the job is cancelled now: what it replaces is gone. */
+        for (guint i = 0; i < w->disks->len; i++)
+            SNAPSHOT_DISK(w, i)->done = false;
+    }
+    if (ok)
+        go_on(s);
+    return ok;
 }
 
 static bool run(Save *s, GError **error)
@@ -287,13 +313,12 @@ static void end(Save *s, bool well)
     SnapshotWork *w = &s->work;
 
     for (guint i = 0; i < w->disks->len; i++) {
-        SnapshotDisk *d = SNAPSHOT_DISK(w, i);
-        const Qcow2Snapshot *new = !well && d->done ? published(s, d) : NULL;
+        const SnapshotDisk *d = SNAPSHOT_DISK(w, i);
         if (w->begun)
             block_drain(d->disk->block);
-        if (new)
-            qcow2_snapshot_delete(d->image, new, QCOW2_ORPHANS_REPARENT, NULL);
     }
+    if (!well)
+        withdraw(s, NULL);
     snapshot_abandon(w);
     go_on(s);
     g_clear_pointer(&s->freeze, ram_freeze_free);
