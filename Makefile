@@ -12,6 +12,8 @@
 #   make mutate          flip bits in recorded streams and count what is noticed
 #   make qcow2-workload  qcow2 images under random work (WORKLOAD_STEPS, 10000), held against a flat copy and qemu-img
 #   make qcow2-kills     a program that writes to qcow2 images is killed KILLS (500) times: nothing is lost
+#   make snapshot-faults    each operation on images fails in each way while the machine is saved, loaded and deleted
+#   make snapshot-sequences SEQUENCES (200) random sequences of save, load, delete, write and restart, held against a model
 #   make bench           benchmarks: medians, and ratios to a peer in the same run
 #   make interop         record streams from the installed QEMU and take them there and back
 #   make peers           clients of QMP that others wrote: QEMU's own (fetched from Debian), socat, libvirt
@@ -259,7 +261,7 @@ $(TESTS): $(B)/%: $(B)/%.o $(SUPPORT) $(B)/gen/vmstate-asn1.o $(LIB)
 	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $(filter-out $(LIB),$^) $(LIB) $(PKG_LIBS) $(if $(filter tests/libqmp/%,$*),$(LIBQMP_LIBS)) -lcriterion
 
 # What scripts among the tests run.
-HELPERS := $(B)/tests/qcow2/random-workload $(B)/tests/qcow2/kill-workload
+HELPERS := $(B)/tests/qcow2/random-workload $(B)/tests/qcow2/kill-workload $(B)/tests/snapshot/look
 $(HELPERS): $(B)/%: $(B)/%.o $(LIB)
 	$(call say,LD,$@)
 	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(PKG_LIBS)
@@ -270,8 +272,15 @@ $(SUITE): $(call obj,$(wildcard tests/libqmp/suite/*.c)) $(LIBQMP_OBJ) $(LIB)
 	$(call say,LD,$@)
 	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(PKG_LIBS) $(LIBQMP_LIBS)
 
+# Has a program's operations on its images fail; it comes before all other libraries, also those of sanitizers.
+FAULTS := $(B)/tests/snapshot/faults.so
+$(FAULTS): tests/snapshot/faults.c $(B)/flags
+	$(call say,CC,$<)
+	@mkdir -p $(@D)
+	$(Q)$(CC) -std=gnu11 -D_GNU_SOURCE -O2 -g $(WARN) -fPIC -shared -o $@ $<
+
 .PHONY: check tests asan tsan
-tests: $(TESTS) $(HELPERS) $(SUITE) $(BENCH)
+tests: $(TESTS) $(HELPERS) $(SUITE) $(FAULTS) $(BENCH)
 check: all tests guest $(B)/tests/symmetry/tracer
 	@tests/support/run-tests $(B) $(BIN) $(TESTS) $(SCRIPTS)
 
@@ -341,6 +350,14 @@ KILLS ?= 500
 qcow2-kills: $(B)/tests/qcow2/kill-workload
 	@dir=$$(mktemp -d) && program=$$PWD/$< && cd $$dir && $$program --kills=$(KILLS) --seed=$$(date +%j%H%M); \
 	    status=$$?; [ $$status -ne 0 ] && echo "it is kept: $$dir" || rm -rf $$dir; exit $$status
+
+# Every operation on images fails while snapshots are saved, loaded and deleted; and random sequences of all that.
+.PHONY: snapshot-faults snapshot-sequences
+snapshot-faults: all guest $(FAULTS) $(B)/tests/snapshot/look
+	@tests/snapshot/faults.py $(BIN) $(B) $(FAULTS_ARGS)
+SEQUENCES ?= 200
+snapshot-sequences: all $(B)/tests/snapshot/look
+	@tests/snapshot/sequences.py $(BIN) $(B) --count=$(SEQUENCES) $(SEQUENCES_ARGS)
 
 .PHONY: interop
 interop: all
