@@ -97,7 +97,9 @@ class Rig:
                 return file.read()
         first, end = len(re.findall(" ok\n", lines())), time.time() + 60
         while len(re.findall(" ok\n", lines())) < first + 3:
-            assert "FAILED" not in lines(), lines()[-1000:]
+            if "FAILED" in lines():
+                time.sleep(0.5)  # it is about to say what
+                raise AssertionError(lines()[-1000:])
             assert machine.process.poll() is None and time.time() < end, "the guest says nothing: " + lines()[-1000:]
             time.sleep(0.01)
 
