@@ -298,6 +298,7 @@ class Point:
         self.last_error = error
         judge_error(error, self.rig.folder)
         stands = "the machine stands" in error
+        assert not stands or self.mode in LASTING, error
         status = machine.status()
         assert status == "running" or stands, "the machine is %s after: %s" % (status, error)
         broken = self.again(machine, error)
