@@ -234,7 +234,7 @@ Test(options, what_is_wrong_with_an_object_is_said)
     REFUSE("-object: the key 'id' is missing", "-object", "iothread");
     REFUSE("-object.id: 'a' is there twice", "-object", "iothread,id=a", "-object", "iothread,id=a");
     REFUSE("-object: unknown qom-type 'iothraed'; did you mean 'iothread'? (accepted: memory-backend-ram, "
-           "memory-backend-memfd, memory-backend-file, rng-random, rng-builtin, iothread)",
+           "memory-backend-memfd, memory-backend-file, rng-random, rng-builtin, iothread, secret)",
            "-object", "iothraed,id=a");
     REFUSE("-machine.memory-backend: unknown object 'b' (accepted: a)", "-machine", "pc,memory-backend=b", "-object",
            "memory-backend-ram,id=a,size=1M");
