@@ -60,6 +60,8 @@ def _(machine):
         "tftp": machine.folder, "bootfile": "boot", "dhcpstart": "10.0.3.16", "dns": "10.0.3.3",
         "dnssearch": [{"str": "a.example"}, {"str": "b.example"}], "domainname": "example", "ipv6-prefix": "fec1::",
         "ipv6-prefixlen": 48, "ipv6-host": "fec1::2", "ipv6-dns": "fec1::3", "tftp-server-name": "server"}
+    if "asan" in server.FERRY:
+        del options["tftp-server-name"]  # libslirp keeps it
     assert client.ask("netdev_add", type="user", id="n0", **options) == {}
     (told,) = client.ask("query-netdev")
     assert {key: told["info"][key] for key in options} == options, told
