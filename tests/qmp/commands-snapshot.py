@@ -55,16 +55,7 @@ class Snapped(Machine):
 def with_disks(options=tuple(blockdev("disk0") + blockdev("disk1")), prepare=None):
     def add(function):
         def run(folder):
-            machine = Snapped(folder, list(options), prepare)
-            try:
-                function(machine)
-                machine.end()
-            except Exception as error:
-                raise AssertionError("%s: %s\n%s" % (type(error).__name__, error, machine.last_words())) from error
-            finally:
-                if machine.process.poll() is None:
-                    machine.process.kill()
-                    machine.process.wait()
+            server.run_with(Snapped(folder, list(options), prepare), function)
         return run
     return add
 
@@ -210,20 +201,7 @@ def _(machine):
     assert job(client, "save") is None
     client.ask("quit")
     machine.process.wait(server.PATIENCE)
-    other = machine.again(blockdev("disk0") + blockdev("disk1"))
-    try:
-        client = other.client()
-        error = job(client, "load")
-        assert error.startswith("snapshot 'snap0', the machine's state on 'disk0': ") and \
-            "0000:00:02.0/virtio-rng" in error, error
-        assert "STOP" not in events(client)
-        assert names(other, "disk0") == ["snap0"]
-        assert client.ask("query-status")["status"] == "prelaunch"
-        other.end()
-    finally:
-        if other.process.poll() is None:
-            other.process.kill()
-            other.process.wait()
+    server.run_with(machine.again(other_options()), refuse_to_load)
     said = subprocess.run([server.FERRY, "-accel", "none", "-m", "16", "-nodefaults", "-display", "none", "-loadvm",
                            "snap0"] + [o.replace("@", machine.images + "/") for o in other_options()],
                           capture_output=True, text=True, stdin=subprocess.DEVNULL, timeout=server.PATIENCE)
@@ -233,6 +211,16 @@ def _(machine):
 
 def other_options():
     return blockdev("disk0") + blockdev("disk1")
+
+
+def refuse_to_load(other):
+    client = other.client()
+    error = job(client, "load")
+    assert error.startswith("snapshot 'snap0', the machine's state on 'disk0': ") and \
+        "0000:00:02.0/virtio-rng" in error, error
+    assert "STOP" not in events(client)
+    assert names(other, "disk0") == ["snap0"]
+    assert client.ask("query-status")["status"] == "prelaunch"
 
 
 @case("what has another UUID, or no state of the machine, is no part of a snapshot of it")

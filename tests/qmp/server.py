@@ -140,20 +140,24 @@ class Machine:
         assert status == 0 and said == "", (status, said)
 
 
+def run_with(machine, function):
+    """The machine must end well; if it does not, what it has said is told."""
+    try:
+        function(machine)
+        machine.end()
+    except Exception as error:
+        raise AssertionError("%s: %s\n%s" % (type(error).__name__, error, machine.last_words())) from error
+    finally:
+        if machine.process.poll() is None:
+            machine.process.kill()
+            machine.process.wait()
+
+
 def with_machine(monitors=1, options=()):
     """The case gets a machine, which must end well."""
     def add(function):
         def run(folder):
-            machine = Machine(folder, monitors, options)
-            try:
-                function(machine)
-                machine.end()
-            except Exception as error:
-                raise AssertionError("%s: %s\n%s" % (type(error).__name__, error, machine.last_words())) from error
-            finally:
-                if machine.process.poll() is None:
-                    machine.process.kill()
-                    machine.process.wait()
+            run_with(Machine(folder, monitors, options), function)
         return run
     return add
 
