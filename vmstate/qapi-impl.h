@@ -20,7 +20,4 @@ const QapiType *qapi_variant(const QapiType *type, const void *object);
 /* Can a value of that kind be one of the type? `text`: the string. */
 bool qapi_takes(const QapiType *type, VisitKind kind, const char *text);
 
-/* What a type takes, for people: "a number", "one of: a, b". New string. */
-char *qapi_takes_text(const QapiType *type);
-
 #endif

@@ -161,23 +161,31 @@ char *qapi_takes_text(const QapiType *type)
 
 /* --- help -------------------------------------------------------------------------------------------------------- */
 
+enum { PREFIX_MAX = 32 }; /* a struct can be within itself */
+
 static void help_members(GString *help, const QapiType *type, const char *prefix)
 {
     for (const QapiMember *m = type->members; m && m->name; m++) {
+        bool group = m->type->kind == QAPI_STRUCT && m->type->members && m->type->members->name;
+        if (group && strlen(prefix) < PREFIX_MAX) {
+            g_autofree char *inner = g_strconcat(prefix, m->name, ".", NULL);
+            help_members(help, m->type, inner);
+            continue;
+        }
         g_autofree char *takes = qapi_takes_text(m->type), *key = g_strconcat(prefix, m->name, "=", NULL);
-        g_string_append_printf(help, "  %-28s %s%s\n", key, takes, m->optional ? "" : "; must be given");
+        g_string_append_printf(help, "  %-22s %s%s\n", key, takes, m->optional ? "" : "; must be given");
         if (m->about)
-            g_string_append_printf(help, "  %-28s   %s\n", "", m->about);
+            g_string_append_printf(help, "  %-22s   %s\n", "", m->about);
     }
 }
 
-char *qapi_help(const QapiType *type)
+char *qapi_help(const QapiType *type, int variant)
 {
     GString *help = g_string_new(NULL);
 
     help_members(help, type, "");
     for (int i = 0; type->kind == QAPI_UNION && type->tag_type->names[i]; i++) {
-        if (!type->variants[i])
+        if (!type->variants[i] || (variant >= 0 && variant != i))
             continue;
         g_string_append_printf(help, "  with '%s':\n", type->tag_type->names[i]);
         help_members(help, type->variants[i], "  ");

@@ -77,7 +77,15 @@ static void visit_list(Visitor *v, const char *name, const QapiType *type, QapiL
     visit_list_end(v);
 }
 
-static void visit_member(Visitor *v, const QapiMember *m, void *object)
+/* What follows depends on it, so that there is nothing else to look at. */
+static void fail_tag(Visitor *v, const QapiMember *tag)
+{
+    g_autofree char *names = g_strjoinv(", ", (char **)tag->type->names);
+
+    visit_fail(v, FERRY_ERROR_MISMATCH, NULL, "the key '%s' is missing (accepted: %s)", tag->name, names);
+}
+
+static void visit_member(Visitor *v, const QapiType *type, const QapiMember *m, void *object)
 {
     const char *text;
     bool there = visit_is_load(v) ? visit_peek(v, m->name, &text) != VISIT_ABSENT : is_there(m, object);
@@ -86,6 +94,8 @@ static void visit_member(Visitor *v, const QapiMember *m, void *object)
         *(bool *)((char *)object + m->presence - 1) = there;
     if (there)
         qapi_visit(v, m->name, m->type, (char *)object + m->offset);
+    else if (type->kind == QAPI_UNION && m->offset == type->tag)
+        fail_tag(v, m);
     else if (!m->optional)
         visit_require(v, m->name);
 }
@@ -93,7 +103,7 @@ static void visit_member(Visitor *v, const QapiMember *m, void *object)
 static void visit_members(Visitor *v, const QapiType *type, void *object)
 {
     for (const QapiMember *m = type->members; m && m->name && !visit_failed(v); m++)
-        visit_member(v, m, object);
+        visit_member(v, type, m, object);
     const QapiType *variant = visit_failed(v) ? NULL : qapi_variant(type, object);
     if (!variant)
         return;
@@ -103,11 +113,24 @@ static void visit_members(Visitor *v, const QapiType *type, void *object)
     visit_members(v, variant, *place);
 }
 
+/* Text where a group of keys could be: it is the first of them. */
+static bool is_first_member(Visitor *v, const char *name, const QapiType *type)
+{
+    const char *text;
+
+    return visit_is_load(v) && type->kind == QAPI_STRUCT && type->members && type->members[0].name &&
+           type->members[0].type->kind == QAPI_STRING && visit_peek(v, name, &text) == VISIT_TEXT && text;
+}
+
 static void visit_object(Visitor *v, const char *name, const QapiType *type, void **place)
 {
     if (visit_is_load(v)) {
         qapi_clear(type, place);
         *place = g_malloc0(type->size);
+    }
+    if (is_first_member(v, name, type)) {
+        qapi_visit(v, name, type->members[0].type, (char *)*place + type->members[0].offset);
+        return;
     }
     visit_struct_start(v, name);
     visit_members(v, type, *place);
@@ -253,6 +276,41 @@ void *qapi_copy(const QapiType *type, const void *object)
     void *copy = g_malloc(type->size);
     copy_members(type, copy, object);
     return copy;
+}
+
+/* --- one and more of it ------------------------------------------------------------------------------------------ */
+
+static void append(const QapiType *type, QapiList *to, const QapiList *from)
+{
+    size_t size = qapi_place_size(type->element);
+
+    to->items = g_realloc_n(to->items, to->count + from->count + 1, size);
+    for (size_t i = 0; i < from->count; i++)
+        copy_value(type->element, (char *)to->items + to->count++ * size, (const char *)from->items + i * size);
+}
+
+static void merge_member(const QapiMember *m, void *object, const void *more)
+{
+    void *to = (char *)object + m->offset;
+    const void *from = (const char *)more + m->offset;
+
+    if (m->type->kind == QAPI_LIST) {
+        append(m->type, to, from);
+    } else if (m->type->kind == QAPI_STRUCT && *(void **)to) {
+        qapi_merge(m->type, *(void **)to, *(void *const *)from);
+    } else {
+        qapi_clear(m->type, to);
+        copy_value(m->type, to, from);
+    }
+    if (m->presence)
+        *(bool *)((char *)object + m->presence - 1) = true;
+}
+
+void qapi_merge(const QapiType *type, void *object, const void *more)
+{
+    for (const QapiMember *m = type->members; m && m->name; m++)
+        if (is_there(m, more))
+            merge_member(m, object, more);
 }
 
 /* --- commands ---------------------------------------------------------------------------------------------------- */

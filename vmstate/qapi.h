@@ -107,7 +107,16 @@ void qapi_free(const QapiType *type, void *object);
 /* A new one like it. */
 void *qapi_copy(const QapiType *type, const void *object);
 
-/* From JSON, and from keys and values (visitors/keyval-in.h). `root` starts the path of errors. */
+/*
+ * Adds to a struct what another one of its type has: lists get longer, structs in it get more members, all else is
+ * replaced.
+ */
+void qapi_merge(const QapiType *type, void *object, const void *more);
+
+/*
+ * From JSON, and from keys and values (visitors/keyval-in.h), where text may stand for a struct whose first member it
+ * is. `root` starts the path of errors.
+ */
 bool qapi_from_json(const QapiType *type, void *value, struct json_t *json, const char *root, GError **error);
 bool qapi_from_text(const QapiType *type, void *value, const char *text, const char *implied, const char *root,
                     GError **error);
@@ -119,8 +128,14 @@ bool qapi_from_reply(const QapiType *type, void *value, struct json_t *json, con
 struct json_t *qapi_to_json(const QapiType *type, const void *value);
 void qapi_write(JsonWrite *json, const char *key, const QapiType *type, const void *value);
 
-/* One line for each member: its key, what it takes, and what it is about. New string. */
-char *qapi_help(const QapiType *type);
+/*
+ * Two lines for each member: its key, also of structs in it, and what it takes; and what it is about. Of a union
+ * `variant` chooses one; -1: all. New string.
+ */
+char *qapi_help(const QapiType *type, int variant);
+
+/* What a type takes, for people: "a whole number", "one of: a, b". New string. */
+char *qapi_takes_text(const QapiType *type);
 
 /* The number of a name of an enum; -1: it has no such name. */
 int qapi_enum_find(const QapiType *type, const char *name);

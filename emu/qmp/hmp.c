@@ -112,7 +112,7 @@ static void help(QmpServer *server, GString *out, const char *what)
     if (one) {
         help_one(server, out, one);
         if (qmp && qmp->arguments && qmp->arguments->kind != QAPI_ANY) {
-            g_autofree char *keys = qapi_help(qmp->arguments);
+            g_autofree char *keys = qapi_help(qmp->arguments, -1);
             g_string_append(out, keys);
         }
         return;

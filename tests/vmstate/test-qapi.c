@@ -200,6 +200,7 @@ Test(qapi, what_may_be_missing_is_told_apart_from_what_is_zero)
 Test(qapi, what_is_wrong_is_told_with_its_path_and_leaves_nothing)
 {
     expect_failure("{\"colour\": \"dark-blue\"}", "arguments: the key 'id' is missing");
+    expect_failure("{\"id\": \"a\", \"x\": 1}", "arguments: the key 'colour' is missing (accepted: red, dark-blue)");
     expect_failure("{\"id\": \"a\", \"colour\": \"red\"}", "arguments: the key 'x' is missing");
     expect_failure("{\"id\": \"a\", \"colour\": \"blue\"}",
                    "arguments.colour: unknown value 'blue' (accepted: red, dark-blue)");
@@ -320,9 +321,82 @@ Test(qapi, commands_are_found_by_name)
 
 Test(qapi, the_help_has_every_key)
 {
-    g_autofree char *help = qapi_help(&type_shape);
+    g_autofree char *help = qapi_help(&type_shape, -1), *blue = qapi_help(&type_shape, COLOUR_DARK_BLUE);
 
-    cr_assert(strstr(help, "  id=                          text; must be given\n"), "%s", help);
-    cr_assert(strstr(help, "  colour=                      one of: red, dark-blue; must be given\n"), "%s", help);
+    cr_assert(strstr(help, "  id=                    text; must be given\n"), "%s", help);
+    cr_assert(strstr(help, "  colour=                one of: red, dark-blue; must be given\n"), "%s", help);
+    cr_assert(strstr(help, "  origin.y=              a whole number\n"), "%s", help);
     cr_assert(strstr(help, "  with 'red':\n    x="), "%s", help);
+    cr_assert_null(strstr(blue, "with 'red'"));
+}
+
+/* --- more of a struct --------------------------------------------------------------------------------------------- */
+
+typedef struct Part {
+    char *name;
+    bool has_words;
+    Words words;
+    Point *point;
+    Size *size;
+} Part;
+
+static const QapiMember part_members[] = {
+    {.name = "name", .type = &type_str, .offset = offsetof(Part, name), .optional = true},
+    {.name = "words",
+     .type = &type_words,
+     .offset = offsetof(Part, words),
+     .presence = offsetof(Part, has_words) + 1,
+     .optional = true},
+    {.name = "point", .type = &type_point, .offset = offsetof(Part, point), .optional = true},
+    {.name = "size", .type = &type_alternate, .offset = offsetof(Part, size), .optional = true},
+    {.name = NULL}};
+static const QapiType type_part = {.name = "Part", .kind = QAPI_STRUCT, .members = part_members, .size = sizeof(Part)};
+static const QapiType type_parts = {.name = "[Part]", .kind = QAPI_LIST, .element = &type_part, .size = 16};
+
+static void expect_merged(const char *one, const char *more, const char *both)
+{
+    Part *a = NULL, *b = NULL, *wanted = NULL;
+
+    cr_assert(qapi_from_text(&type_part, &a, one, NULL, "a", NULL), "%s", one);
+    cr_assert(qapi_from_text(&type_part, &b, more, NULL, "b", NULL), "%s", more);
+    cr_assert(qapi_from_text(&type_part, &wanted, both, NULL, "c", NULL), "%s", both);
+    qapi_merge(&type_part, a, b);
+    qapi_free(&type_part, b);
+    json_t *is = qapi_to_json(&type_part, &a), *json = qapi_to_json(&type_part, &wanted);
+    g_autofree char *shown = json_dumps(is, JSON_SORT_KEYS);
+    cr_assert(json_equal(is, json), "%s and %s: %s", one, more, shown);
+    json_decref(is);
+    json_decref(json);
+    qapi_free(&type_part, a);
+    qapi_free(&type_part, wanted);
+}
+
+Test(qapi, what_is_merged_adds_to_lists_and_structs_and_replaces_all_else)
+{
+    expect_merged("", "", "");
+    expect_merged("name=a", "", "name=a");
+    expect_merged("", "name=a,words.0=b,point.x=1,size=4K", "name=a,words.0=b,point.x=1,size=4K");
+    expect_merged("name=a", "name=b", "name=b");
+    expect_merged("words.0=a", "words.0=b,words.1=c", "words.0=a,words.1=b,words.2=c");
+    expect_merged("point.x=1,point.y=2", "point.x=3", "point.x=3,point.y=2");
+    expect_merged("size=1", "size.x=2", "size.x=2");
+}
+
+Test(qapi, text_where_a_struct_could_be_is_its_first_member)
+{
+    g_autoptr(GError) error = NULL;
+    QapiList list = {0};
+
+    json_t *tree = json_pack("[s,{s:s}]", "a", "name", "b");
+    cr_assert(!qapi_from_json(&type_parts, &list, tree, "x", &error), "JSON says what it means");
+    json_decref(tree);
+
+    static const QapiMember members[] = {{.name = "part", .type = &type_parts, .offset = 0}, {.name = NULL}};
+    static const QapiType type_all = {.name = "All", .kind = QAPI_STRUCT, .members = members, .size = sizeof(QapiList)};
+    QapiList *all = NULL;
+    cr_assert(qapi_from_text(&type_all, &all, "part=a,,1,part=b", NULL, "x", NULL));
+    cr_assert_eq(all->count, 2);
+    cr_assert_str_eq(((Part **)all->items)[0]->name, "a,1");
+    cr_assert_str_eq(((Part **)all->items)[1]->name, "b");
+    qapi_free(&type_all, all);
 }
