@@ -65,7 +65,9 @@ static const char *kind_of(const json_t *value)
 
 static void fail_kind(Visitor *v, const char *name, const json_t *found, const char *wanted)
 {
-    if (!is_text(v))
+    bool is_json = json_is_number(found) || json_is_false(found) || json_is_null(found);
+
+    if (!is_text(v) || is_json)
         visit_fail(v, FERRY_ERROR_MISMATCH, name, "%s is wanted here, not %s", wanted, kind_of(found));
     else if (json_is_object(found))
         visit_fail(v, FERRY_ERROR_MISMATCH, name, "%s is wanted here, it has no keys of its own", wanted);

@@ -106,6 +106,11 @@ struct json_t *keyval_tree(const char *text, const char *implied, char **wrong)
     return NULL;
 }
 
+Visitor *keyval_in_new_tree(struct json_t *tree, const char *root)
+{
+    return json_in_new_text(tree, root, NULL);
+}
+
 Visitor *keyval_in_new(const char *text, const char *implied, const char *root)
 {
     g_autofree char *wrong = NULL;

@@ -18,7 +18,10 @@ Visitor *keyval_in_new(const char *text, const char *implied, const char *root);
 
 struct json_t;
 
-/* The tree that the visitor walks, for a look at one key. New; NULL: it is wrong, *wrong (new string) says why. */
+/* The tree that the visitor walks. New; NULL: it is wrong, *wrong (new string) says why. */
 struct json_t *keyval_tree(const char *text, const char *implied, char **wrong);
+
+/* Takes a tree, in which numbers and truth values may also be as in JSON. */
+Visitor *keyval_in_new_tree(struct json_t *tree, const char *root);
 
 #endif

@@ -44,6 +44,12 @@ bool vms_options_from_json(const VMStateDescription *desc, void *state, struct j
     return load(json_in_new(object, root), desc, state, root, error);
 }
 
+bool vms_options_from_tree(const VMStateDescription *desc, void *state, struct json_t *tree, const char *root,
+                           GError **error)
+{
+    return load(keyval_in_new_tree(tree, root), desc, state, root, error);
+}
+
 /* --- shapes ----------------------------------------------------------------------------------------------------- */
 
 static const char *label_of(const VMStateField *f)

@@ -18,6 +18,10 @@ bool vms_options_from_text(const VMStateDescription *desc, void *state, const ch
 bool vms_options_from_json(const VMStateDescription *desc, void *state, struct json_t *object, const char *root,
                            GError **error);
 
+/* From the tree that keyval_tree has made of the text, or from such a one of JSON (keyval-in.h); takes it. */
+bool vms_options_from_tree(const VMStateDescription *desc, void *state, struct json_t *tree, const char *root,
+                           GError **error);
+
 /* --- fields that only options have ------------------------------------------------------------------------------ */
 
 /* A uint8_t whose values have names; in descriptions VMS_CHOICE(Drive, format, &format_choice). */

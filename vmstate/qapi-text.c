@@ -46,6 +46,11 @@ bool qapi_from_text(const QapiType *type, void *value, const char *text, const c
     return load(keyval_in_new(text, implied, root), type, value, error);
 }
 
+bool qapi_from_tree(const QapiType *type, void *value, struct json_t *tree, const char *root, GError **error)
+{
+    return load(keyval_in_new_tree(tree, root), type, value, error);
+}
+
 /* --- out --------------------------------------------------------------------------------------------------------- */
 
 void qapi_write(JsonWrite *json, const char *key, const QapiType *type, const void *value)

@@ -121,7 +121,10 @@ bool qapi_from_json(const QapiType *type, void *value, struct json_t *json, cons
 bool qapi_from_text(const QapiType *type, void *value, const char *text, const char *implied, const char *root,
                     GError **error);
 
-/* The same of what a server has said, which may be a later one: members that nobody here knows are no error. */
+/* From the tree that keyval_tree has made of the text, which it takes. */
+bool qapi_from_tree(const QapiType *type, void *value, struct json_t *tree, const char *root, GError **error);
+
+/* From JSON of what a server has said, which may be a later one: members that nobody here knows are no error. */
 bool qapi_from_reply(const QapiType *type, void *value, struct json_t *json, const char *root, GError **error);
 
 /* To JSON: as a tree (new), or as the next member of what is written (`key` NULL: an element). */

@@ -42,7 +42,7 @@ const VmDevice *vm_add_device(Vm *vm, struct json_t *options, GError **error);
 bool vm_remove_device(Vm *vm, const VmDevice *device, GError **error);
 
 /* Objects of the options come and go. */
-bool vm_add_object(Vm *vm, struct json_t *options, GError **error);
+bool vm_add_object(Vm *vm, const QmpObjectOptions *options, GError **error);
 bool vm_remove_object(Vm *vm, const char *id, GError **error);
 const OptionsObject *vm_find_object(const Vm *vm, const char *id);
 

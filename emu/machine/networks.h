@@ -5,16 +5,15 @@
 #include "emu/machine/vm.h"
 
 typedef struct VmNetwork {
-    const char *id;            /* borrowed, as all here */
-    const OptionsNet *options; /* what it was made of */
-    bool used;                 /* it has a card */
+    const QmpNetdev *options; /* what it was made of; borrowed */
+    bool used;                /* it has a card */
 } VmNetwork;
 
 size_t vm_network_count(const Vm *vm);
 VmNetwork vm_network(const Vm *vm, size_t index);
 
-/* Opens it. Takes the options (all of g_malloc), also if it fails. */
-bool vm_add_network(Vm *vm, OptionsNet *options, GError **error);
+/* Opens it. */
+bool vm_add_network(Vm *vm, const QmpNetdev *options, GError **error);
 
 /* It must not have a card. */
 bool vm_remove_network(Vm *vm, const char *id, GError **error);

@@ -1,23 +1,14 @@
-/* options-check.c: what no description says: what an option's value means, and what does not go together. */
-#include <stdio.h>
+/* options-check.c: what does not go together, and where drives are. */
 #include <string.h>
 
 #include "emu/machine/options-impl.h"
-#include "visitors/uuid.h"
 #include "visitors/words.h"
 
 enum { SERIAL_PORTS_MAX = 4 };
 
 #define MEMORY_UNIT (8ULL << 10) /* to which the size is rounded up */
 
-/* --- identifiers ------------------------------------------------------------------------------------------------ */
-
-bool options_check_id(const char *id, const char *root, GError **error)
-{
-    if (!id || words_is_identifier(id))
-        return true;
-    return options_fail(error, root, "'%s' is no identifier: a letter, then letters, digits, '-', '.' and '_'", id);
-}
+/* --- names ----------------------------------------------------------------------------------------------------- */
 
 /* Adds it to those that are there. */
 static bool add_id(GHashTable *ids, const char *id, const char *root, GError **error)
@@ -42,72 +33,6 @@ static bool find_id(GHashTable *ids, const char *id, const char *what, const cha
     return options_fail(error, root, "%s", why);
 }
 
-/* --- values that are more than a number ------------------------------------------------------------------------- */
-
-bool options_uuid(Options *o, const char *text, GError **error)
-{
-    if (!uuid_parse(text, o->uuid))
-        return options_fail(error, "-uuid", "'%s' is not of the form xxxxxxxx-xxxx-xxxx-xxxx-xxxxxxxxxxxx", text);
-    o->has_uuid = true;
-    return true;
-}
-
-static bool is_port(const char *text)
-{
-    return *text && text[strspn(text, G_CSET_DIGITS)] == 0 && strlen(text) <= 5 && atoi(text) <= 65535;
-}
-
-bool options_incoming(const char *text, GError **error)
-{
-    static const char *const schemes[] = {"defer", "tcp", "unix", "fd", "file", "exec", NULL};
-    size_t len = strcspn(text, ":");
-    g_autofree char *scheme = g_strndup(text, len);
-    const char *behind = text[len] ? text + len + 1 : NULL, *port = behind ? strrchr(behind, ':') : NULL;
-
-    if (!g_strv_contains(schemes, scheme)) {
-        g_autofree char *why = words_unknown("protocol", scheme, schemes);
-        return options_fail(error, "-incoming", "%s", why);
-    }
-    if (g_str_equal(scheme, "defer"))
-        return !behind || options_fail(error, "-incoming", "nothing follows defer, '%s' does", behind);
-    if (!behind || !*behind)
-        return options_fail(error, "-incoming", "%s: is followed by where it comes from", scheme);
-    if (g_str_equal(scheme, "tcp") && (!port || !is_port(port + 1)))
-        return options_fail(error, "-incoming", "tcp: is followed by HOST:PORT, not by '%s'", behind);
-    return true;
-}
-
-static bool read_date(const char *text, int64_t *seconds)
-{
-    static const char form[] = "^[0-9]{4}-[0-9]{2}-[0-9]{2}(T[0-9]{2}:[0-9]{2}:[0-9]{2})?$";
-    int year, month, day, hour = 0, minute = 0, second = 0;
-
-    if (!g_regex_match_simple(form, text, G_REGEX_DOLLAR_ENDONLY, 0))
-        return false;
-    sscanf(text, "%4d-%2d-%2dT%2d:%2d:%2d", &year, &month, &day, &hour, &minute, &second);
-    g_autoptr(GDateTime) point = g_date_time_new_utc(year, month, day, hour, minute, second);
-    if (point)
-        *seconds = g_date_time_to_unix(point);
-    return point;
-}
-
-bool options_rtc_base(OptionsRtc *rtc, GError **error)
-{
-    if (!rtc->date)
-        return true;
-    rtc->base = OPTIONS_RTC_DATE;
-    if (g_str_equal(rtc->date, "utc"))
-        rtc->base = OPTIONS_RTC_UTC;
-    else if (g_str_equal(rtc->date, "localtime"))
-        rtc->base = OPTIONS_RTC_LOCALTIME;
-    else if (!read_date(rtc->date, &rtc->start_s))
-        return options_fail(error, "-rtc.base",
-                            "'%s' is no time (accepted: utc, localtime, 2006-06-17, 2006-06-17T16:01:21)", rtc->date);
-    if (rtc->base != OPTIONS_RTC_DATE)
-        g_clear_pointer(&rtc->date, g_free);
-    return true;
-}
-
 /* --- drives ----------------------------------------------------------------------------------------------------- */
 
 typedef struct Interface {
@@ -117,23 +42,23 @@ typedef struct Interface {
 } Interface;
 
 static const Interface interfaces[] = {
-    [OPTIONS_IF_IDE] = {"IDE", 2, 4},       [OPTIONS_IF_FLOPPY] = {"the floppy controller", 0, 2},
-    [OPTIONS_IF_VIRTIO] = {"virtio", 0, 0}, [OPTIONS_IF_PFLASH] = {"pflash", 0, 2},
-    [OPTIONS_IF_NONE] = {"", 0, 0},
+    [QMP_DRIVE_INTERFACE_IDE] = {"IDE", 2, 4},       [QMP_DRIVE_INTERFACE_FLOPPY] = {"the floppy controller", 0, 2},
+    [QMP_DRIVE_INTERFACE_VIRTIO] = {"virtio", 0, 0}, [QMP_DRIVE_INTERFACE_PFLASH] = {"pflash", 0, 2},
+    [QMP_DRIVE_INTERFACE_NONE] = {"", 0, 0},
 };
 
-static const OptionsDrive *drive_at(const GPtrArray *drives, const OptionsDrive *place)
+static const QmpDriveOptions *drive_at(const GPtrArray *drives, const QmpDriveOptions *place)
 {
     for (guint i = 0; i < drives->len; i++) {
-        const OptionsDrive *d = g_ptr_array_index(drives, i);
-        if (d->interface == place->interface && d->bus == place->bus && d->unit == place->unit)
+        const QmpDriveOptions *d = g_ptr_array_index(drives, i);
+        if (d->q_if == place->q_if && d->bus == place->bus && d->unit == place->unit)
             return d;
     }
     return NULL;
 }
 
 /* The first unit from there on that is free. */
-static void find_place(const GPtrArray *drives, OptionsDrive *d, uint32_t units)
+static void find_place(const GPtrArray *drives, QmpDriveOptions *d, uint32_t units)
 {
     d->unit = 0;
     while (drive_at(drives, d)) {
@@ -145,17 +70,15 @@ static void find_place(const GPtrArray *drives, OptionsDrive *d, uint32_t units)
     }
 }
 
-bool options_drive_place(const GPtrArray *drives, OptionsDrive *d, const char *root, GError **error)
+bool options_drive_place(const GPtrArray *drives, QmpDriveOptions *d, GError **error)
 {
-    const Interface *interface = &interfaces[d->interface];
+    const Interface *interface = &interfaces[d->q_if];
+    const char *file = options_drive_file(d);
+    g_autofree char *root = file ? g_strdup_printf("-drive (%s)", file) : g_strdup("-drive");
     uint32_t units = interface->units;
 
-    d->readonly |= d->media == 1;
-    d->discard &= 1; /* "off" and "on" are "ignore" and "unmap" */
-    if (d->interface == OPTIONS_IF_NONE)
+    if (d->q_if == QMP_DRIVE_INTERFACE_NONE)
         return true;
-    if (d->has_index && (d->has_bus || d->has_unit))
-        return options_fail(error, root, "a drive's place is its index, or its bus and unit, not both");
     if (d->has_unit && units && d->unit >= units)
         return options_fail(error, root, "unit %u is not there (accepted: 0 to %u)", d->unit, units - 1);
     if (d->has_index) {
@@ -167,29 +90,66 @@ bool options_drive_place(const GPtrArray *drives, OptionsDrive *d, const char *r
     uint64_t index = (uint64_t)d->bus * units + d->unit;
     if ((interface->drives && index >= interface->drives) || (!units && d->bus))
         return options_fail(error, root, "%s has no drive with bus %u, unit %u", interface->name, d->bus, d->unit);
-    const OptionsDrive *other = drive_at(drives, d);
+    const QmpDriveOptions *other = drive_at(drives, d);
+    const char *there = other ? options_drive_file(other) : NULL;
     if (other)
         return options_fail(error, root, "there is a drive with bus %u, unit %u already: %s", d->bus, d->unit,
-                            other->file ? other->file : "an empty one");
+                            there ? there : "an empty one");
     d->index = (uint32_t)index;
     return true;
 }
 
 /* --- all of it -------------------------------------------------------------------------------------------------- */
 
-static bool check_blockdevs(Options *o, GHashTable *ids, GError **error)
+static bool check_node(GHashTable *ids, const QmpBlockdevOptions *b, const char *root, GError **error);
+
+/* One of them is there, or none. */
+static bool check_part(GHashTable *ids, const QmpBlockdevOptions *definition, const char *reference, const char *root,
+                       const char *key, GError **error)
 {
-    for (guint i = 0; i < o->blockdevs->len; i++) {
-        OptionsBlockdev *b = g_ptr_array_index(o->blockdevs, i);
-        if (!add_id(ids, b->file.node_name, "-blockdev.file.node-name", error))
+    g_autofree char *path = g_strdup_printf("%s.%s", root, key);
+
+    if (definition)
+        return check_node(ids, definition, path, error);
+    return !reference || !*reference || find_id(ids, reference, "blockdev", path, error);
+}
+
+static bool check_ref(GHashTable *ids, const QmpBlockdevRef *ref, const char *root, const char *key, GError **error)
+{
+    bool made = ref && ref->kind == QMP_BLOCKDEV_REF_KIND_DEFINITION;
+
+    return !ref || check_part(ids, made ? ref->u.definition : NULL, made ? NULL : ref->u.reference, root, key, error);
+}
+
+static bool check_qcow2(GHashTable *ids, const QmpBlockdevOptionsQcow2 *q, const char *root, GError **error)
+{
+    const QmpBlockdevRefOrNull *backing = q->backing;
+    int kind = backing ? backing->kind : QMP_BLOCKDEV_REF_OR_NULL_KIND_NULL;
+
+    return check_ref(ids, q->file, root, "file", error) &&
+           check_part(ids, kind == QMP_BLOCKDEV_REF_OR_NULL_KIND_DEFINITION ? backing->u.definition : NULL,
+                      kind == QMP_BLOCKDEV_REF_OR_NULL_KIND_REFERENCE ? backing->u.reference : NULL, root, "backing",
+                      error) &&
+           check_ref(ids, q->data_file, root, "data-file", error);
+}
+
+static bool check_node(GHashTable *ids, const QmpBlockdevOptions *b, const char *root, GError **error)
+{
+    g_autofree char *path = g_strconcat(root, ".node-name", NULL);
+    bool ok = b->driver == QMP_BLOCKDEV_DRIVER_RAW     ? check_ref(ids, b->u.raw->file, root, "file", error)
+              : b->driver == QMP_BLOCKDEV_DRIVER_QCOW2 ? check_qcow2(ids, b->u.qcow2, root, error)
+                                                       : true;
+
+    return ok && add_id(ids, b->node_name, path, error);
+}
+
+static bool check_blockdevs(const Options *o, GHashTable *ids, GError **error)
+{
+    const QmpBlockdevOptionsList *all = &o->said->blockdev;
+
+    for (size_t i = 0; i < all->count; i++)
+        if (!check_node(ids, all->items[i], "-blockdev", error))
             return false;
-        if (b->file_node && !find_id(ids, b->file_node, "blockdev", "-blockdev.file", error))
-            return false;
-        if (b->backing && *b->backing && !find_id(ids, b->backing, "blockdev", "-blockdev.backing", error))
-            return false;
-        if (!add_id(ids, b->node_name, "-blockdev.node-name", error))
-            return false;
-    }
     return true;
 }
 
@@ -199,7 +159,7 @@ static bool check_disks(Options *o, GError **error)
     g_autoptr(GHashTable) ids = g_hash_table_new(g_str_hash, g_str_equal);
 
     for (guint i = 0; i < o->drives->len; i++)
-        if (!add_id(ids, ((OptionsDrive *)g_ptr_array_index(o->drives, i))->id, "-drive.id", error))
+        if (!add_id(ids, ((QmpDriveOptions *)g_ptr_array_index(o->drives, i))->id, "-drive.id", error))
             return false;
     return check_blockdevs(o, ids, error);
 }
@@ -215,9 +175,9 @@ static bool check_memory_backend(const Options *o, GHashTable *objects, GError *
         return false;
     for (guint i = 0; i < o->objects->len; i++) {
         const OptionsObject *object = g_ptr_array_index(o->objects, i);
-        if (object->id && g_str_equal(object->id, id) && object->type > OPTIONS_OBJECT_FILE)
+        if (g_str_equal(object->id, id) && !object->size)
             return options_fail(error, root, "'%s' is of type %s, which is no memory", id,
-                                options_object[object->type].name);
+                                qmp_ObjectType_name(object->type));
     }
     return true;
 }
@@ -230,46 +190,16 @@ static bool check_names(Options *o, GError **error)
     bool ok = true;
 
     for (guint i = 0; ok && i < o->devices->len; i++)
-        ok = add_id(devices, ((OptionsDevice *)g_ptr_array_index(o->devices, i))->id, "-device.id", error);
-    for (guint i = 0; ok && i < o->netdevs->len; i++)
-        ok = add_id(nets, ((OptionsNet *)g_ptr_array_index(o->netdevs, i))->id, "-netdev.id", error);
-    for (guint i = 0; ok && i < o->nics->len; i++)
-        ok = add_id(nets, ((OptionsNet *)g_ptr_array_index(o->nics, i))->id, "-nic.id", error);
+        ok = add_id(devices, ((OptionsDevice *)g_ptr_array_index(o->devices, i))->common.id, "-device.id", error);
+    for (size_t i = 0; ok && i < o->said->netdev.count; i++)
+        ok = add_id(nets, o->said->netdev.items[i]->id, "-netdev.id", error);
+    for (guint i = 0; ok && i < o->nics->len; i++) {
+        const OptionsNic *nic = g_ptr_array_index(o->nics, i);
+        ok = !nic->net || add_id(nets, nic->net->id, "-nic.id", error);
+    }
     for (guint i = 0; ok && i < o->objects->len; i++)
         ok = add_id(objects, ((OptionsObject *)g_ptr_array_index(o->objects, i))->id, "-object.id", error);
     return ok && check_memory_backend(o, objects, error);
-}
-
-static bool has_device(const Options *o, const char *name)
-{
-    for (guint i = 0; i < o->devices->len; i++)
-        if (g_str_equal(((OptionsDevice *)g_ptr_array_index(o->devices, i))->type->name, name))
-            return true;
-    return false;
-}
-
-static OptionsChar *stdio_new(bool mux)
-{
-    OptionsChar *c = options_char_new();
-
-    c->type = OPTIONS_CHAR_STDIO;
-    c->mux = mux;
-    return c;
-}
-
-/* The first serial port, where none was asked for and it was not said that there is none; it may be the terminal's. */
-static void add_default_lines(Options *o)
-{
-    bool serial = !o->no_defaults && !o->serials->len && !has_device(o, "isa-serial");
-    bool monitor = !o->no_defaults && !o->monitors->len;
-
-    if (serial)
-        g_ptr_array_add(o->serials, o->no_graphic ? stdio_new(monitor) : options_char_new());
-    if (!serial && monitor && o->no_graphic) {
-        g_autofree OptionsChar *line = stdio_new(false);
-        OptionsMonitor m = {.line = *line};
-        g_ptr_array_add(o->monitors, g_memdup2(&m, sizeof m));
-    }
 }
 
 typedef struct Lines {
@@ -310,7 +240,6 @@ static bool check_lines(Options *o, GError **error)
     g_autoptr(GHashTable) ids = g_hash_table_new(g_str_hash, g_str_equal);
     Lines lines = {.ids = ids};
 
-    add_default_lines(o);
     if (!check_all_lines(o, &lines, error))
         return false;
     if (!o->daemonize || !lines.stdio)
@@ -336,13 +265,9 @@ static bool check_memory(OptionsMemory *m, GError **error)
     return true;
 }
 
-bool options_check(OptionsReader *r, GError **error)
+bool options_check(Options *o, GError **error)
 {
-    Options *o = r->o;
-
-    if (!o->memory.size)
-        o->memory.size = OPTIONS_MEMORY_DEFAULT;
-    if (!options_smp_complete(&o->smp, &r->smp, error) || !check_memory(&o->memory, error))
+    if (!check_memory(&o->memory, error))
         return false;
     if (o->initrd && !o->kernel)
         return options_fail(error, "-initrd", "it goes with -kernel only");

@@ -8,44 +8,6 @@ enum { CPUS_MAX = 255 };
 
 /* --- -smp ------------------------------------------------------------------------------------------------------- */
 
-#define COUNT(member) VMS_FIELD(OptionsSmpGiven, member, .presence = 1 + offsetof(OptionsSmpGiven, has_##member))
-
-static const VMStateField smp_fields[] = {
-    COUNT(cpus), COUNT(maxcpus), COUNT(sockets), COUNT(dies), COUNT(clusters), COUNT(cores), COUNT(threads), VMS_END,
-};
-
-const VMStateDescription options_smp = {
-    .name = "smp",
-    .version = 1,
-    .minimum = 1,
-    .size = sizeof(OptionsSmpGiven),
-    .fields = smp_fields,
-};
-
-static bool merge(uint32_t *into, bool *has_into, uint32_t count, bool has, const char *root, GError **error)
-{
-    if (has && count == 0)
-        return options_fail(error, root, "0 is out of range, at least 1 is wanted");
-    if (has)
-        *into = count;
-    *has_into |= has;
-    return true;
-}
-
-#define MERGE(member)                                                                                                  \
-    merge(&given->member, &given->has_##member, more.member, more.has_##member, "-smp." #member, error)
-
-bool options_smp_load(OptionsSmpGiven *given, const char *text, GError **error)
-{
-    OptionsSmpGiven more = {0};
-
-    if (!options_load(&options_smp, &more, text, "cpus", "-smp", error))
-        return false;
-    if (more.has_clusters && more.clusters != 1)
-        return options_fail(error, "-smp.clusters", "a PC has no clusters, it must be 1 and not %u", more.clusters);
-    return MERGE(cpus) && MERGE(maxcpus) && MERGE(sockets) && MERGE(dies) && MERGE(cores) && MERGE(threads);
-}
-
 /* At most UINT64_MAX. */
 static uint64_t product(uint64_t a, uint64_t b, uint64_t c)
 {
@@ -61,7 +23,7 @@ static bool fail_topology(const OptionsSmp *s, GError **error)
 }
 
 /* What is not given follows from what is: threads and dies are 1, then cores before sockets. */
-bool options_smp_complete(OptionsSmp *s, const OptionsSmpGiven *given, GError **error)
+bool options_smp(OptionsSmp *s, const QmpSmpOptions *given, GError **error)
 {
     *s = (OptionsSmp){given->cpus, given->maxcpus, given->sockets, given->dies, given->cores, given->threads};
     uint32_t known = s->maxcpus ? s->maxcpus : s->cpus;

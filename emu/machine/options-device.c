@@ -1,32 +1,30 @@
 /*
  * options-device.c: -device.
  *
- * A device has keys of its own and those that all have. So its description is made here: the common fields, and behind
- * them the type's, of one block of memory that has both structs.
+ * A device has keys of its own, which its model describes, and those that all have, which the schema does. So its
+ * description is made here: the common members as fields, and behind them the type's, of one block of memory that has
+ * both structs.
  */
+#include <jansson.h>
 #include <string.h>
 
 #include "emu/machine/options-impl.h"
 #include "visitors/words.h"
+#include "vmstate/options.h"
 #include "vmstate/state.h"
 
-static const VMStateField common_fields[] = {
-    VMS_TEXT(OptionsDevice, driver, .flags = VMS_REQUIRED),
-    VMS_TEXT(OptionsDevice, id),
-    VMS_TEXT(OptionsDevice, bus),
-    VMS_TEXT(OptionsDevice, addr),
-    VMS_END,
-};
-
-static const VMStateDescription common = {
-    .name = "device",
-    .version = 1,
-    .minimum = 1,
-    .size = sizeof(OptionsDevice),
-    .fields = common_fields,
-};
-
 enum { WIRING = (sizeof(OptionsDevice) + 15) / 16 * 16 }; /* where the wiring struct starts in the block */
+
+/* A member of QmpDeviceOptions, all of which are text. */
+static VMStateField field_of(const QapiMember *m)
+{
+    VMStateField f = VMS_TEXT(OptionsDevice, common.driver);
+
+    f.name = m->name;
+    f.offset = offsetof(OptionsDevice, common) + m->offset;
+    f.flags = m->optional ? 0 : VMS_REQUIRED;
+    return f;
+}
 
 /* Common fields that the type has not itself, then the type's. */
 static GArray *fields_of(const DeviceType *type)
@@ -34,9 +32,11 @@ static GArray *fields_of(const DeviceType *type)
     static const VMStateField end = VMS_END;
     GArray *fields = g_array_new(FALSE, FALSE, sizeof(VMStateField));
 
-    for (const VMStateField *f = common_fields; f->name; f++)
-        if (!type->options || !vms_field_find(type->options, f->name, 0, NULL))
-            g_array_append_vals(fields, f, 1);
+    for (const QapiMember *m = qmp_type_DeviceOptions.members; m->name; m++) {
+        const VMStateField f = field_of(m);
+        if (!type->options || !vms_field_find(type->options, m->name, 0, NULL))
+            g_array_append_val(fields, f);
+    }
     for (const VMStateField *f = type->options ? type->options->fields : &end; f->name; f++) {
         VMStateField moved = *f;
         moved.offset += WIRING;
@@ -56,10 +56,11 @@ static bool check_both(const void *state, GError **error)
 }
 
 /* Loads into both; `wiring` has the values that are not given, and stays as it is if it fails. */
-static bool load_both(const DeviceType *type, OptionsDevice *device, void *wiring, const char *text, GError **error)
+static bool load_both(OptionsDevice *device, void *wiring, const char *root, GError **error)
 {
+    const DeviceType *type = device->type;
     g_autoptr(GArray) fields = fields_of(type);
-    g_autofree char *root = g_strconcat("-device ", type->name, NULL);
+    g_autofree char *path = g_strdup_printf("%s %s", root, type->name);
     g_autofree char *block = g_malloc0(WIRING + type->size);
     const VMStateDescription both = {
         .name = type->name,
@@ -70,10 +71,9 @@ static bool load_both(const DeviceType *type, OptionsDevice *device, void *wirin
         .check = check_both,
     };
 
-    device->type = type;
     memcpy(block, device, sizeof *device);
     memcpy(block + WIRING, wiring, type->size);
-    if (!options_load(&both, block, text, "driver", root, error))
+    if (!vms_options_from_tree(&both, block, json_incref(device->all), path, error))
         return false;
     memcpy(device, block, sizeof *device);
     memcpy(wiring, block + WIRING, type->size);
@@ -97,7 +97,7 @@ static void wiring_free(const DeviceType *type, void *wiring)
     g_free(wiring);
 }
 
-static const DeviceType *find_type(const DeviceType *const *types, const char *name, GError **error)
+static const DeviceType *find_type(const DeviceType *const *types, const char *name, const char *root, GError **error)
 {
     g_autoptr(GPtrArray) names = g_ptr_array_new();
 
@@ -108,50 +108,64 @@ static const DeviceType *find_type(const DeviceType *const *types, const char *n
     }
     g_ptr_array_add(names, NULL);
     g_autofree char *why = words_unknown("driver", name, (const char *const *)names->pdata);
-    options_fail(error, "-device", "%s", why);
+    options_fail(error, root, "%s", why);
     return NULL;
 }
 
-OptionsDevice *options_device_new(const char *text, const DeviceType *const *types, GError **error)
+/* What has no type cannot be looked at any closer, but for its being there. */
+static const DeviceType *type_of(const json_t *all, const DeviceType *const *types, const char *root, GError **error)
 {
-    g_autofree char *driver = options_peek(text, "driver", "driver");
+    const json_t *driver = json_object_get(all, "driver");
 
-    if (!driver) {
-        /* says what is wrong with the text, if anything else is */
-        OptionsDevice nobody = {0};
-        options_load(&common, &nobody, text, "driver", "-device", error);
-        vms_state_done(&common, &nobody);
-        if (error && !*error)
-            options_fail(error, "-device", "the key 'driver' is missing");
-        return NULL;
-    }
-    const DeviceType *type = find_type(types, driver, error);
+    if (json_is_string(driver))
+        return find_type(types, json_string_value(driver), root, error);
+    if (!json_is_object(all))
+        options_fail(error, root, "an object is wanted here");
+    else
+        options_fail(error, root,
+                     driver ? "the key 'driver' is given twice, or is no text" : "the key 'driver' is missing");
+    return NULL;
+}
+
+OptionsDevice *options_device_new(json_t *all, const DeviceType *const *types, const char *root, GError **error)
+{
+    const DeviceType *type = type_of(all, types, root, error);
     if (!type)
         return NULL;
     OptionsDevice *d = g_new0(OptionsDevice, 1);
+    *d = (OptionsDevice){.type = type, .all = json_incref(all)};
     void *wiring = wiring_new(type);
-    bool ok = load_both(type, d, wiring, text, error);
+    bool ok = load_both(d, wiring, root, error);
     wiring_free(type, wiring);
-    d->text = g_strdup(text);
-    if (ok && options_check_id(d->id, "-device.id", error))
+    g_autofree char *path = g_strconcat(root, ".id", NULL);
+    if (ok && options_check_id(d->common.id, path, error))
         return d;
     options_device_free(d);
     return NULL;
 }
 
+static void free_common(QmpDeviceOptions *common)
+{
+    QmpDeviceOptions *all = g_memdup2(common, sizeof *common);
+
+    qmp_DeviceOptions_free(all);
+}
+
 void options_device_free(OptionsDevice *d)
 {
-    vms_state_done(&common, d);
-    g_free(d->text);
+    if (!d)
+        return;
+    free_common(&d->common);
+    json_decref(d->all);
     g_free(d);
 }
 
 bool options_device_apply(const OptionsDevice *d, Device *dev, GError **error)
 {
-    OptionsDevice again = {0};
-    bool ok = load_both(d->type, &again, dev, d->text, error);
+    OptionsDevice again = {.type = d->type, .all = d->all};
+    bool ok = load_both(&again, dev, "-device", error);
 
-    vms_state_done(&common, &again);
+    free_common(&again.common);
     return ok;
 }
 
@@ -179,7 +193,8 @@ char *options_devices_help(const DeviceType *const *types)
 char *options_device_help(const DeviceType *type)
 {
     g_autofree char *own = type->options ? vms_options_help(type->options, type->defaults) : g_strdup("");
+    g_autofree char *common = qapi_help(&qmp_type_DeviceOptions, -1);
 
-    return g_strdup_printf("%s%s%s\n%s%s", type->name, type->about ? ": " : "", type->about ? type->about : "",
-                           *own ? "" : "  (nothing can be set but what all devices have: id, bus, addr)\n", own);
+    return g_strdup_printf("%s%s%s\n%sWhat all devices have:\n%s", type->name, type->about ? ": " : "",
+                           type->about ? type->about : "", own, common);
 }

@@ -29,17 +29,12 @@ typedef struct FileReader {
 /* Groups by other names than their options have: QEMU's. */
 static const struct {
     const char *group, *option;
-} names[] = {{"boot-opts", "boot"}, {"memory", "m"}, {"smp-opts", "smp"}};
-
-/* What takes keys and values. */
-static const char *const options[] = {"accel", "boot", "chardev", "cpu", "device", "drive", "m",   "machine", "mon",
-                                      "name",  "net",  "netdev",  "nic", "object", "rtc",   "smp", NULL};
+} names[] = {{"boot-opts", "boot"}, {"m", "memory"}, {"smp-opts", "smp"}};
 
 static void group_done(void *data)
 {
     OptionsGroup *g = data;
 
-    g_free(g->option);
     g_string_free(g->text, TRUE);
 }
 
@@ -60,12 +55,34 @@ static void add_key(OptionsGroup *g, const char *key, const char *value)
     g_string_append_printf(g->text, "%s%s=%s", g->text->len ? "," : "", key, doubled);
 }
 
-static const char *option_of(const char *group)
+/* What takes keys and values. */
+static bool has_keys(const QapiMember *option)
 {
+    QapiKind kind = options_type(option)->kind;
+
+    return kind == QAPI_STRUCT || kind == QAPI_UNION || kind == QAPI_ANY;
+}
+
+/* NULL: there is no such group, and the reader says so. */
+static const QapiMember *option_of(const FileReader *f, const char *group, GError **error)
+{
+    g_autoptr(GPtrArray) accepted = g_ptr_array_new();
+    const char *name = group;
+
     for (size_t i = 0; i < G_N_ELEMENTS(names); i++)
         if (g_str_equal(names[i].group, group))
-            return names[i].option;
-    return g_strv_contains(options, group) ? group : NULL;
+            name = names[i].option;
+    for (const QapiMember *m = qmp_type_Configuration.members; m->name; m++) {
+        if (!has_keys(m))
+            continue;
+        if (g_str_equal(m->name, name))
+            return m;
+        g_ptr_array_add(accepted, (void *)m->name);
+    }
+    g_ptr_array_add(accepted, NULL);
+    g_autofree char *why = words_unknown("group", group, (const char *const *)accepted->pdata);
+    fail(f, error, why);
+    return NULL;
 }
 
 /* [GROUP] or [GROUP "ID"] */
@@ -86,12 +103,10 @@ static bool read_head(FileReader *f, char *text, GError **error)
         id[len - 1] = 0;
         id++;
     }
-    const char *option = option_of(group);
-    if (!option) {
-        g_autofree char *why = words_unknown("group", group, options);
-        return fail(f, error, why);
-    }
-    OptionsGroup g = {.option = g_strdup(option), .text = g_string_new(NULL), .line = f->line};
+    const QapiMember *option = option_of(f, group, error);
+    if (!option)
+        return false;
+    OptionsGroup g = {.option = option, .text = g_string_new(NULL), .line = f->line};
     if (id)
         add_key(&g, "id", id);
     g_array_append_val(f->groups, g);

@@ -1,208 +1,140 @@
-/* options-line.c: -chardev, and the short forms that -serial, -monitor and -qmp have for the same. */
+/* options-line.c: lines of characters, and the short forms that -serial, -monitor and -qmp have for them. */
+#include <jansson.h>
 #include <string.h>
 
 #include "emu/machine/options-impl.h"
-#include "visitors/visitor.h"
+#include "visitors/keyval-in.h"
 #include "visitors/words.h"
 
-static const char *const type_names[] = {"null", "stdio", "pty", "file", "socket", "ringbuf", "none", "chardev", NULL};
-static const VmsChoice type_choice = VMS_CHOICE_OF(type_names);
+/* --- what is meant ------------------------------------------------------------------------------------------------ */
 
-#define COMMON                                                                                                         \
-    VMS_CHOICE(OptionsChar, type, &type_choice, .name = "backend"), VMS_TEXT(OptionsChar, id, .flags = VMS_REQUIRED),  \
-        VMS_FIELD(OptionsChar, mux)
-
-/* Backwards: true is "delay" off. */
-static void visit_inverse(Visitor *v, const VMStateField *f, void *value, size_t count)
+static void set_socket(OptionsChar *o, const QmpChardevSocketOptions *s)
 {
-    bool *delay = value, inverse = !*delay;
-
-    (void)count;
-    visit_bool(v, f->name, &inverse);
-    *delay = !inverse;
+    o->path = s->path;
+    o->host = s->host;
+    o->port = s->port;
+    o->has_fd = s->has_fd;
+    o->fd = s->fd;
+    o->server = s->server;
+    o->wait = !s->has_wait || s->wait;
+    o->delay = s->has_nodelay ? !s->nodelay : !s->has_delay || s->delay;
+    o->reconnect = s->reconnect;
 }
 
-static const VMStateShape inverse = {.name = "bool", .visit = visit_inverse};
-
-static const OptionsChar options_char_defaults = {.signal = true, .wait = true, .delay = true, .size = 65536};
-
-#define SOCKET                                                                                                         \
-    VMS_FIELD(OptionsChar, server), VMS_FIELD(OptionsChar, wait), VMS_FIELD(OptionsChar, delay),                       \
-        VMS_FIELD(OptionsChar, delay, .name = "nodelay", .shape = &inverse),                                           \
-                                                                                                                       \
-        VMS_FIELD(OptionsChar, reconnect)
-
-static const VMStateField plain_fields[] = {COMMON, VMS_END};
-static const VMStateField stdio_fields[] = {COMMON, VMS_FIELD(OptionsChar, signal), VMS_END};
-static const VMStateField file_fields[] = {
-    COMMON,
-    VMS_TEXT(OptionsChar, path, .flags = VMS_REQUIRED),
-    VMS_TEXT(OptionsChar, input, .name = "input-path"),
-    VMS_FIELD(OptionsChar, append),
-    VMS_END,
-};
-static const VMStateField socket_fields[] = {
-    COMMON,
-    SOCKET,
-    VMS_TEXT(OptionsChar, path),
-    VMS_TEXT(OptionsChar, host),
-    VMS_TEXT(OptionsChar, port),
-    VMS_FIELD(OptionsChar, fd, .presence = 1 + offsetof(OptionsChar, has_fd)),
-    VMS_END,
-};
-static const VMStateField ringbuf_fields[] = {COMMON, VMS_FIELD(OptionsChar, size), VMS_END};
-
-/* What may follow the address in a short form. */
-static const VMStateField address_fields[] = {SOCKET, VMS_END};
-
-static bool check_socket(const void *state, GError **error)
+OptionsChar options_char_of(const QmpChardevOptions *c)
 {
-    const OptionsChar *c = state;
+    OptionsChar o = {.type = (uint8_t)c->backend, .id = c->id, .mux = c->mux};
 
-    if (c->has_fd && (c->path || c->host || c->port || c->reconnect))
-        return options_fail(error, "fd", "a socket that is open already has no path, host, port or reconnect");
-    if (c->has_fd)
-        return c->fd >= 0 || options_fail(error, "fd", "%d is no descriptor", c->fd);
-    if (c->path && (c->host || c->port))
-        return options_fail(error, "path", "a socket has a path, or a host and a port, not both");
-    if (!c->path && !c->port)
-        return options_fail(error, "path", "a socket needs a path, or a port");
-    if (!c->path && !c->host && !c->server)
-        return options_fail(error, "host", "a client needs to know to which host it connects");
-    if (c->server && c->reconnect)
-        return options_fail(error, "reconnect", "only a client connects again, and this is a server");
-    return true;
-}
-
-static bool check_ringbuf(const void *state, GError **error)
-{
-    const OptionsChar *c = state;
-
-    if (!c->size || c->size > 1 << 30 || (c->size & (c->size - 1)))
-        return options_fail(error, "size", "%" G_GUINT64_FORMAT " is not a power of 2 up to 1G", c->size);
-    return true;
-}
-
-#define DESC(name_, fields_, check_)                                                                                   \
-    {                                                                                                                  \
-        .name = (name_), .version = 1, .minimum = 1, .size = sizeof(OptionsChar), .fields = (fields_),                 \
-        .check = (check_)                                                                                              \
+    switch (c->backend) {
+    case QMP_CHARDEV_BACKEND_KIND_FILE:
+        o.path = c->u.file->path;
+        o.input = c->u.file->input_path;
+        o.append = c->u.file->append;
+        break;
+    case QMP_CHARDEV_BACKEND_KIND_SOCKET:
+        set_socket(&o, c->u.socket);
+        break;
+    case QMP_CHARDEV_BACKEND_KIND_STDIO:
+        o.signal = !c->u.stdio->has_signal || c->u.stdio->signal;
+        break;
+    case QMP_CHARDEV_BACKEND_KIND_RINGBUF:
+        o.size = c->u.ringbuf->has_size ? c->u.ringbuf->size : 65536;
+        break;
+    default:
+        break;
     }
+    return o;
+}
 
-static const VMStateDescription null_desc = DESC("null", plain_fields, NULL);
-static const VMStateDescription stdio_desc = DESC("stdio", stdio_fields, NULL);
-static const VMStateDescription pty_desc = DESC("pty", plain_fields, NULL);
-static const VMStateDescription file_desc = DESC("file", file_fields, NULL);
-static const VMStateDescription socket_desc = DESC("socket", socket_fields, check_socket);
-static const VMStateDescription ringbuf_desc = DESC("ringbuf", ringbuf_fields, check_ringbuf);
-static const VMStateDescription address_desc = DESC("address", address_fields, NULL);
+/* --- short forms -------------------------------------------------------------------------------------------------- */
 
-const OptionsVariant options_chardev[] = {
-    {"null", &null_desc},     {"stdio", &stdio_desc},     {"pty", &pty_desc}, {"file", &file_desc},
-    {"socket", &socket_desc}, {"ringbuf", &ringbuf_desc}, {NULL, NULL},
-};
-
-/* --- short forms ------------------------------------------------------------------------------------------------ */
-
-/* What follows the first comma. */
-static bool options_behind(OptionsChar *c, const char *comma, const char *root, GError **error)
+static bool set(json_t *keys, const char *key, const char *value, size_t len, const char *root, GError **error)
 {
-    return !comma || options_load(&address_desc, c, comma + 1, NULL, root, error);
+    if (!json_object_get(keys, key)) {
+        json_object_set_new_nocheck(keys, key, json_stringn_nocheck(value, len));
+        return true;
+    }
+    g_autofree char *path = g_strdup_printf("%s.%s", root, key);
+    return options_fail(error, path, "the key is given twice");
 }
 
 /* "HOST:PORT", "[::1]:PORT", ":PORT" for a server. */
-static bool tcp(OptionsChar *c, const char *address, const char *root, GError **error)
+static bool set_tcp(json_t *keys, const char *both, const char *root, GError **error)
 {
-    const char *comma = strchr(address, ',');
-    g_autofree char *both = comma ? g_strndup(address, (size_t)(comma - address)) : g_strdup(address);
-    char *colon = strrchr(both, ':');
+    const char *colon = strrchr(both, ':');
 
     if (!colon || !colon[1])
         return options_fail(error, root, "'%s' is not HOST:PORT", both);
     size_t len = (size_t)(colon - both);
     bool brackets = len > 2 && both[0] == '[' && both[len - 1] == ']';
-    c->type = OPTIONS_CHAR_SOCKET;
-    c->host = len ? g_strndup(both + brackets, len - 2 * (size_t)brackets) : NULL;
-    c->port = g_strdup(colon + 1);
-    return options_behind(c, comma, root, error);
+    return (!len || set(keys, "host", both + brackets, len - 2 * (size_t)brackets, root, error)) &&
+           set(keys, "port", colon + 1, strlen(colon + 1), root, error);
 }
 
-static bool unix_socket(OptionsChar *c, const char *path, const char *root, GError **error)
+static bool set_unix(json_t *keys, const char *path, const char *root, GError **error)
 {
-    const char *comma = strchr(path, ',');
-
-    c->type = OPTIONS_CHAR_SOCKET;
-    c->path = comma ? g_strndup(path, (size_t)(comma - path)) : g_strdup(path);
-    if (!*c->path)
+    if (!*path)
         return options_fail(error, root, "unix: is followed by a path");
-    return options_behind(c, comma, root, error);
+    return set(keys, "path", path, strlen(path), root, error);
 }
 
-static bool address(OptionsChar *c, const char *text, const char *root, GError **error)
+/* A socket's address, and what a socket takes behind the first comma. As keys of a -chardev; NULL: it is wrong. */
+static json_t *socket_keys(const char *text, const char *root, GError **error)
+{
+    const char *comma = strchr(text, ','), *colon = strchr(text, ':');
+    g_autofree char *address = comma ? g_strndup(colon + 1, (size_t)(comma - colon - 1)) : g_strdup(colon + 1);
+    g_autofree char *wrong = NULL;
+    json_t *keys = keyval_tree(comma ? comma + 1 : "", NULL, &wrong);
+
+    if (!keys) {
+        options_fail(error, root, "%s", wrong);
+        return NULL;
+    }
+    if (set(keys, "backend", "socket", 6, root, error) &&
+        (*text == 't' ? set_tcp : set_unix)(keys, address, root, error))
+        return keys;
+    json_decref(keys);
+    return NULL;
+}
+
+static json_t *keys_of(const char *text, const char *root, GError **error)
 {
     static const char *const accepted[] = {"none",  "null",  "stdio", "mon:stdio", "pty",
                                            "file:", "unix:", "tcp:",  "chardev:",  NULL};
-    const char *colon = strchr(text, ':');
-    const char *behind = colon ? colon + 1 : "";
 
-    if (g_str_has_prefix(text, "tcp:"))
-        return tcp(c, behind, root, error);
-    if (g_str_has_prefix(text, "unix:"))
-        return unix_socket(c, behind, root, error);
-    if (g_str_has_prefix(text, "file:") && *behind) {
-        c->type = OPTIONS_CHAR_FILE;
-        c->path = g_strdup(behind);
-    } else if (g_str_has_prefix(text, "chardev:") && *behind) {
-        c->type = OPTIONS_CHAR_REFERENCE;
-        c->id = g_strdup(behind);
-    } else if (g_str_equal(text, "none")) {
-        c->type = OPTIONS_CHAR_NONE;
-    } else if (g_str_equal(text, "null")) {
-        c->type = OPTIONS_CHAR_NULL;
-    } else if (g_str_equal(text, "stdio")) {
-        c->type = OPTIONS_CHAR_STDIO;
-    } else if (g_str_equal(text, "pty")) {
-        c->type = OPTIONS_CHAR_PTY;
-    } else {
-        g_autofree char *why = words_unknown("line", text, accepted);
-        return options_fail(error, root, "%s", why);
-    }
-    return true;
+    if (g_str_has_prefix(text, "tcp:") || g_str_has_prefix(text, "unix:"))
+        return socket_keys(text, root, error);
+    if (g_str_has_prefix(text, "file:") && text[5])
+        return json_pack("{s:s,s:o}", "backend", "file", "path", json_string_nocheck(text + 5));
+    if (g_str_equal(text, "null") || g_str_equal(text, "stdio") || g_str_equal(text, "pty"))
+        return json_pack("{s:s}", "backend", text);
+    g_autofree char *why = words_unknown("line", text, accepted);
+    options_fail(error, root, "%s", why);
+    return NULL;
 }
 
-bool options_line(OptionsChar *c, const char *text, const char *root, GError **error)
+bool options_line(OptionsChar *c, const char *text, const char *root, QmpChardevOptions **own, GError **error)
 {
     bool mux = g_str_has_prefix(text, "mon:");
+    const char *line = mux ? text + 4 : text;
 
-    *c = options_char_defaults;
-    if (!address(c, mux ? text + 4 : text, root, error))
-        return false;
-    c->mux = mux;
-    if (c->type != OPTIONS_CHAR_SOCKET || check_socket(c, error))
+    *own = NULL;
+    if (g_str_equal(line, "none")) {
+        *c = (OptionsChar){.type = OPTIONS_CHAR_NONE, .mux = mux};
         return true;
-    g_prefix_error(error, "%s.", root);
-    return false;
-}
-
-OptionsChar *options_char_new(void)
-{
-    OptionsChar *c = g_new0(OptionsChar, 1);
-
-    *c = options_char_defaults;
-    return c;
-}
-
-void options_char_done(OptionsChar *c)
-{
-    g_free(c->id);
-    g_free(c->path);
-    g_free(c->input);
-    g_free(c->host);
-    g_free(c->port);
-}
-
-void options_char_free(OptionsChar *c)
-{
-    options_char_done(c);
-    g_free(c);
+    }
+    if (g_str_has_prefix(line, "chardev:") && line[8]) {
+        *c = (OptionsChar){.type = OPTIONS_CHAR_REFERENCE, .id = line + 8, .mux = mux};
+        return true;
+    }
+    json_t *keys = keys_of(line, root, error);
+    if (!keys || !set(keys, "id", "line", 4, root, error)) {
+        json_decref(keys);
+        return false;
+    }
+    if (!qapi_from_tree(&qmp_type_ChardevOptions, own, keys, root, error) || !options_check_chardev(*own, root, error))
+        return false;
+    *c = options_char_of(*own);
+    c->mux |= mux;
+    return true;
 }

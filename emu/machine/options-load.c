@@ -1,11 +1,10 @@
-/* options-load.c: one option's text into its struct, and the structs' lives. */
+/* options-load.c: an option's text into a configuration, as the schema describes it. */
 #include <jansson.h>
 #include <string.h>
 
 #include "emu/machine/options-impl.h"
 #include "visitors/keyval-in.h"
 #include "visitors/words.h"
-#include "vmstate/state.h"
 
 bool options_fail(GError **error, const char *root, const char *format, ...)
 {
@@ -18,9 +17,70 @@ bool options_fail(GError **error, const char *root, const char *format, ...)
     return false;
 }
 
-static bool is_json(const char *text)
+/* --- what an option is ------------------------------------------------------------------------------------------- */
+
+const QapiMember *options_find(const char *name)
 {
-    return *text == '{';
+    for (const QapiMember *m = qmp_type_Configuration.members; m->name; m++)
+        if (g_str_equal(m->name, name))
+            return m;
+    return NULL;
+}
+
+const QapiType *options_type(const QapiMember *option)
+{
+    return option->type->kind == QAPI_LIST ? option->type->element : option->type;
+}
+
+/* What everybody calls it. */
+char *options_root(const QapiMember *option)
+{
+    return g_strconcat("-", options_type(option) == &qmp_type_MemoryOptions ? "m" : option->name, NULL);
+}
+
+/* The keys that all its values have. */
+static const QapiType *keys_of(const QapiType *type)
+{
+    return type->kind == QAPI_ANY ? &qmp_type_DeviceOptions : type;
+}
+
+/* The key that need not be written: the first, or the one on which the others depend. */
+static const QapiMember *implied_of(const QapiType *type)
+{
+    const QapiMember *m = keys_of(type)->members;
+
+    while (type->kind == QAPI_UNION && m->offset != type->tag)
+        m++;
+    return m;
+}
+
+static char *word_for(const QapiType *type)
+{
+    if (type->kind == QAPI_ENUM)
+        return g_strjoinv("|", (char **)type->names);
+    return g_strdup(type->kind != QAPI_SCALAR     ? "TEXT"
+                    : type->octets                ? "SIZE"
+                    : type->scalar == SCALAR_BOOL ? "on|off"
+                                                  : "NUMBER");
+}
+
+char *options_argument(const QapiType *type)
+{
+    if (type->kind == QAPI_SCALAR && type->scalar == SCALAR_BOOL)
+        return NULL;
+    if (type->kind == QAPI_STRING || type->kind == QAPI_ENUM)
+        return word_for(type);
+    const QapiMember *implied = implied_of(type);
+    g_autofree char *word = word_for(implied->type);
+    return g_strdup_printf("[%s=]%s[,KEY=VALUE...]", implied->name, word);
+}
+
+/* --- reading ------------------------------------------------------------------------------------------------------ */
+
+/* A guest may be called anything. */
+static bool is_json(const QapiType *type, const char *text)
+{
+    return *text == '{' && type != &qmp_type_NameOptions;
 }
 
 static json_t *read_json(const char *text, const char *root, GError **error)
@@ -33,103 +93,145 @@ static json_t *read_json(const char *text, const char *root, GError **error)
     return tree;
 }
 
-bool options_load(const VMStateDescription *desc, void *state, const char *text, const char *implied, const char *root,
-                  GError **error)
+/*
+ * "file=NAME,file.locking=off": beside keys of the file's its name is one of them. New; NULL: there are none. *implied
+ * is the key of a first part without one.
+ */
+static char *with_file_group(const char *text, const char **implied)
 {
-    if (!is_json(text))
-        return vms_options_from_text(desc, state, text, implied, root, error);
+    bool group = false;
+    GString *all = g_string_new(NULL);
+
+    for (const char *key = text; *key;) {
+        size_t len = strcspn(key, ",");
+        while (key[len] && key[len + 1] == ',') /* a comma in a value */
+            len += 2 + strcspn(key + len + 2, ",");
+        group |= g_str_has_prefix(key, "file.");
+        size_t name = g_str_has_prefix(key, "file=") ? strlen("file") : 0;
+        len += key[len] == ',';
+        g_string_append(all, name ? "file.filename" : "");
+        g_string_append_len(all, key + name, (gssize)(len - name));
+        key += len;
+    }
+    if (group)
+        *implied = "file.filename";
+    return g_string_free(all, !group);
+}
+
+static json_t *read_keys(const char *text, const char *implied, const char *root, GError **error)
+{
+    g_autofree char *wrong = NULL;
+    json_t *tree = keyval_tree(text, implied, &wrong);
+
+    if (!tree)
+        options_fail(error, root, "%s", wrong);
+    return tree;
+}
+
+/* A number without a unit counts MiB. */
+static void add_unit(json_t *keys)
+{
+    const char *size = json_string_value(json_object_get(keys, "size"));
+    size_t len = size ? strlen(size) : 0;
+
+    if (!len || !g_ascii_isdigit(size[len - 1]))
+        return;
+    g_autofree char *text = g_strconcat(size, "M", NULL);
+    json_object_set_new(keys, "size", json_string(text));
+}
+
+/* Takes the tree of keys. */
+static bool load_keys(const QapiType *type, void *value, json_t *keys, const char *root, GError **error)
+{
+    if (type == &qmp_type_MemoryOptions)
+        add_unit(keys);
+    if (type->kind != QAPI_ANY)
+        return qapi_from_tree(type, value, keys, root, error);
+    *(json_t **)value = keys;
+    return true;
+}
+
+static bool load_text(const QapiType *type, void *value, const char *text, const char *root, GError **error)
+{
+    if (!is_json(type, text)) {
+        const char *implied = implied_of(type)->name;
+        g_autofree char *group = type == &qmp_type_DriveOptions ? with_file_group(text, &implied) : NULL;
+        json_t *keys = read_keys(group ? group : text, implied, root, error);
+        return keys && load_keys(type, value, keys, root, error);
+    }
     json_t *tree = read_json(text, root, error);
-    bool ok = tree && vms_options_from_json(desc, state, tree, root, error);
+    bool ok = tree && qapi_from_json(type, value, tree, root, error);
     json_decref(tree);
     return ok;
 }
 
-char *options_peek(const char *text, const char *key, const char *implied)
+static bool load_word(const QapiType *type, void *value, const char *text, const char *root, GError **error)
 {
-    g_autofree char *wrong = NULL;
-    json_t *tree = is_json(text) ? json_loads(text, 0, NULL) : keyval_tree(text, implied, &wrong);
-    char *value = g_strdup(json_string_value(json_object_get(tree, key)));
+    int found = qapi_enum_find(type, text);
 
-    json_decref(tree);
-    return value;
-}
-
-bool options_load_variant(const OptionsVariant *variants, void *state, const char *text, const char *key,
-                          const char *root, GError **error)
-{
-    g_autofree char *name = options_peek(text, key, key);
-    g_autoptr(GPtrArray) names = g_ptr_array_new();
-
-    for (const OptionsVariant *variant = variants; variant->name; variant++) {
-        if (name && g_str_equal(variant->name, name))
-            return options_load(variant->desc, state, text, key, root, error);
-        g_ptr_array_add(names, (void *)variant->name);
+    if (found < 0) {
+        g_autofree char *why = words_unknown("value", text, type->names);
+        return options_fail(error, root, "%s", why);
     }
-    g_ptr_array_add(names, NULL);
-    const char *const *accepted = (const char *const *)names->pdata;
-    g_autofree char *all = g_strjoinv(", ", (char **)names->pdata);
-    g_autofree char *why =
-        name ? words_unknown(key, name, accepted) : g_strdup_printf("the key '%s' is missing (accepted: %s)", key, all);
-    return options_fail(error, root, "%s", why);
+    *(int *)value = found;
+    return true;
 }
 
-/* --- lives ------------------------------------------------------------------------------------------------------ */
-
-static void feature_free(gpointer data)
+static bool load_value(const QapiType *type, void *value, const char *text, const char *root, GError **error)
 {
-    OptionsFeature *f = data;
-
-    g_free(f->name);
-    g_free(f->value);
-    g_free(f);
+    switch (type->kind) {
+    case QAPI_SCALAR:
+        return *(bool *)value = true;
+    case QAPI_STRING:
+        *(char **)value = g_strdup(text);
+        return true;
+    case QAPI_ENUM:
+        return load_word(type, value, text, root, error);
+    default:
+        return load_text(type, value, text, root, error);
+    }
 }
 
-static void monitor_free(gpointer data)
-{
-    OptionsMonitor *m = data;
+/* --- into a configuration ----------------------------------------------------------------------------------------- */
 
-    g_free(m->id);
-    options_char_done(&m->line);
-    g_free(m);
+/* Where the one value goes. */
+static void *place_for(QmpConfiguration *c, const QapiMember *option)
+{
+    char *member = (char *)c + option->offset;
+
+    if (option->presence)
+        *(bool *)((char *)c + option->presence - 1) = true;
+    if (option->type->kind != QAPI_LIST)
+        return member;
+    QapiList *list = (QapiList *)(void *)member;
+    *list = (QapiList){.count = 1, .items = g_malloc0(MAX(sizeof(void *), option->type->element->size))};
+    return list->items;
 }
 
-#define LIST(free_) g_ptr_array_new_with_free_func((GDestroyNotify)(free_))
-
-Options *options_new(void)
+QmpConfiguration *options_load(const QapiMember *option, const char *text, const DeviceType *const *types,
+                               GError **error)
 {
-    Options *o = g_new0(Options, 1);
+    g_autoptr(QmpConfiguration) c = g_new0(QmpConfiguration, 1);
+    g_autofree char *root = options_root(option);
+    void *value = place_for(c, option);
 
-    o->machine = (OptionsMachine)OPTIONS_MACHINE_DEFAULTS;
-    o->memory.size = OPTIONS_MEMORY_DEFAULT;
-    o->cpu.features = g_ptr_array_new_with_free_func(feature_free);
-    o->drives = LIST(options_drive_free);
-    o->blockdevs = LIST(options_blockdev_free);
-    o->devices = LIST(options_device_free);
-    o->objects = LIST(options_object_free);
-    o->netdevs = LIST(options_net_free);
-    o->nics = LIST(options_net_free);
-    o->chardevs = LIST(options_char_free);
-    o->serials = LIST(options_char_free);
-    o->monitors = g_ptr_array_new_with_free_func(monitor_free);
-    return o;
+    if (!load_value(options_type(option), value, text, root, error) ||
+        !options_check_value(option, value, types, error))
+        return NULL;
+    return g_steal_pointer(&c);
 }
 
-void options_free(Options *o)
+QmpConfiguration *options_load_short(const QapiMember *option, const char *preset, const char *key, const char *value,
+                                     GError **error)
 {
-    if (!o)
-        return;
-    GPtrArray *lists[] = {o->drives, o->blockdevs, o->devices, o->objects,  o->netdevs,
-                          o->nics,   o->chardevs,  o->serials, o->monitors, o->cpu.features};
-    char *texts[] = {o->help, o->cpu.model, o->kernel, o->initrd, o->append,
-                     o->bios, o->incoming,  o->loadvm, o->pidfile};
+    g_autoptr(QmpConfiguration) c = g_new0(QmpConfiguration, 1);
+    g_autofree char *root = options_root(option);
+    void *place = place_for(c, option);
+    json_t *keys = read_keys(preset, NULL, root, error);
 
-    for (size_t i = 0; i < G_N_ELEMENTS(lists); i++)
-        g_ptr_array_unref(lists[i]);
-    for (size_t i = 0; i < G_N_ELEMENTS(texts); i++)
-        g_free(texts[i]);
-    vms_state_done(&options_machine, &o->machine);
-    vms_state_done(&options_boot, &o->boot);
-    vms_state_done(&options_rtc, &o->rtc);
-    vms_state_done(&options_name, &o->name);
-    g_free(o);
+    if (key)
+        json_object_set_new_nocheck(keys, key, json_stringn_nocheck(value, strlen(value)));
+    if (!load_keys(options_type(option), place, keys, root, error) || !options_check_value(option, place, NULL, error))
+        return NULL;
+    return g_steal_pointer(&c);
 }

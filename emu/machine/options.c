@@ -1,548 +1,206 @@
 /*
- * options.c: a command line, word by word.
+ * options.c: a command line, word by word, and what is told of it.
  *
- * Most options are a row of a table: where their value goes, and the description that reads it. What needs more is a
- * function.
+ * What options there are, and what they take, is QmpConfiguration's business (emu/qmp/schema/options.json). Here are
+ * only other words for some of them, as QEMU has them.
  */
 #include <string.h>
 
 #include "emu/machine/options-impl.h"
 #include "visitors/words.h"
-#include "vmstate/state.h"
 
-/* Of an option's word: it has been looked at, and help was asked for in it. */
+/* Another word for an option: with these keys, and the value of one more behind it (NULL: none). */
+typedef struct Short {
+    const char *name, *option;
+    const char *preset; /* NULL: it is the option itself */
+    const char *key;
+} Short;
+
+static const Short shorts[] = {
+    {"M", "machine", NULL, NULL},
+    {"enable-kvm", "accel", "accel=kvm", NULL},
+    {"no-acpi", "machine", "acpi=off", NULL},
+    {"no-hpet", "machine", "hpet=off", NULL},
+    {"usb", "machine", "usb=on", NULL},
+    {"m", "memory", NULL, NULL},
+    {"hda", "drive", "index=0", "file"},
+    {"hdb", "drive", "index=1", "file"},
+    {"hdc", "drive", "index=2", "file"},
+    {"hdd", "drive", "index=3", "file"},
+    {"cdrom", "drive", "index=2,media=cdrom", "file"},
+    {"fda", "drive", "if=floppy,index=0", "file"},
+    {"fdb", "drive", "if=floppy,index=1", "file"},
+    {"monitor", "mon", "mode=readline", "line"},
+    {"qmp", "mon", "mode=control", "line"},
+    {"qmp-pretty", "mon", "mode=control,pretty=on", "line"},
+    {"S", "stopped", NULL, NULL},
+};
+
+/* A word that is no option of a machine. */
+typedef struct Other {
+    const char *name, *argument, *about;
+} Other;
+
+static const Other others[] = {
+    {"help", NULL, "this text"},
+    {"h", NULL, "the same"},
+    {"version", NULL, "which program this is"},
+    {"readconfig", "FILE", "options from a file: [drive \"d0\"], then lines like file = \"disk\""},
+    {"no-user-config", NULL, "nothing: there are no such files"},
+};
+
+/* A command line being read. */
+typedef struct Reader {
+    QmpConfiguration *said;
+    const DeviceType *const *types;
+    char *help;
+} Reader;
+
+/* --- help --------------------------------------------------------------------------------------------------------- */
+
 static bool wants_help(const char *text)
 {
     return g_str_equal(text, "help") || g_str_equal(text, "?");
 }
 
-static bool ask(Options *o, char *help)
+/* "help", and "user,help" of what depends on it; NULL: it is not asked. New. */
+static char *help_of_union(const char *name, const QapiType *type, const char *text)
 {
-    g_free(o->help);
-    o->help = help;
-    return true;
-}
-
-/* "socket,help" and the like: what one variant takes; NULL: this is not asked. New string. */
-static char *help_of_variants(const OptionsVariant *variants, const char *what, const char *text)
-{
+    const QapiType *tag = type->tag_type;
     GString *names = g_string_new(NULL);
 
-    for (const OptionsVariant *v = variants; v->name; v++) {
-        g_autofree char *question = g_strdup_printf("%s,help", v->name);
-        g_string_append_printf(names, "  %s\n", v->name);
+    for (int i = 0; tag->names[i]; i++) {
+        g_autofree char *question = g_strconcat(tag->names[i], ",help", NULL);
+        g_string_append_printf(names, "  %-22s %s\n", tag->names[i], tag->abouts ? tag->abouts[i] : "");
         if (!g_str_equal(text, question))
             continue;
-        g_autofree char *keys = vms_options_help(v->desc, NULL);
+        g_autofree char *keys = qapi_help(type, i);
         g_string_free(names, TRUE);
-        return g_strdup_printf("%s %s:\n%s", what, v->name, keys);
+        return g_strdup_printf("-%s %s:\n%s", name, tag->names[i], keys);
     }
     g_autofree char *all = g_string_free(names, FALSE);
-    return wants_help(text) ? g_strdup_printf("%s (%s NAME,help says what each takes):\n%s", what, what, all) : NULL;
+    return wants_help(text) ? g_strdup_printf("-%s (-%s NAME,help tells what each takes):\n%s", name, name, all) : NULL;
 }
 
-/* --- what adds to a list ---------------------------------------------------------------------------------------- */
-
-static bool add_drive(OptionsReader *r, OptionsDrive *d, const char *root, GError **error)
-{
-    if (!options_drive_place(r->o->drives, d, root, error)) {
-        options_drive_free(d);
-        return false;
-    }
-    g_ptr_array_add(r->o->drives, d);
-    return true;
-}
-
-static bool on_drive(OptionsReader *r, const char *text, GError **error)
-{
-    OptionsDrive *d = options_drive_new();
-
-    if (options_drive_load(d, text, error))
-        return add_drive(r, d, "-drive", error);
-    options_drive_free(d);
-    return false;
-}
-
-/* A file's name, as it is: -hda and its like. */
-static bool add_file(OptionsReader *r, OptionsDrive place, const char *file, const char *root, GError **error)
-{
-    OptionsDrive *d = options_drive_new();
-
-    *d = place;
-    d->has_index = true;
-    d->file = g_strdup(file);
-    return add_drive(r, d, root, error);
-}
-
-static bool on_hda(OptionsReader *r, const char *file, GError **error)
-{
-    return add_file(r, (OptionsDrive){.interface = OPTIONS_IF_IDE, .index = 0}, file, "-hda", error);
-}
-
-static bool on_hdb(OptionsReader *r, const char *file, GError **error)
-{
-    return add_file(r, (OptionsDrive){.interface = OPTIONS_IF_IDE, .index = 1}, file, "-hdb", error);
-}
-
-static bool on_hdc(OptionsReader *r, const char *file, GError **error)
-{
-    return add_file(r, (OptionsDrive){.interface = OPTIONS_IF_IDE, .index = 2}, file, "-hdc", error);
-}
-
-static bool on_hdd(OptionsReader *r, const char *file, GError **error)
-{
-    return add_file(r, (OptionsDrive){.interface = OPTIONS_IF_IDE, .index = 3}, file, "-hdd", error);
-}
-
-static bool on_fda(OptionsReader *r, const char *file, GError **error)
-{
-    return add_file(r, (OptionsDrive){.interface = OPTIONS_IF_FLOPPY, .index = 0}, file, "-fda", error);
-}
-
-static bool on_fdb(OptionsReader *r, const char *file, GError **error)
-{
-    return add_file(r, (OptionsDrive){.interface = OPTIONS_IF_FLOPPY, .index = 1}, file, "-fdb", error);
-}
-
-static bool on_cdrom(OptionsReader *r, const char *file, GError **error)
-{
-    return add_file(r, (OptionsDrive){.index = 2, .media = 1}, file, "-cdrom", error);
-}
-
-static bool on_blockdev(OptionsReader *r, const char *text, GError **error)
-{
-    OptionsBlockdev *b = options_blockdev_new(text, error);
-
-    if (b)
-        g_ptr_array_add(r->o->blockdevs, b);
-    return b;
-}
-
-/* "help", "TYPE,help": is it that? */
-static bool device_help(OptionsReader *r, const char *text)
+static char *help_of_device(const DeviceType *const *types, const char *text)
 {
     if (wants_help(text))
-        return ask(r->o, options_devices_help(r->types));
-    for (size_t i = 0; r->types[i]; i++) {
-        g_autofree char *question = g_strconcat(r->types[i]->name, ",help", NULL);
+        return options_devices_help(types);
+    for (size_t i = 0; types[i]; i++) {
+        g_autofree char *question = g_strconcat(types[i]->name, ",help", NULL);
         if (g_str_equal(text, question))
-            return ask(r->o, options_device_help(r->types[i]));
+            return options_device_help(types[i]);
     }
-    return false;
-}
-
-static bool on_device(OptionsReader *r, const char *text, GError **error)
-{
-    if (device_help(r, text))
-        return true;
-    OptionsDevice *d = options_device_new(text, r->types, error);
-    if (d)
-        g_ptr_array_add(r->o->devices, d);
-    return d;
-}
-
-static bool on_netdev(OptionsReader *r, const char *text, GError **error)
-{
-    char *help = help_of_variants(options_netdev, "-netdev", text);
-
-    if (help)
-        return ask(r->o, help);
-    OptionsNet *n = options_net_new(options_netdev, text, "-netdev", error);
-    if (n)
-        g_ptr_array_add(r->o->netdevs, n);
-    return n;
-}
-
-static bool on_nic(OptionsReader *r, const char *text, GError **error)
-{
-    char *help = help_of_variants(options_nic, "-nic", text);
-
-    if (help)
-        return ask(r->o, help);
-    OptionsNet *n = options_net_new(options_nic, text, "-nic", error);
-    if (n)
-        g_ptr_array_add(r->o->nics, n);
-    return n;
-}
-
-static bool on_net(OptionsReader *r, const char *text, GError **error)
-{
-    if (g_str_equal(text, "none"))
-        return on_nic(r, text, error);
-    return options_fail(error, "-net", "'%s' is not accepted, only none; a card with its network is -nic %s", text,
-                        g_str_has_prefix(text, "nic") ? "user" : text);
-}
-
-static bool on_chardev(OptionsReader *r, const char *text, GError **error)
-{
-    char *help = help_of_variants(options_chardev, "-chardev", text);
-
-    if (help)
-        return ask(r->o, help);
-    OptionsChar *c = options_char_new();
-    if (options_load_variant(options_chardev, c, text, "backend", "-chardev", error)) {
-        g_ptr_array_add(r->o->chardevs, c);
-        return true;
-    }
-    options_char_free(c);
-    return false;
-}
-
-static bool on_object(OptionsReader *r, const char *text, GError **error)
-{
-    char *help = help_of_variants(options_object, "-object", text);
-
-    if (help)
-        return ask(r->o, help);
-    OptionsObject *object = g_new0(OptionsObject, 1);
-    object->merge = object->dump = true;
-    if (options_load_variant(options_object, object, text, "qom-type", "-object", error)) {
-        g_ptr_array_add(r->o->objects, object);
-        return true;
-    }
-    options_object_free(object);
-    return false;
-}
-
-static bool on_serial(OptionsReader *r, const char *text, GError **error)
-{
-    OptionsChar *c = options_char_new();
-
-    if (options_line(c, text, "-serial", error)) {
-        g_ptr_array_add(r->o->serials, c);
-        return true;
-    }
-    options_char_free(c);
-    return false;
-}
-
-static bool add_monitor(OptionsReader *r, OptionsMonitor monitor, bool ok)
-{
-    if (ok)
-        g_ptr_array_add(r->o->monitors, g_memdup2(&monitor, sizeof monitor));
-    else
-        options_char_done(&monitor.line);
-    if (!ok)
-        g_free(monitor.id);
-    return ok;
-}
-
-static bool on_monitor(OptionsReader *r, const char *text, GError **error)
-{
-    OptionsMonitor m = {0};
-    bool ok = options_line(&m.line, text, "-monitor", error);
-
-    return add_monitor(r, m, ok);
-}
-
-static bool on_qmp(OptionsReader *r, const char *text, GError **error)
-{
-    OptionsMonitor m = {.mode = 1};
-    bool ok = options_line(&m.line, text, "-qmp", error);
-
-    return add_monitor(r, m, ok);
-}
-
-static bool on_qmp_pretty(OptionsReader *r, const char *text, GError **error)
-{
-    OptionsMonitor m = {.mode = 1, .pretty = true};
-    bool ok = options_line(&m.line, text, "-qmp-pretty", error);
-
-    return add_monitor(r, m, ok);
-}
-
-static bool on_mon(OptionsReader *r, const char *text, GError **error)
-{
-    OptionsMonitor m = {.line.type = OPTIONS_CHAR_REFERENCE};
-    bool ok = options_load(&options_monitor, &m, text, "chardev", "-mon", error);
-
-    return add_monitor(r, m, ok);
-}
-
-/* --- what is there once ----------------------------------------------------------------------------------------- */
-
-static bool on_machine(OptionsReader *r, const char *text, GError **error)
-{
-    g_autofree char *accel = g_strdup(r->o->machine.accel);
-
-    if (wants_help(text))
-        return ask(r->o, options_machines_help());
-    if (!options_load(&options_machine, &r->o->machine, text, "type", "-machine", error) ||
-        !options_machine_type(&r->o->machine, error))
-        return false;
-    if (g_strcmp0(accel, r->o->machine.accel) == 0)
-        return true;
-    if (r->accel_option)
-        return options_fail(error, "-machine.accel", "-accel has already said which");
-    return options_accel(r->o, "-machine.accel", error);
-}
-
-static bool on_accel(OptionsReader *r, const char *text, GError **error)
-{
-    if (wants_help(text))
-        return ask(r->o, options_accels_help());
-    if (r->o->machine.accel && !r->accel_option)
-        return options_fail(error, "-accel", "-machine accel=%s has already said which", r->o->machine.accel);
-    r->accel_option = true;
-    if (!options_load(&options_accel_keys, &r->o->machine, text, "accel", "-accel", error))
-        return false;
-    if (!r->o->machine.accel)
-        return options_fail(error, "-accel", "it starts with a name (accepted: kvm, none)");
-    return options_accel(r->o, "-accel", error);
-}
-
-static bool on_enable_kvm(OptionsReader *r, const char *text, GError **error)
-{
-    (void)text;
-    return on_accel(r, "kvm", error);
-}
-
-static bool on_cpu(OptionsReader *r, const char *text, GError **error)
-{
-    if (wants_help(text))
-        return ask(r->o, options_cpus_help());
-    return options_cpu(&r->o->cpu, text, error);
-}
-
-static bool on_smp(OptionsReader *r, const char *text, GError **error)
-{
-    return options_smp_load(&r->smp, text, error);
-}
-
-static bool on_memory(OptionsReader *r, const char *text, GError **error)
-{
-    return options_load(&options_memory, &r->o->memory, text, "size", "-m", error);
-}
-
-/* What an earlier -boot has given is given. */
-static bool on_boot(OptionsReader *r, const char *text, GError **error)
-{
-    OptionsBoot *b = &r->o->boot;
-    bool splash_time = b->has_splash_time, reboot_timeout = b->has_reboot_timeout;
-    bool ok = options_load(&options_boot, b, text, "order", "-boot", error);
-
-    b->has_splash_time |= splash_time;
-    b->has_reboot_timeout |= reboot_timeout;
-    return ok;
-}
-
-static bool on_rtc(OptionsReader *r, const char *text, GError **error)
-{
-    return options_load(&options_rtc, &r->o->rtc, text, "base", "-rtc", error) && options_rtc_base(&r->o->rtc, error);
-}
-
-/* A guest may be called anything. */
-static bool on_name(OptionsReader *r, const char *text, GError **error)
-{
-    return vms_options_from_text(&options_name, &r->o->name, text, "guest", "-name", error);
-}
-
-static bool on_uuid(OptionsReader *r, const char *text, GError **error)
-{
-    return options_uuid(r->o, text, error);
-}
-
-static bool on_incoming(OptionsReader *r, const char *text, GError **error)
-{
-    g_free(r->o->incoming);
-    r->o->incoming = g_strdup(text);
-    return options_incoming(text, error);
-}
-
-static bool on_display(OptionsReader *r, const char *text, GError **error)
-{
-    return options_load(&options_display, r->o, text, "type", "-display", error);
-}
-
-static bool on_overcommit(OptionsReader *r, const char *text, GError **error)
-{
-    return options_load(&options_overcommit, r->o, text, NULL, "-overcommit", error);
-}
-
-static bool on_msg(OptionsReader *r, const char *text, GError **error)
-{
-    return options_load(&options_messages, r->o, text, "timestamp", "-msg", error);
-}
-
-static bool only_none(const char *root, const char *text, GError **error)
-{
-    return g_str_equal(text, "none") || options_fail(error, root, "'%s' is not there (accepted: none)", text);
-}
-
-static bool on_vga(OptionsReader *r, const char *text, GError **error)
-{
-    (void)r;
-    return only_none("-vga", text, error);
-}
-
-static bool on_audiodev(OptionsReader *r, const char *text, GError **error)
-{
-    (void)r;
-    return options_no_sound(text, error);
-}
-
-static bool on_parallel(OptionsReader *r, const char *text, GError **error)
-{
-    (void)r;
-    return only_none("-parallel", text, error);
-}
-
-static bool on_nothing(OptionsReader *r, const char *text, GError **error)
-{
-    (void)r, (void)text, (void)error;
-    return true;
-}
-
-static bool on_no_acpi(OptionsReader *r, const char *text, GError **error)
-{
-    (void)text, (void)error;
-    r->o->machine.acpi = OPTIONS_OFF;
-    return true;
-}
-
-static bool on_no_hpet(OptionsReader *r, const char *text, GError **error)
-{
-    (void)text, (void)error;
-    r->o->machine.hpet = false;
-    return true;
-}
-
-static bool on_version(OptionsReader *r, const char *text, GError **error)
-{
-    (void)text, (void)error;
-    return ask(r->o, g_strdup("ferry 0.1, a PC as QEMU 7.2's pc-i440fx-7.2\n"));
-}
-
-static bool on_readconfig(OptionsReader *r, const char *path, GError **error);
-
-static bool on_help(OptionsReader *r, const char *text, GError **error)
-{
-    (void)text, (void)error;
-    return ask(r->o, options_help());
-}
-
-/* --- the table -------------------------------------------------------------------------------------------------- */
-
-typedef struct Option {
-    const char *name;     /* without the dash; NULL ends the table */
-    const char *argument; /* what follows it; NULL: nothing */
-    const char *about;
-    bool (*call)(OptionsReader *r, const char *text, GError **error);
-    size_t place; /* in Options, where there is no function: of a char *, or of a bool if nothing follows */
-} Option;
-
-#define PLACE(member) .place = offsetof(Options, member)
-
-static const Option table[] = {
-    {"help", NULL, "this text", .call = on_help},
-    {"h", NULL, "the same", .call = on_help},
-    {"version", NULL, "which program this is", .call = on_version},
-    {"machine", "[type=]TYPE[,KEY=VALUE...]", "the machine; help: which there are", .call = on_machine},
-    {"M", "[type=]TYPE[,KEY=VALUE...]", "the same", .call = on_machine},
-    {"accel", "[accel=]NAME[,kernel-irqchip=on|split|off]", "what runs the processors; help: which there are",
-     .call = on_accel},
-    {"enable-kvm", NULL, "-accel kvm", .call = on_enable_kvm},
-    {"cpu", "MODEL[,+FEATURE][,-FEATURE][,KEY=VALUE...]", "the processors; help: which there are", .call = on_cpu},
-    {"smp", "[cpus=]N[,maxcpus=N][,sockets=N][,dies=N][,cores=N][,threads=N]", "how many processors", .call = on_smp},
-    {"m", "[size=]MIB[,slots=N,maxmem=SIZE]", "memory, in MiB or with a unit", .call = on_memory},
-    {"kernel", "FILE", "a kernel to be started without a boot loader", PLACE(kernel)},
-    {"initrd", "FILE", "its first file system", PLACE(initrd)},
-    {"append", "TEXT", "its command line", PLACE(append)},
-    {"bios", "FILE", "firmware", PLACE(bios)},
-    {"boot", "[order=]DRIVES[,once=DRIVES][,menu=on|off][,KEY=VALUE...]", "from what is started", .call = on_boot},
-    {"rtc", "[base=]utc|localtime|DATE[,clock=host|rt|vm][,driftfix=none|slew]", "the clock's time", .call = on_rtc},
-    {"drive", "[file=FILE][,if=NAME][,index=N][,media=disk|cdrom][,KEY=VALUE...]", "a drive", .call = on_drive},
-    {"hda", "FILE", "an IDE disk, the first", .call = on_hda},
-    {"hdb", "FILE", "the second", .call = on_hdb},
-    {"hdc", "FILE", "the third", .call = on_hdc},
-    {"hdd", "FILE", "the fourth", .call = on_hdd},
-    {"cdrom", "FILE", "an IDE CD-ROM, in place of the third disk", .call = on_cdrom},
-    {"fda", "FILE", "a floppy disk, in the first drive", .call = on_fda},
-    {"fdb", "FILE", "in the second", .call = on_fdb},
-    {"blockdev", "[driver=]NAME,node-name=NAME[,KEY=VALUE...]", "a node of a disk, or JSON", .call = on_blockdev},
-    {"device", "[driver=]NAME[,KEY=VALUE...]", "a device, or JSON; help: which there are", .call = on_device},
-    {"object", "[qom-type=]NAME,id=ID[,KEY=VALUE...]", "an object, or JSON; help: which there are", .call = on_object},
-    {"netdev", "[type=]NAME,id=ID[,KEY=VALUE...]", "a network, or JSON; help: which there are", .call = on_netdev},
-    {"nic", "[type=]NAME[,model=NAME][,mac=ADDRESS][,KEY=VALUE...]", "a network and a card", .call = on_nic},
-    {"net", "none", "no network", .call = on_net},
-    {"chardev", "[backend=]NAME,id=ID[,KEY=VALUE...]", "a line of characters; help: which there are",
-     .call = on_chardev},
-    {"serial", "LINE", "a serial port, and what is at its other end", .call = on_serial},
-    {"parallel", "none", "no parallel port", .call = on_parallel},
-    {"monitor", "LINE", "where commands come from, for people", .call = on_monitor},
-    {"qmp", "LINE", "where commands come from, for programs", .call = on_qmp},
-    {"qmp-pretty", "LINE", "the same, with answers for people", .call = on_qmp_pretty},
-    {"mon", "[chardev=]ID[,id=ID][,mode=readline|control][,pretty=on|off]", "where commands come from", .call = on_mon},
-    {"incoming", "defer|tcp:HOST:PORT|unix:PATH|fd:N|file:PATH|exec:COMMAND", "from where its state comes",
-     .call = on_incoming},
-    {"loadvm", "TAG", "a snapshot to begin with", PLACE(loadvm)},
-    {"S", NULL, "it stands until it is told to go on", PLACE(stopped)},
-    {"name", "[guest=]NAME[,process=NAME][,debug-threads=on|off]", "what it is called", .call = on_name},
-    {"uuid", "UUID", "its identity", .call = on_uuid},
-    {"nodefaults", NULL, "no device that was not asked for", PLACE(no_defaults)},
-    {"readconfig", "FILE", "options from a file: [drive \"d0\"], then lines like file = \"disk\"",
-     .call = on_readconfig},
-    {"no-user-config", NULL, "nothing: there are no such files", .call = on_nothing},
-    {"no-acpi", NULL, "-machine acpi=off", .call = on_no_acpi},
-    {"no-hpet", NULL, "-machine hpet=off", .call = on_no_hpet},
-    {"usb", NULL, "-machine usb=on", PLACE(machine.usb)},
-    {"vga", "none", "no graphics card", .call = on_vga},
-    {"display", "none", "no window", .call = on_display},
-    {"overcommit", "[mem-lock=on|off][,cpu-pm=off]", "whether all memory stays in the host's", .call = on_overcommit},
-    {"audiodev", "[driver=]none,id=ID", "no sound", .call = on_audiodev},
-    {"msg", "[timestamp=on|off][,guest-name=on|off]", "what is in front of messages", .call = on_msg},
-    {"nographic", NULL, "the first serial port and the monitor are this terminal", PLACE(no_graphic)},
-    {"daemonize", NULL, "goes into the background when it is ready", PLACE(daemonize)},
-    {"pidfile", "FILE", "where its process id is written", PLACE(pidfile)},
-    {"no-reboot", NULL, "ends where it would start again", PLACE(no_reboot)},
-    {"no-shutdown", NULL, "stands where it would end", PLACE(no_shutdown)},
-    {.name = NULL},
-};
-
-static const Option *find(const char *name)
-{
-    for (const Option *option = table; option->name; option++)
-        if (g_str_equal(option->name, name))
-            return option;
     return NULL;
 }
 
-static bool fail_unknown(const char *word, GError **error)
+/* NULL: help was not asked for. New. */
+static char *help_of(const Reader *r, const QapiMember *option, const char *text)
 {
-    const char *names[G_N_ELEMENTS(table)];
-    size_t count = 0;
+    const QapiType *type = options_type(option);
 
-    for (const Option *option = table; option->name; option++)
-        names[count++] = option->name;
-    names[count] = NULL;
-    const char *nearest = words_nearest(names, word + strspn(word, "-"));
-    return options_fail(error, word, "unknown option%s%s%s (-help lists them)", nearest ? "; did you mean '-" : "",
-                        nearest ? nearest : "", nearest ? "'?" : "");
+    if (type->kind == QAPI_ANY)
+        return help_of_device(r->types, text);
+    if (type->kind == QAPI_UNION)
+        return help_of_union(option->name, type, text);
+    if (!wants_help(text))
+        return NULL;
+    if (type->kind == QAPI_STRING)
+        return g_str_equal(option->name, "cpu") ? options_cpus_help() : NULL;
+    if (type->kind != QAPI_STRUCT)
+        return NULL;
+    g_autofree char *keys = qapi_help(type, -1);
+    return g_strdup_printf("-%s: %s\n%s", option->name, option->about, keys);
 }
 
-static bool apply(OptionsReader *r, const Option *option, const char *text, GError **error)
+static void tell(GString *text, const char *name, const char *argument, const char *about)
 {
-    char *place = (char *)r->o + option->place;
+    g_autofree char *left = g_strdup_printf("-%s%s%s", name, argument ? " " : "", argument ? argument : "");
 
-    if (option->call)
-        return option->call(r, text, error);
-    if (option->argument) {
-        g_free(*(char **)place);
-        *(char **)place = g_strdup(text);
-    } else {
-        *(bool *)place = true;
+    if (strlen(left) < 24)
+        g_string_append_printf(text, "  %-24s %s\n", left, about);
+    else
+        g_string_append_printf(text, "  %s\n  %24s %s\n", left, "", about);
+}
+
+static void tell_short(GString *text, const Short *s)
+{
+    g_autofree char *full =
+        g_strdup_printf("-%s%s%s%s%s%s", s->option, s->preset ? " " : "", s->preset ? s->preset : "", s->key ? "," : "",
+                        s->key ? s->key : "", s->key ? "=TEXT" : "");
+
+    g_autofree char *own = s->preset ? NULL : options_argument(options_type(options_find(s->option)));
+    tell(text, s->name, s->key ? "TEXT" : own, full);
+}
+
+char *options_help(void)
+{
+    GString *text = g_string_new("ferry [OPTION...] [DISK]\n\n");
+
+    for (const QapiMember *m = qmp_type_Configuration.members; m->name; m++) {
+        g_autofree char *argument = options_argument(options_type(m));
+        tell(text, m->name, argument, m->about);
+        for (size_t i = 0; i < G_N_ELEMENTS(shorts); i++)
+            if (g_str_equal(shorts[i].option, m->name))
+                tell_short(text, &shorts[i]);
     }
+    for (size_t i = 0; i < G_N_ELEMENTS(others); i++)
+        tell(text, others[i].name, others[i].argument, others[i].about);
+    g_string_append(text, "\n-OPTION help tells the keys of one that has some. A comma in a value is written twice.\n"
+                          "A line is none, null, stdio, mon:stdio, pty, file:PATH, unix:PATH[,server=on][,wait=off],\n"
+                          "tcp:HOST:PORT[,server=on][,wait=off] or chardev:ID.\n");
+    return g_string_free(text, FALSE);
+}
+
+/* --- words -------------------------------------------------------------------------------------------------------- */
+
+static bool ask(Reader *r, char *help)
+{
+    r->help = help;
     return true;
 }
 
+/* Takes what was said last. */
+static bool add(Reader *r, QmpConfiguration *more)
+{
+    if (more)
+        qapi_merge(&qmp_type_Configuration, r->said, more);
+    qmp_Configuration_free(more);
+    return more;
+}
+
+static bool read_value(Reader *r, const QapiMember *option, const char *text, GError **error)
+{
+    char *help = text ? help_of(r, option, text) : NULL;
+
+    if (help)
+        return ask(r, help);
+    if (add(r, options_load(option, text, r->types, error)))
+        return true;
+    if (error && g_str_equal(option->name, "net")) { /* many guides have it */
+        g_autoptr(GError) why = g_steal_pointer(error);
+        g_set_error(error, why->domain, why->code, "%s; a card with its network is -nic", why->message);
+    }
+    return false;
+}
+
+static bool read_short(Reader *r, const Short *s, const char *text, GError **error)
+{
+    const QapiMember *option = options_find(s->option);
+
+    if (!s->preset)
+        return read_value(r, option, text, error);
+    return add(r, options_load_short(option, s->preset, s->key, text, error));
+}
+
 /* As if the file's groups stood here on the command line. */
-static bool on_readconfig(OptionsReader *r, const char *path, GError **error)
+static bool read_file(Reader *r, const char *path, GError **error)
 {
     g_autoptr(GArray) groups = options_file_read(path, error);
 
     for (guint i = 0; groups && i < groups->len; i++) {
         const OptionsGroup *g = &g_array_index(groups, OptionsGroup, i);
-        if (apply(r, find(g->option), g->text->str, error))
+        if (read_value(r, g->option, g->text->str, error))
             continue;
         g_prefix_error(error, "%s:%u: ", path, g->line);
         return false;
@@ -550,51 +208,129 @@ static bool on_readconfig(OptionsReader *r, const char *path, GError **error)
     return groups;
 }
 
-/* One option, with what follows it. */
-static bool read_option(OptionsReader *r, const char *const **words, GError **error)
+static bool read_other(Reader *r, const Other *other, const char *text, GError **error)
 {
-    const char *word = *(*words)++;
+    if (other->name[0] == 'h')
+        return ask(r, options_help());
+    if (g_str_equal(other->name, "version"))
+        return ask(r, g_strdup("ferry 0.1, a PC as QEMU 7.2's pc-i440fx-7.2\n"));
+    return !text || read_file(r, text, error);
+}
+
+static bool fail_unknown(const char *word, GError **error)
+{
+    g_autoptr(GPtrArray) names = g_ptr_array_new();
+
+    for (const QapiMember *m = qmp_type_Configuration.members; m->name; m++)
+        g_ptr_array_add(names, (void *)m->name);
+    for (size_t i = 0; i < G_N_ELEMENTS(shorts); i++)
+        g_ptr_array_add(names, (void *)shorts[i].name);
+    for (size_t i = 0; i < G_N_ELEMENTS(others); i++)
+        g_ptr_array_add(names, (void *)others[i].name);
+    g_ptr_array_add(names, NULL);
+    const char *nearest = words_nearest((const char *const *)names->pdata, word + strspn(word, "-"));
+    return options_fail(error, word, "unknown option%s%s%s (-help lists them)", nearest ? "; did you mean '-" : "",
+                        nearest ? nearest : "", nearest ? "'?" : "");
+}
+
+/* What follows it, for people; NULL: nothing. */
+static bool take_argument(const char *argument, const char *word, const char *const **words, const char **text,
+                          GError **error)
+{
+    *text = NULL;
+    if (!argument)
+        return true;
+    if (!**words)
+        return options_fail(error, word, "it is followed by %s", argument);
+    *text = *(*words)++;
+    return true;
+}
+
+static const Short *find_short(const char *name)
+{
+    for (size_t i = 0; i < G_N_ELEMENTS(shorts); i++)
+        if (g_str_equal(shorts[i].name, name))
+            return &shorts[i];
+    return NULL;
+}
+
+static const Other *find_other(const char *name)
+{
+    for (size_t i = 0; i < G_N_ELEMENTS(others); i++)
+        if (g_str_equal(others[i].name, name))
+            return &others[i];
+    return NULL;
+}
+
+/* One option, with what follows it. */
+static bool read_option(Reader *r, const char *const **words, GError **error)
+{
+    static const Short disk = {"", "drive", "index=0", "file"};
+    const char *word = *(*words)++, *name = word + 1 + (word[0] && word[1] == '-'), *text;
 
     if (word[0] != '-' || !word[1])
-        return add_file(r, (OptionsDrive){.index = 0}, word, word, error);
-    const Option *option = find(word + 1 + (word[1] == '-'));
+        return read_short(r, &disk, word, error);
+    const Short *s = find_short(name);
+    const Other *other = find_other(name);
+    const QapiMember *option = options_find(s ? s->option : name);
+    if (other)
+        return take_argument(other->argument, word, words, &text, error) && read_other(r, other, text, error);
     if (!option)
         return fail_unknown(word, error);
-    if (!option->argument)
-        return apply(r, option, NULL, error);
-    if (!**words)
-        return options_fail(error, word, "it is followed by %s", option->argument);
-    return apply(r, option, *(*words)++, error);
+    g_autofree char *own = options_argument(options_type(option));
+    const char *argument = !s || !s->preset ? own : s->key ? "TEXT" : NULL;
+    if (!take_argument(argument, word, words, &text, error))
+        return false;
+    return s ? read_short(r, s, text, error) : read_value(r, option, text, error);
 }
 
 Options *options_parse(const char *const *words, const DeviceType *const *types, GError **error)
 {
-    g_autoptr(Options) o = options_new();
-    OptionsReader r = {.o = o, .types = types};
+    g_autoptr(QmpConfiguration) said = g_new0(QmpConfiguration, 1);
+    Reader r = {.said = said, .types = types};
 
     while (*words) {
         if (!read_option(&r, &words, error))
             return NULL;
-        if (o->help)
-            return g_steal_pointer(&o);
+        if (!r.help)
+            continue;
+        Options *o = g_new0(Options, 1);
+        o->help = r.help;
+        return o;
     }
-    return options_check(&r, error) ? g_steal_pointer(&o) : NULL;
+    return options_make(g_steal_pointer(&said), types, error);
 }
 
-char *options_help(void)
+Options *options_with(const Options *before, const QmpConfiguration *more, const DeviceType *const *types,
+                      GError **error)
 {
-    GString *text = g_string_new("ferry [OPTION...] [DISK]\n\n");
+    if (!options_check_values(more, types, error))
+        return NULL;
+    QmpConfiguration *said = qapi_copy(&qmp_type_Configuration, before->said);
+    qapi_merge(&qmp_type_Configuration, said, more);
+    return options_make(said, types, error);
+}
 
-    for (const Option *option = table; option->name; option++) {
-        g_autofree char *left = g_strdup_printf("-%s%s%s", option->name, option->argument ? " " : "",
-                                                option->argument ? option->argument : "");
-        if (strlen(left) < 24)
-            g_string_append_printf(text, "  %-24s %s\n", left, option->about);
-        else
-            g_string_append_printf(text, "  %s\n  %24s %s\n", left, "", option->about);
-    }
-    g_string_append(text, "\nLINE is none, null, stdio, mon:stdio, pty, file:PATH, unix:PATH[,server=on][,wait=off],\n"
-                          "tcp:HOST:PORT[,server=on][,wait=off] or chardev:ID.\n"
-                          "A comma in a value is written twice.\n");
-    return g_string_free(text, FALSE);
+/* --- for monitors ------------------------------------------------------------------------------------------------- */
+
+const OptionsKnown *options_known(void)
+{
+    static const OptionsKnown known[] = {
+        {"boot-opts", &qmp_type_BootOptions},
+        {"chardev", NULL},
+        {"device", NULL},
+        {"drive", &qmp_type_DriveOptions},
+        {"machine", &qmp_type_MachineOptions},
+        {"memory", &qmp_type_MemoryOptions},
+        {"mon", &qmp_type_MonitorOptions},
+        {"name", &qmp_type_NameOptions},
+        {"netdev", NULL},
+        {"nic", NULL},
+        {"object", NULL},
+        {"rtc", &qmp_type_RtcOptions},
+        {"smp-opts", &qmp_type_SmpOptions},
+        {NULL, NULL},
+    };
+
+    return known;
 }

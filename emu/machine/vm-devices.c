@@ -114,7 +114,7 @@ static int by_index(const void *a, const void *b)
 /* Strictly: what is not in the list is not started; the list being empty, all is. */
 static void tell_boot_order(Vm *vm)
 {
-    const OptionsBoot *boot = &vm->options->boot;
+    const QmpBootOptions *boot = &vm->options->boot;
     PcOptions *pc = pc_options(vm->pc);
     GString *text = g_string_new(NULL);
 
@@ -130,16 +130,17 @@ static void tell_boot_order(Vm *vm)
     pc->boot_once = boot->once;
     pc->boot_menu = boot->menu;
     pc->has_menu_wait = boot->has_splash_time;
-    pc->menu_wait = (uint16_t)boot->splash_time;
+    pc->menu_wait = boot->splash_time;
     pc->has_fail_wait = boot->has_reboot_timeout;
-    pc->fail_wait = boot->reboot_timeout;
+    pc->fail_wait = (int32_t)boot->reboot_timeout;
 }
 
 /* --- places ----------------------------------------------------------------------------------------------------- */
 
 static bool refuse(const OptionsDevice *o, GError **error, const char *key, const char *value, const char *right)
 {
-    g_set_error(error, FERRY_ERROR, FERRY_ERROR_REFUSED, "-device %s.%s: '%s'; %s", o->driver, key, value, right);
+    g_set_error(error, FERRY_ERROR, FERRY_ERROR_REFUSED, "-device %s.%s: '%s'; %s", o->common.driver, key, value,
+                right);
     return false;
 }
 
@@ -150,18 +151,19 @@ static bool read_address(const OptionsDevice *o, int *slot, unsigned *function, 
 
     *slot = PC_SLOT_ANY;
     *function = 0;
-    if (o->bus && !g_str_equal(o->bus, "pci.0"))
-        return refuse(o, error, "bus", o->bus, "the only PCI bus is 'pci.0'");
-    if (!o->addr)
+    if (o->common.bus && !g_str_equal(o->common.bus, "pci.0"))
+        return refuse(o, error, "bus", o->common.bus, "the only PCI bus is 'pci.0'");
+    if (!o->common.addr)
         return true;
-    unsigned long n = strtoul(o->addr, &end, 16), f = 0;
-    if (end != o->addr && *end == '.') {
+    unsigned long n = strtoul(o->common.addr, &end, 16), f = 0;
+    if (end != o->common.addr && *end == '.') {
         const char *behind = end + 1;
         f = strtoul(behind, &end, 16);
         end = end == behind ? (char *)"?" : end;
     }
-    if (end == o->addr || *end || n >= PCI_SLOTS || f >= PCI_FUNCTIONS)
-        return refuse(o, error, "addr", o->addr, "a slot, 0 to 1f, and with a dot a function, 0 to 7, in hexadecimal");
+    if (end == o->common.addr || *end || n >= PCI_SLOTS || f >= PCI_FUNCTIONS)
+        return refuse(o, error, "addr", o->common.addr,
+                      "a slot, 0 to 1f, and with a dot a function, 0 to 7, in hexadecimal");
     *slot = (int)n;
     *function = (unsigned)f;
     return true;
@@ -178,7 +180,7 @@ static bool plug_card(Vm *vm, const OptionsDevice *o, Device *dev, GError **erro
         vm_note_device(vm, dev->type, dev, o, "pci.0");
         return true;
     }
-    g_prefix_error(error, "-device %s: ", o->driver);
+    g_prefix_error(error, "-device %s: ", o->common.driver);
     return false;
 }
 
@@ -189,10 +191,10 @@ static char *name_device(const Vm *vm, const OptionsDevice *o, const char *withi
 {
     unsigned n = 0;
 
-    if (o->id)
-        return *within ? g_strdup_printf("/machine/peripheral/%s%s", o->id, within) : g_strdup(o->id);
+    if (o->common.id)
+        return *within ? g_strdup_printf("/machine/peripheral/%s%s", o->common.id, within) : g_strdup(o->common.id);
     for (unsigned i = 0; i < vm->options->devices->len && vm->options->devices->pdata[i] != o; i++)
-        n += !((const OptionsDevice *)vm->options->devices->pdata[i])->id;
+        n += !((const OptionsDevice *)vm->options->devices->pdata[i])->common.id;
     return g_strdup_printf("/machine/peripheral-anon/device[%u]%s", n, within);
 }
 
@@ -201,7 +203,7 @@ static unsigned anonymous(const Vm *vm)
     unsigned n = 0;
 
     for (unsigned i = 0; i < vm->options->devices->len; i++)
-        n += !((const OptionsDevice *)vm->options->devices->pdata[i])->id;
+        n += !((const OptionsDevice *)vm->options->devices->pdata[i])->common.id;
     return n;
 }
 
@@ -249,16 +251,17 @@ static bool attach_ide(Vm *vm, unsigned bus, unsigned unit, const IdeUnit *what,
 static bool find_ide_place(Vm *vm, const OptionsDevice *o, const IdePlug *p, unsigned *bus, unsigned *unit,
                            GError **error)
 {
-    if (o->bus && !g_str_equal(o->bus, "ide.0") && !g_str_equal(o->bus, "ide.1"))
-        return refuse(o, error, "bus", o->bus, "cables are 'ide.0' and 'ide.1'");
+    if (o->common.bus && !g_str_equal(o->common.bus, "ide.0") && !g_str_equal(o->common.bus, "ide.1"))
+        return refuse(o, error, "bus", o->common.bus, "cables are 'ide.0' and 'ide.1'");
     if (p->has_unit && p->unit >= IDE_UNITS)
         return refuse(o, error, "unit", p->unit == 2 ? "2" : "more than 2", "a cable has units 0 and 1");
     for (*bus = 0; *bus < IDE_BUSES; ++*bus)
         for (*unit = 0; *unit < IDE_UNITS; ++*unit)
-            if ((!o->bus || (unsigned)(o->bus[4] - '0') == *bus) && (!p->has_unit || p->unit == *unit) &&
-                ((o->bus && p->has_unit) || pc_options(vm->pc)->ide[*bus][*unit].kind == IDE_NONE))
+            if ((!o->common.bus || (unsigned)(o->common.bus[4] - '0') == *bus) && (!p->has_unit || p->unit == *unit) &&
+                ((o->common.bus && p->has_unit) || pc_options(vm->pc)->ide[*bus][*unit].kind == IDE_NONE))
                 return true;
-    g_set_error(error, FERRY_ERROR, FERRY_ERROR_LIMIT, "-device %s: no place on an IDE cable is free", o->driver);
+    g_set_error(error, FERRY_ERROR, FERRY_ERROR_LIMIT, "-device %s: no place on an IDE cable is free",
+                o->common.driver);
     return false;
 }
 
@@ -307,16 +310,16 @@ static bool plug_virtio_blk(Vm *vm, const OptionsDevice *o, Device *dev, GError 
 }
 
 /* A -drive that says where it belongs. */
-static bool plug_drive(Vm *vm, const OptionsDrive *o, const char *id, GError **error)
+static bool plug_drive(Vm *vm, const QmpDriveOptions *o, const char *id, GError **error)
 {
-    static const OptionsDevice nobody = {.driver = (char *)"virtio-blk-pci"};
+    static const OptionsDevice nobody = {.common.driver = (char *)"virtio-blk-pci"};
 
-    if (o->interface == OPTIONS_IF_NONE)
+    if (o->q_if == QMP_DRIVE_INTERFACE_NONE)
         return true;
     VmDisk *disk = vm_take_disk(vm, id, error);
     if (!disk)
         return false;
-    if (o->interface == OPTIONS_IF_IDE && o->bus < IDE_BUSES && o->unit < IDE_UNITS) {
+    if (o->q_if == QMP_DRIVE_INTERFACE_IDE && o->bus < IDE_BUSES && o->unit < IDE_UNITS) {
         const IdeUnit what = {.kind = disk->cd ? IDE_CD : IDE_DISK, .block = disk->block};
         settle_ide(disk, o->bus, o->unit, disk->cd, name_place(o->bus, o->unit));
         if ((disk->cd || disk->block) && !attach_ide(vm, o->bus, o->unit, &what, -1, error))
@@ -328,7 +331,7 @@ static bool plug_drive(Vm *vm, const OptionsDrive *o, const char *id, GError **e
         g_set_error(error, FERRY_ERROR, FERRY_ERROR_REFUSED, "-drive.file: a hard disk needs one");
         return false;
     }
-    if (o->interface != OPTIONS_IF_VIRTIO || !disk->block) {
+    if (o->q_if != QMP_DRIVE_INTERFACE_VIRTIO || !disk->block) {
         g_set_error(error, FERRY_ERROR, FERRY_ERROR_UNSUPPORTED,
                     "-drive.if: a drive %s; this version has 'ide' (4 drives), 'virtio' and 'none'",
                     disk->block ? "of this kind, or in this place, does not exist" : "without a file");
@@ -399,19 +402,13 @@ static bool plug_virtio_net(Vm *vm, const OptionsDevice *o, Device *dev, GError 
 }
 
 /* A network and a card at once. */
-static bool plug_nic(Vm *vm, const OptionsNet *o, unsigned number, GError **error)
+static bool plug_nic(Vm *vm, const OptionsNic *o, GError **error)
 {
-    static const OptionsDevice nobody = {.driver = (char *)"virtio-net-pci"};
-    g_autofree char *id = o->id ? g_strdup(o->id) : g_strdup_printf("nic%u", number);
+    static const OptionsDevice nobody = {.common.driver = (char *)"virtio-net-pci"};
 
-    if (o->type == OPTIONS_NET_NONE)
+    if (!o->net)
         return true;
-    if (o->model && !g_str_equal(o->model, "virtio-net-pci") && !g_str_equal(o->model, "virtio")) {
-        g_set_error(error, FERRY_ERROR, FERRY_ERROR_UNSUPPORTED,
-                    "-nic.model: '%s'; this version has 'virtio-net-pci' only", o->model);
-        return false;
-    }
-    VmNet *n = vm_net_new(vm, o, id, error);
+    VmNet *n = vm_net_new(vm, o->net, error);
     Device *dev = n ? device_new(&virtio_net_type) : NULL;
     if (!dev)
         return false;
@@ -419,7 +416,7 @@ static bool plug_nic(Vm *vm, const OptionsNet *o, unsigned number, GError **erro
     if (plug_net(vm, &nobody, dev, n->net, o->mac, error)) {
         VmDevice *d = vm->devices->pdata[vm->devices->len - 1];
         d->origin = VM_BY_BOARD;
-        d->netdev = g_steal_pointer(&id);
+        d->netdev = g_strdup(o->net->id);
         return true;
     }
     if (!pc_has_plugged(vm->pc, dev))
@@ -433,13 +430,9 @@ static bool plug_nic(Vm *vm, const OptionsNet *o, unsigned number, GError **erro
 static bool plug_virtio_rng(Vm *vm, const OptionsDevice *o, Device *dev, GError **error)
 {
     const char *id = virtio_rng_object(dev);
-    const OptionsObject *object = NULL;
+    const OptionsObject *object = id ? vm_find_object(vm, id) : NULL;
 
-    for (unsigned i = 0; id && i < vm->options->objects->len && !object; i++) {
-        const OptionsObject *candidate = vm->options->objects->pdata[i];
-        object = candidate->id && g_str_equal(candidate->id, id) ? candidate : NULL;
-    }
-    if (id && (!object || (object->type != OPTIONS_OBJECT_RNG_RANDOM && object->type != OPTIONS_OBJECT_RNG_BUILTIN)))
+    if (id && (!object || (object->type != QMP_OBJECT_TYPE_RNG_RANDOM && object->type != QMP_OBJECT_TYPE_RNG_BUILTIN)))
         return refuse(o, error, "rng", id, "there is no -object rng-random or rng-builtin of that id");
     if (object && object->path && !g_str_equal(object->path, "/dev/urandom") &&
         !g_str_equal(object->path, "/dev/random"))
@@ -507,8 +500,8 @@ static bool plug_drives(Vm *vm, bool cards, GError **error)
 
     for (unsigned i = 0; i < drives->len; i++) {
         const VmDisk *disk = vm->disks->pdata[vm->first_drive + i];
-        const OptionsDrive *o = drives->pdata[i];
-        if ((o->interface == OPTIONS_IF_VIRTIO) == cards && !plug_drive(vm, o, disk->id, error))
+        const QmpDriveOptions *o = drives->pdata[i];
+        if ((o->q_if == QMP_DRIVE_INTERFACE_VIRTIO) == cards && !plug_drive(vm, o, disk->id, error))
             return false;
     }
     return true;
@@ -521,7 +514,7 @@ bool vm_make_devices(Vm *vm, GError **error)
     if (!plug_drives(vm, false, error))
         return false;
     for (unsigned i = 0; i < o->nics->len; i++)
-        if (!plug_nic(vm, o->nics->pdata[i], i, error))
+        if (!plug_nic(vm, o->nics->pdata[i], error))
             return false;
     for (unsigned i = 0; i < o->devices->len; i++) {
         const OptionsDevice *d = o->devices->pdata[i];

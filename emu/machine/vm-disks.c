@@ -45,14 +45,14 @@ static bool looks_like_qcow2(const char *path, bool *is, GError **error)
     return false;
 }
 
-static bool open_disk(Vm *vm, VmDisk *d, OptionsFormat format, GError **error)
+static bool open_disk(Vm *vm, VmDisk *d, QmpDriveFormat format, GError **error)
 {
-    bool qcow2 = format == OPTIONS_FORMAT_QCOW2;
+    bool qcow2 = format == QMP_DRIVE_FORMAT_QCOW2;
 
     d->options.path = d->path;
     d->options.context = vm->context;
     d->options.inactive = vm->options->incoming;
-    if (format == OPTIONS_FORMAT_PROBE && !looks_like_qcow2(d->path, &qcow2, error))
+    if (format == QMP_DRIVE_FORMAT_AUTO && !looks_like_qcow2(d->path, &qcow2, error))
         return false;
     d->about = qcow2 ? "qcow2" : "raw";
     d->block = qcow2 ? blk_qcow2_open(&d->options, error) : blk_raw_open(&d->options, error);
@@ -61,11 +61,10 @@ static bool open_disk(Vm *vm, VmDisk *d, OptionsFormat format, GError **error)
     return d->block;
 }
 
-static HostEngine engine_of(uint8_t aio)
+static HostEngine engine_of(QmpBlockdevAioOptions aio)
 {
-    enum { THREADS, NATIVE, URING };
-
-    return aio == THREADS ? HOST_ENGINE_AUTO : HOST_ENGINE_URING; /* the default is whatever is fastest here */
+    return aio == QMP_BLOCKDEV_AIO_OPTIONS_THREADS ? HOST_ENGINE_AUTO
+                                                   : HOST_ENGINE_URING; /* the default is whatever is fastest here */
 }
 
 VmDisk *vm_disk_new(Vm *vm, const char *id, const char *path)
@@ -87,39 +86,45 @@ static bool check_id(const Vm *vm, const char *id, GError **error)
 }
 
 /* As QEMU calls it: "ide0-hd0", "virtio1". New. */
-static char *drive_name(const Vm *vm, const OptionsDrive *o, unsigned n)
+static char *drive_name(const Vm *vm, const QmpDriveOptions *o, unsigned n)
 {
-    static const char *const names[] = {"ide", "floppy", "virtio", "pflash", "none"};
     unsigned before = 0;
 
     if (o->id)
         return g_strdup(o->id);
-    if (o->interface == OPTIONS_IF_IDE)
+    if (o->q_if == QMP_DRIVE_INTERFACE_IDE)
         return g_strdup_printf("ide%u-%s%u", o->bus, o->media ? "cd" : "hd", o->unit);
     for (unsigned i = 0; i < n; i++)
-        before += ((const OptionsDrive *)vm->options->drives->pdata[i])->interface == o->interface;
-    return g_strdup_printf("%s%u", names[o->interface], before);
+        before += ((const QmpDriveOptions *)vm->options->drives->pdata[i])->q_if == o->q_if;
+    return g_strdup_printf("%s%u", qmp_DriveInterface_name(o->q_if), before);
 }
 
-static bool make_drive(Vm *vm, const OptionsDrive *o, unsigned n, GError **error)
+static bool is_shared(const QmpDriveFile *file)
 {
-    static const HostCache caches[] = {HOST_CACHE_WRITEBACK, HOST_CACHE_NONE, HOST_CACHE_WRITETHROUGH,
-                                       HOST_CACHE_DIRECTSYNC, HOST_CACHE_UNSAFE};
-    enum { DISCARD_UNMAP = 1, DISCARD_ON = 3, LOCKING_OFF = 2 };
+    return file->kind == QMP_DRIVE_FILE_KIND_OPTIONS && file->u.options->locking == QMP_ON_OFF_AUTO_OFF;
+}
+
+static bool make_drive(Vm *vm, const QmpDriveOptions *o, unsigned n, GError **error)
+{
+    static const HostCache caches[] = {[QMP_DRIVE_CACHE_WRITEBACK] = HOST_CACHE_WRITEBACK,
+                                       [QMP_DRIVE_CACHE_NONE] = HOST_CACHE_NONE,
+                                       [QMP_DRIVE_CACHE_WRITETHROUGH] = HOST_CACHE_WRITETHROUGH,
+                                       [QMP_DRIVE_CACHE_DIRECTSYNC] = HOST_CACHE_DIRECTSYNC,
+                                       [QMP_DRIVE_CACHE_UNSAFE] = HOST_CACHE_UNSAFE};
     g_autofree char *id = drive_name(vm, o, n);
 
     if (!check_id(vm, id, error))
         return false;
-    VmDisk *d = vm_disk_new(vm, id, o->file);
+    VmDisk *d = vm_disk_new(vm, id, options_drive_file(o));
     d->cd = o->media;
     if (!o->file)
         return true; /* no medium */
     d->detect_zeroes = o->detect_zeroes;
-    d->options = (BlkRaw){.read_only = o->readonly || o->media,
+    d->options = (BlkRaw){.read_only = o->readonly,
                           .snapshot = o->snapshot,
-                          .shared = o->locking == LOCKING_OFF,
+                          .shared = is_shared(o->file),
                           .cache = caches[o->cache],
-                          .discard = o->discard == DISCARD_UNMAP || o->discard == DISCARD_ON,
+                          .discard = o->discard == QMP_DRIVE_DISCARD_UNMAP,
                           .engine = engine_of(o->aio)};
     if (open_disk(vm, d, o->format, error))
         return true;

@@ -7,10 +7,8 @@
 #include "vmstate/transport.h"
 
 typedef struct VmNet {
-    char *id;
     NetBackend *net;
-    const OptionsNet *options; /* what it was made of */
-    OptionsNet *own;           /* the same, if it came while the machine was there; owned */
+    QmpNetdev *options; /* what it was made of; owned */
     bool used;
 } VmNet;
 
@@ -89,7 +87,7 @@ bool vm_make_nodes(Vm *vm, GError **error);
 /* vm-nets.c */
 void vm_net_free(void *net);
 bool vm_make_nets(Vm *vm, GError **error);
-VmNet *vm_net_new(Vm *vm, const OptionsNet *o, const char *id, GError **error);
+VmNet *vm_net_new(Vm *vm, const QmpNetdev *o, GError **error);
 VmNet *vm_take_net(Vm *vm, const char *id, GError **error); /* it must not have a card yet */
 void vm_release_net(Vm *vm, const char *id);
 

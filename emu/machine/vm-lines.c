@@ -3,7 +3,6 @@
 #include <unistd.h>
 
 #include "emu/machine/vm-impl.h"
-#include "visitors/words.h"
 
 static Chardev *find(const Vm *vm, const char *id)
 {
@@ -263,11 +262,6 @@ VmLine vm_line(const Vm *vm, unsigned n)
 
 Chardev *vm_add_line(Vm *vm, const char *id, const OptionsChar *options, GError **error)
 {
-    if (!words_is_identifier(id)) {
-        g_set_error(error, FERRY_ERROR, FERRY_ERROR_REFUSED,
-                    "'%s' is no name of a line (accepted: a letter, then letters, digits, '-', '.' and '_')", id);
-        return NULL;
-    }
     return open_or_find(vm, options, id, error);
 }
 

@@ -3,16 +3,14 @@
 #include <string.h>
 
 #include "emu/machine/networks.h"
-#include "emu/machine/options-impl.h"
 #include "emu/machine/vm-impl.h"
 
 void vm_net_free(void *data)
 {
     VmNet *n = data;
 
-    g_free(n->id);
     net_free(n->net);
-    options_net_free(n->own);
+    qmp_Netdev_free(n->options);
     g_free(n);
 }
 
@@ -20,7 +18,7 @@ static VmNet *find(const Vm *vm, const char *id)
 {
     for (unsigned i = 0; i < vm->nets->len; i++) {
         VmNet *n = vm->nets->pdata[i];
-        if (n->id && g_str_equal(n->id, id))
+        if (g_str_equal(n->options->id, id))
             return n;
     }
     return NULL;
@@ -108,31 +106,34 @@ static bool add_service(UserLists *l, const char *id, const char *rule, GError *
     return true;
 }
 
-static bool add_rules(UserLists *l, const char *id, const char *rules,
+static bool add_rules(UserLists *l, const char *id, const QmpStringList *rules,
                       bool (*add)(UserLists *, const char *, const char *, GError **), GError **error)
 {
-    g_auto(GStrv) lines = g_strsplit(rules ? rules : "", "\n", -1);
-
-    for (size_t i = 0; lines[i]; i++)
-        if (*lines[i] && !add(l, id, lines[i], error))
+    for (size_t i = 0; i < rules->count; i++)
+        if (!add(l, id, rules->items[i]->str, error))
             return false;
     return true;
 }
 
-static NetBackend *new_user(const NetHome *home, const OptionsNet *o, GError **error)
+static NetBackend *new_user(const NetHome *home, const QmpNetdev *netdev, GError **error)
 {
+    const QmpNetdevUserOptions *o = netdev->u.user;
     g_auto(UserLists) l = {g_array_new(FALSE, FALSE, sizeof(NetForward)), g_array_new(FALSE, FALSE, sizeof(NetService)),
                            g_ptr_array_new_with_free_func(g_free)};
 
-    if (!add_rules(&l, home->id, o->hostfwd, add_forward, error) ||
-        !add_rules(&l, home->id, o->guestfwd, add_service, error))
+    if (!add_rules(&l, home->id, &o->hostfwd, add_forward, error) ||
+        !add_rules(&l, home->id, &o->guestfwd, add_service, error))
         return NULL;
-    g_auto(GStrv) search = g_strsplit(o->dnssearch ? o->dnssearch : "", "\n", -1);
-    g_autofree char *prefix = o->ipv6_bits
-                                  ? g_strdup_printf("%s/%u", o->ipv6_prefix ? o->ipv6_prefix : "fec0::", o->ipv6_bits)
-                                  : g_strdup(o->ipv6_prefix);
-    const NetUser user = {.no_ipv4 = !o->ipv4,
-                          .no_ipv6 = !o->ipv6,
+    g_autoptr(GPtrArray) search = g_ptr_array_new();
+    for (size_t i = 0; i < o->dnssearch.count; i++)
+        g_ptr_array_add(search, o->dnssearch.items[i]->str);
+    g_ptr_array_add(search, NULL);
+    g_autofree char *prefix =
+        o->has_ipv6_prefixlen
+            ? g_strdup_printf("%s/%u", o->ipv6_prefix ? o->ipv6_prefix : "fec0::", (unsigned)o->ipv6_prefixlen)
+            : g_strdup(o->ipv6_prefix);
+    const NetUser user = {.no_ipv4 = o->has_ipv4 && !o->ipv4,
+                          .no_ipv6 = o->has_ipv6 && !o->ipv6,
                           .net = o->net,
                           .host = o->host,
                           .dns = o->dns,
@@ -142,10 +143,10 @@ static NetBackend *new_user(const NetHome *home, const OptionsNet *o, GError **e
                           .ipv6_dns = o->ipv6_dns,
                           .hostname = o->hostname,
                           .domain = o->domainname,
-                          .dns_search = *search ? (const char *const *)search : NULL,
-                          .restricted = o->restricted,
+                          .dns_search = o->dnssearch.count ? (const char *const *)search->pdata : NULL,
+                          .restricted = o->q_restrict,
                           .tftp = o->tftp,
-                          .tftp_server = o->tftp_server,
+                          .tftp_server = o->tftp_server_name,
                           .bootfile = o->bootfile,
                           .forwards = (const NetForward *)(const void *)l.forwards->data,
                           .forward_count = l.forwards->len,
@@ -173,19 +174,18 @@ static const char *script_of(const char *text)
     return text && !g_str_equal(text, "no") ? text : NULL;
 }
 
-static NetBackend *new_tap(const NetHome *home, const OptionsNet *o, GError **error)
+static NetBackend *new_tap(const NetHome *home, const QmpNetdev *netdev, GError **error)
 {
+    const QmpNetdevTapOptions *o = netdev->u.tap;
     NetTap tap = {
         .ifname = o->ifname, .use_fd = o->fd, .script = script_of(o->script), .downscript = script_of(o->downscript)};
 
-    if (o->bridge || o->helper || o->vhost)
-        return refuse(error, home->id, o->vhost ? "vhost" : "br", o->vhost ? "on" : "",
-                      "this version has neither bridge helpers nor vhost");
     return o->fd && !read_fd(home->id, o->fd, &tap.fd, error) ? NULL : net_tap_new(home, &tap, error);
 }
 
-static NetBackend *new_socket(const NetHome *home, const OptionsNet *o, GError **error)
+static NetBackend *new_socket(const NetHome *home, const QmpNetdev *netdev, GError **error)
 {
+    const QmpNetdevSocketOptions *o = netdev->u.socket;
     const char *text = o->listen ? o->listen : o->connect ? o->connect : o->mcast ? o->mcast : o->udp;
     NetSocket s = {.mode = o->listen    ? NET_SOCKET_LISTEN
                            : o->connect ? NET_SOCKET_CONNECT
@@ -208,41 +208,47 @@ static NetBackend *new_socket(const NetHome *home, const OptionsNet *o, GError *
     return net_socket_new(home, &s, error);
 }
 
-static NetBackend *new_vde(const NetHome *home, const OptionsNet *o, GError **error)
+static NetBackend *new_vde(const NetHome *home, const QmpNetdev *netdev, GError **error)
 {
-    return net_vde_new(home, &(NetVde){.sock = o->sock, .port = o->port, .group = o->group, .mode = o->mode}, error);
+    const QmpNetdevVdeOptions *o = netdev->u.vde;
+    const NetVde vde = {.sock = o->sock, .port = o->port, .group = o->group, .mode = o->mode};
+
+    return net_vde_new(home, &vde, error);
 }
 
 /* --- all -------------------------------------------------------------------------------------------------------- */
 
-VmNet *vm_net_new(Vm *vm, const OptionsNet *o, const char *id, GError **error)
+VmNet *vm_net_new(Vm *vm, const QmpNetdev *o, GError **error)
 {
-    static NetBackend *(*const makers[])(const NetHome *, const OptionsNet *, GError **) = {new_user, new_tap,
-                                                                                            new_socket, new_vde};
-    const NetHome home = {.id = id, .context = vm->context, .machine = pc_machine(vm->pc)};
+    static NetBackend *(*const makers[])(const NetHome *, const QmpNetdev *, GError **) = {
+        [QMP_NET_CLIENT_DRIVER_USER] = new_user,
+        [QMP_NET_CLIENT_DRIVER_TAP] = new_tap,
+        [QMP_NET_CLIENT_DRIVER_SOCKET] = new_socket,
+        [QMP_NET_CLIENT_DRIVER_VDE] = new_vde,
+    };
+    const NetHome home = {.id = o->id, .context = vm->context, .machine = pc_machine(vm->pc)};
 
-    if (find(vm, id)) {
-        g_set_error(error, FERRY_ERROR, FERRY_ERROR_REFUSED, "-netdev: there are two networks called '%s'", id);
+    if (find(vm, o->id)) {
+        g_set_error(error, FERRY_ERROR, FERRY_ERROR_REFUSED, "-netdev: there are two networks called '%s'", o->id);
         return NULL;
     }
     NetBackend *net = makers[o->type](&home, o, error);
     if (!net)
         return NULL;
     VmNet *n = g_new0(VmNet, 1);
-    n->id = g_strdup(id);
     n->net = net;
-    n->options = o;
+    n->options = qapi_copy(&qmp_type_Netdev, o);
     g_ptr_array_add(vm->nets, n);
     return n;
 }
 
 bool vm_make_nets(Vm *vm, GError **error)
 {
-    for (unsigned i = 0; i < vm->options->netdevs->len; i++) {
-        const OptionsNet *o = vm->options->netdevs->pdata[i];
-        if (!vm_net_new(vm, o, o->id, error))
+    const QmpNetdevList *all = &vm->options->said->netdev;
+
+    for (size_t i = 0; i < all->count; i++)
+        if (!vm_net_new(vm, all->items[i], error))
             return false;
-    }
     return true;
 }
 
@@ -278,18 +284,12 @@ VmNetwork vm_network(const Vm *vm, size_t index)
 {
     const VmNet *n = vm->nets->pdata[index];
 
-    return (VmNetwork){.id = n->id, .options = n->options, .used = n->used};
+    return (VmNetwork){.options = n->options, .used = n->used};
 }
 
-bool vm_add_network(Vm *vm, OptionsNet *o, GError **error)
+bool vm_add_network(Vm *vm, const QmpNetdev *o, GError **error)
 {
-    VmNet *n = options_check_id(o->id, "netdev_add.id", error) ? vm_net_new(vm, o, o->id, error) : NULL;
-
-    if (n)
-        n->own = o;
-    else
-        options_net_free(o);
-    return n;
+    return options_check_netdev(o, "netdev_add", error) && vm_net_new(vm, o, error);
 }
 
 bool vm_remove_network(Vm *vm, const char *id, GError **error)

@@ -172,7 +172,8 @@ static bool add_backing(Vm *vm, VmDisk *d, const QmpBlockdevRefOrNull *ref, GErr
 
     if (!ref)
         return true;
-    d->no_backing = ref->kind == QMP_BLOCKDEV_REF_OR_NULL_KIND_NULL;
+    d->no_backing = ref->kind == QMP_BLOCKDEV_REF_OR_NULL_KIND_NULL ||
+                    (ref->kind == QMP_BLOCKDEV_REF_OR_NULL_KIND_REFERENCE && !*ref->u.reference);
     if (d->no_backing)
         return true;
     if (ref->kind == QMP_BLOCKDEV_REF_OR_NULL_KIND_DEFINITION)
@@ -337,121 +338,37 @@ bool vm_return_node(Vm *vm, VmDisk *d, GError **error)
 
 /* --- -blockdev ---------------------------------------------------------------------------------------------------- */
 
-/* Numbers of the names in options-drive.c. */
-enum { RAW, QCOW2, FILE_, HOST_DEVICE };
-
-static QmpBlockdevCacheOptions *cache_new(bool direct, bool no_flush)
+static bool is_named(const QmpBlockdevRef *ref, const char *name)
 {
-    QmpBlockdevCacheOptions *cache = g_new0(QmpBlockdevCacheOptions, 1);
-
-    cache->direct = direct;
-    cache->no_flush = no_flush;
-    return cache;
+    return ref && ref->kind == QMP_BLOCKDEV_REF_KIND_REFERENCE && g_str_equal(ref->u.reference, name);
 }
 
-static QmpBlockdevOptionsFile *file_new(const char *filename, uint8_t aio, uint8_t locking)
+/* Does another one of them use it? */
+static bool is_used(const QmpBlockdevOptionsList *all, const char *name)
 {
-    static const QmpOnOffAuto lockings[] = {QMP_ON_OFF_AUTO_AUTO, QMP_ON_OFF_AUTO_ON, QMP_ON_OFF_AUTO_OFF};
-    QmpBlockdevOptionsFile *file = g_new0(QmpBlockdevOptionsFile, 1);
-
-    file->filename = g_strdup(filename);
-    file->has_aio = file->has_locking = true;
-    file->aio = (QmpBlockdevAioOptions)aio;
-    file->locking = lockings[locking];
-    return file;
-}
-
-static QmpBlockdevDiscardOptions discard_of(uint8_t discard)
-{
-    enum { IGNORE, UNMAP, OFF, ON };
-
-    return discard == UNMAP || discard == ON ? QMP_BLOCKDEV_DISCARD_OPTIONS_UNMAP : QMP_BLOCKDEV_DISCARD_OPTIONS_IGNORE;
-}
-
-static QmpBlockdevRef *file_ref_new(const OptionsBlockdev *b)
-{
-    QmpBlockdevRef *ref = g_new0(QmpBlockdevRef, 1);
-    const OptionsBlockFile *f = &b->file;
-
-    if (b->file_node) {
-        ref->kind = QMP_BLOCKDEV_REF_KIND_REFERENCE;
-        ref->u.reference = g_strdup(b->file_node);
-        return ref;
-    }
-    QmpBlockdevOptions *o = ref->u.definition = g_new0(QmpBlockdevOptions, 1);
-    ref->kind = QMP_BLOCKDEV_REF_KIND_DEFINITION;
-    o->driver = f->driver ? QMP_BLOCKDEV_DRIVER_HOST_DEVICE : QMP_BLOCKDEV_DRIVER_FILE;
-    o->node_name = g_strdup(f->node_name);
-    o->read_only = f->read_only;
-    o->auto_read_only = f->auto_read_only;
-    o->discard = discard_of(f->discard);
-    o->cache = cache_new(f->direct, f->no_flush);
-    o->u.file = file_new(f->filename, f->aio, f->locking);
-    return ref;
-}
-
-static QmpBlockdevOptionsQcow2 *qcow2_new(const OptionsBlockdev *b)
-{
-    QmpBlockdevOptionsQcow2 *qcow2 = g_new0(QmpBlockdevOptionsQcow2, 1);
-
-    qcow2->file = file_ref_new(b);
-    if (b->backing) {
-        qcow2->backing = g_new0(QmpBlockdevRefOrNull, 1);
-        qcow2->backing->kind = QMP_BLOCKDEV_REF_OR_NULL_KIND_REFERENCE;
-        qcow2->backing->u.reference = g_strdup(b->backing);
-    }
-    return qcow2;
-}
-
-static QmpBlockdevOptions *options_of(const OptionsBlockdev *b)
-{
-    static const QmpBlockdevDriver drivers[] = {
-        [RAW] = QMP_BLOCKDEV_DRIVER_RAW,
-        [QCOW2] = QMP_BLOCKDEV_DRIVER_QCOW2,
-        [FILE_] = QMP_BLOCKDEV_DRIVER_FILE,
-        [HOST_DEVICE] = QMP_BLOCKDEV_DRIVER_HOST_DEVICE,
-    };
-    QmpBlockdevOptions *o = g_new0(QmpBlockdevOptions, 1);
-
-    o->driver = drivers[b->driver];
-    o->node_name = g_strdup(b->node_name);
-    o->read_only = b->read_only;
-    o->auto_read_only = b->auto_read_only;
-    o->discard = discard_of(b->discard);
-    o->detect_zeroes = (QmpBlockdevDetectZeroesOptions)b->detect_zeroes;
-    o->cache = cache_new(b->direct, b->no_flush);
-    if (b->driver == QCOW2) {
-        o->u.qcow2 = qcow2_new(b);
-    } else if (b->driver == RAW) {
-        o->u.raw = g_new0(QmpBlockdevOptionsGenericFormat, 1);
-        o->u.raw->file = file_ref_new(b);
-    } else {
-        o->u.file = file_new(b->filename, b->aio, b->locking);
-    }
-    return o;
-}
-
-static bool is_used(const Vm *vm, const char *name)
-{
-    for (unsigned i = 0; i < vm->options->blockdevs->len; i++) {
-        const OptionsBlockdev *b = vm->options->blockdevs->pdata[i];
-        if (g_strcmp0(b->file_node, name) == 0 || g_strcmp0(b->backing, name) == 0)
+    for (size_t i = 0; i < all->count; i++) {
+        const QmpBlockdevOptions *b = all->items[i];
+        const QmpBlockdevOptionsQcow2 *q = b->driver == QMP_BLOCKDEV_DRIVER_QCOW2 ? b->u.qcow2 : NULL;
+        const QmpBlockdevRefOrNull *backing = q ? q->backing : NULL;
+        if (b->driver == QMP_BLOCKDEV_DRIVER_RAW && is_named(b->u.raw->file, name))
+            return true;
+        if (q && (is_named(q->file, name) || is_named(q->data_file, name)))
+            return true;
+        if (backing && backing->kind == QMP_BLOCKDEV_REF_OR_NULL_KIND_REFERENCE &&
+            g_str_equal(backing->u.reference, name))
             return true;
     }
     return false;
 }
 
-/* Files first: what is above them need not come later on the command line. */
+/* One that another uses is opened by that one. */
 bool vm_make_nodes(Vm *vm, GError **error)
 {
-    const GPtrArray *all = vm->options->blockdevs;
+    const QmpBlockdevOptionsList *all = &vm->options->said->blockdev;
 
-    for (unsigned i = 0; i < 2 * all->len; i++) {
-        const OptionsBlockdev *b = all->pdata[i % all->len];
-        if ((b->driver < FILE_) == (i < all->len))
-            continue;
-        g_autoptr(QmpBlockdevOptions) o = options_of(b);
-        if (add(vm, o, (Place){NULL, is_used(vm, b->node_name)}, error))
+    for (size_t i = 0; i < all->count; i++) {
+        const QmpBlockdevOptions *b = all->items[i];
+        if (add(vm, b, (Place){NULL, is_used(all, b->node_name)}, error))
             continue;
         g_prefix_error(error, "-blockdev: ");
         return false;

@@ -51,7 +51,7 @@ VmDevice *vm_note_device(Vm *vm, const DeviceType *type, Device *dev, const Opti
 
     d->type = type;
     d->dev = dev;
-    d->id = o ? g_strdup(o->id) : NULL;
+    d->id = o ? g_strdup(o->common.id) : NULL;
     d->bus = g_strdup(bus);
     d->origin = o ? VM_BY_DEVICE : VM_BY_BOARD;
     if (dev && type == &virtio_blk_type)
@@ -151,8 +151,7 @@ const VmDevice *vm_add_device(Vm *vm, json_t *options, GError **error)
 {
     if (!check_new(vm, options, error))
         return NULL;
-    g_autofree char *text = json_dumps(options, JSON_COMPACT);
-    OptionsDevice *o = options_device_new(text, vm_device_types(), error);
+    OptionsDevice *o = options_device_new(options, vm_device_types(), "-device", error);
     if (!o)
         return NULL;
     const VmDevice *d = plug(vm, o, error);
@@ -188,7 +187,7 @@ const OptionsObject *vm_find_object(const Vm *vm, const char *id)
 {
     for (guint i = 0; i < vm->options->objects->len; i++) {
         const OptionsObject *o = vm->options->objects->pdata[i];
-        if (o->id && strcmp(o->id, id) == 0)
+        if (strcmp(o->id, id) == 0)
             return o;
     }
     return NULL;
@@ -198,11 +197,11 @@ const OptionsObject *vm_find_object(const Vm *vm, const char *id)
  */
 static bool check_file(const OptionsObject *o, GError **error)
 {
-    bool memory = o->type == OPTIONS_OBJECT_FILE;
+    bool memory = o->type == QMP_OBJECT_TYPE_MEMORY_BACKEND_FILE;
     int mode = memory && !o->readonly ? R_OK | W_OK : R_OK;
     const char *path = o->path ? o->path : "/dev/urandom";
 
-    if ((!memory && o->type != OPTIONS_OBJECT_RNG_RANDOM) || access(path, mode) == 0)
+    if ((!memory && o->type != QMP_OBJECT_TYPE_RNG_RANDOM) || access(path, mode) == 0)
         return true;
     g_autofree char *folder = g_path_get_dirname(path);
     if (memory && errno == ENOENT && !o->readonly && access(folder, W_OK | X_OK) == 0)
@@ -210,22 +209,13 @@ static bool check_file(const OptionsObject *o, GError **error)
     return refuse(error, "Could not open '%s': %s", path, g_strerror(errno));
 }
 
-bool vm_add_object(Vm *vm, json_t *options, GError **error)
+bool vm_add_object(Vm *vm, const QmpObjectOptions *options, GError **error)
 {
-    const char *id = json_string_value(json_object_get(options, "id"));
-    g_autofree char *text = json_dumps(options, JSON_COMPACT);
-    OptionsObject *object = g_new0(OptionsObject, 1);
-
-    object->merge = object->dump = true;
-    if (!options_check_id(id, "object-add.id", error) || !id ||
-        !options_load_variant(options_object, object, text, "qom-type", "object-add", error)) {
-        options_object_free(object);
+    if (!options_check_object(options, "object-add", error))
         return false;
-    }
-    if (vm_find_object(vm, id) || g_str_equal(id, "pc.ram")) {
-        options_object_free(object);
-        return refuse(error, "attempt to add duplicate property '%s' to object (type 'container')", id);
-    }
+    if (vm_find_object(vm, options->id) || g_str_equal(options->id, "pc.ram"))
+        return refuse(error, "attempt to add duplicate property '%s' to object (type 'container')", options->id);
+    OptionsObject *object = options_object_new(options);
     if (!check_file(object, error)) {
         options_object_free(object);
         return false;

@@ -380,10 +380,11 @@ static void tell_cpu_warnings(const Vm *vm)
 
 static bool make_pc(Vm *vm, GError **error)
 {
-    static const KvmChips places[] = {[OPTIONS_IRQCHIP_ON] = KVM_CHIPS_ALL,
-                                      [OPTIONS_IRQCHIP_SPLIT] = KVM_CHIPS_LAPICS,
-                                      [OPTIONS_IRQCHIP_OFF] = KVM_CHIPS_NONE};
-    static const PcSmm smm[] = {[OPTIONS_AUTO] = PC_SMM_AUTO, [OPTIONS_ON] = PC_SMM_ON, [OPTIONS_OFF] = PC_SMM_OFF};
+    static const KvmChips places[] = {[QMP_ON_OFF_SPLIT_ON] = KVM_CHIPS_ALL,
+                                      [QMP_ON_OFF_SPLIT_SPLIT] = KVM_CHIPS_LAPICS,
+                                      [QMP_ON_OFF_SPLIT_OFF] = KVM_CHIPS_NONE};
+    static const PcSmm smm[] = {
+        [QMP_ON_OFF_AUTO_AUTO] = PC_SMM_AUTO, [QMP_ON_OFF_AUTO_ON] = PC_SMM_ON, [QMP_ON_OFF_AUTO_OFF] = PC_SMM_OFF};
     const Options *o = vm->options;
     g_autofree CpuSetting *settings = cpu_settings(&o->cpu);
     static const char *const folders[] = {"qemu", NULL}; /* Debian's package is qemu-system-data */
@@ -445,7 +446,7 @@ Vm *vm_new(const Options *options, const VmEvents *events, GMainContext *context
             return NULL;
         }
     }
-    if (options->loadvm && !vm_snapshot_load(vm, &(QmpSnapshotLoadOptions){.tag = options->loadvm}, error)) {
+    if (options->loadvm && !vm_snapshot_load(vm, &(QmpSnapshotLoadOptions){.tag = (char *)options->loadvm}, error)) {
         g_prefix_error(error, "-loadvm: ");
         return NULL;
     }

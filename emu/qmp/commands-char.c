@@ -75,34 +75,22 @@ bool qmp_query_chardev_backends(QmpCall *call, QmpChardevBackendInfoList *result
 
 /* --- to make them ------------------------------------------------------------------------------------------------- */
 
-static bool read_socket(OptionsChar *o, const QmpChardevSocket *s, GError **error)
+static bool read_address(QmpChardevSocketOptions *o, const QmpChardevSocket *s, GError **error)
 {
     const QmpSocketAddressLegacy *addr = s->addr;
-    bool server = !s->has_server || s->server;
     char *end;
 
-    if (s->has_reconnect && (server || s->reconnect < 0 || s->reconnect > UINT32_MAX))
-        return qmp_refuse(error, QMP_ERROR_GENERIC,
-                          "backend.data.reconnect: it is of clients only, a number of seconds");
-    if (s->has_wait && !server)
-        return qmp_refuse(error, QMP_ERROR_GENERIC, "backend.data.wait: it is of servers only");
-    o->server = server;
-    o->wait = s->wait;
-    o->delay = !s->nodelay;
-    o->reconnect = (uint32_t)s->reconnect;
     switch (addr->type) {
     case QMP_SOCKET_ADDRESS_TYPE_INET:
-        o->host = addr->u.inet->data->host;
-        o->port = addr->u.inet->data->port;
-        if (o->host && !*o->host && server)
-            o->host = NULL;
+        o->host = *addr->u.inet->data->host || !o->server ? g_strdup(addr->u.inet->data->host) : NULL;
+        o->port = g_strdup(addr->u.inet->data->port);
         return true;
     case QMP_SOCKET_ADDRESS_TYPE_UNIX:
-        o->path = addr->u.q_unix->data->path;
+        o->path = g_strdup(addr->u.q_unix->data->path);
         return true;
     default:
         o->fd = (int)strtol(addr->u.fd->data->str, &end, 10);
-        if (s->has_server && !s->server && end != addr->u.fd->data->str && !*end && o->fd > 2)
+        if (!o->server && end != addr->u.fd->data->str && !*end && o->fd > 2)
             return o->has_fd = true;
         return qmp_refuse(
             error, QMP_ERROR_GENERIC,
@@ -111,54 +99,84 @@ static bool read_socket(OptionsChar *o, const QmpChardevSocket *s, GError **erro
     }
 }
 
-/* What it borrows is the backend's. */
-static bool read_backend(OptionsChar *o, const QmpChardevBackend *b, GError **error)
+/* The command has other defaults than -chardev. */
+static bool read_socket(QmpChardevSocketOptions *o, const QmpChardevSocket *s, GError **error)
 {
-    static const OptionsCharType types[] = {
-        [QMP_CHARDEV_BACKEND_KIND_FILE] = OPTIONS_CHAR_FILE,
-        [QMP_CHARDEV_BACKEND_KIND_SOCKET] = OPTIONS_CHAR_SOCKET,
-        [QMP_CHARDEV_BACKEND_KIND_PTY] = OPTIONS_CHAR_PTY,
-        [QMP_CHARDEV_BACKEND_KIND_NULL] = OPTIONS_CHAR_NULL,
-        [QMP_CHARDEV_BACKEND_KIND_STDIO] = OPTIONS_CHAR_STDIO,
-        [QMP_CHARDEV_BACKEND_KIND_RINGBUF] = OPTIONS_CHAR_RINGBUF,
-    };
+    bool server = !s->has_server || s->server;
 
-    *o = (OptionsChar){.type = types[b->type]};
+    if (s->has_reconnect && (server || s->reconnect < 0 || s->reconnect > UINT32_MAX))
+        return qmp_refuse(error, QMP_ERROR_GENERIC,
+                          "backend.data.reconnect: it is of clients only, a number of seconds");
+    if (s->has_wait && !server)
+        return qmp_refuse(error, QMP_ERROR_GENERIC, "backend.data.wait: it is of servers only");
+    *o = (QmpChardevSocketOptions){.has_server = true,
+                                   .server = server,
+                                   .has_wait = true,
+                                   .wait = s->wait,
+                                   .has_nodelay = true,
+                                   .nodelay = s->nodelay,
+                                   .has_reconnect = s->has_reconnect,
+                                   .reconnect = (uint32_t)s->reconnect};
+    return read_address(o, s, error);
+}
+
+static QmpChardevFileOptions *read_file(const QmpChardevFile *f)
+{
+    QmpChardevFileOptions *o = g_new0(QmpChardevFileOptions, 1);
+
+    *o = (QmpChardevFileOptions){
+        .path = g_strdup(f->out), .input_path = g_strdup(f->in), .has_append = f->has_append, .append = f->append};
+    return o;
+}
+
+static bool read_ringbuf(QmpChardevRingbufOptions *o, const QmpChardevRingbuf *r, GError **error)
+{
+    *o = (QmpChardevRingbufOptions){.has_size = r->has_size, .size = (uint64_t)r->size};
+    return !r->has_size || (r->size > 0 && (r->size & (r->size - 1)) == 0) ||
+           qmp_refuse(error, QMP_ERROR_GENERIC, "backend.data.size: %" G_GINT64_FORMAT " is no power of 2", r->size);
+}
+
+/* As -chardev would have it. New; NULL: it is wrong. */
+static QmpChardevOptions *read_backend(const char *command, const char *id, const QmpChardevBackend *b, GError **error)
+{
+    g_autoptr(QmpChardevOptions) o = g_new0(QmpChardevOptions, 1);
+    bool ok = true;
+
+    o->id = g_strdup(id);
+    o->backend = b->type;
     switch (b->type) {
     case QMP_CHARDEV_BACKEND_KIND_FILE:
-        o->path = b->u.file->data->out;
-        o->input = b->u.file->data->in;
-        o->append = b->u.file->data->append;
-        return true;
+        o->u.file = read_file(b->u.file->data);
+        break;
     case QMP_CHARDEV_BACKEND_KIND_SOCKET:
-        return read_socket(o, b->u.socket->data, error);
+        o->u.socket = g_new0(QmpChardevSocketOptions, 1);
+        ok = read_socket(o->u.socket, b->u.socket->data, error);
+        break;
     case QMP_CHARDEV_BACKEND_KIND_STDIO:
-        o->signal = !b->u.stdio->data->has_signal || b->u.stdio->data->signal;
-        return true;
-    case QMP_CHARDEV_BACKEND_KIND_RINGBUF: {
-        const QmpChardevRingbuf *r = b->u.ringbuf->data;
-        o->size = (uint64_t)r->size;
-        return !r->has_size || (r->size > 0 && (r->size & (r->size - 1)) == 0) ||
-               qmp_refuse(error, QMP_ERROR_GENERIC, "backend.data.size: %" G_GINT64_FORMAT " is no power of 2",
-                          r->size);
-    }
+        o->u.stdio = qapi_copy(&qmp_type_ChardevStdio, b->u.stdio->data);
+        break;
+    case QMP_CHARDEV_BACKEND_KIND_RINGBUF:
+        o->u.ringbuf = g_new0(QmpChardevRingbufOptions, 1);
+        ok = read_ringbuf(o->u.ringbuf, b->u.ringbuf->data, error);
+        break;
     default:
-        return true;
+        break;
     }
+    return ok && options_check_chardev(o, command, error) ? g_steal_pointer(&o) : NULL;
 }
 
 typedef Chardev *Make(Vm *vm, const char *id, const OptionsChar *options, GError **error);
 
 static QmpChardevReturn *make(QmpCall *call, const char *id, const QmpChardevBackend *b, Make *how, GError **error)
 {
-    OptionsChar options;
-
     if (!qmp_call_vm(call)) {
         qmp_refuse(error, QMP_ERROR_GENERIC, "%s: the machine is not there yet", call->command->name);
         return NULL;
     }
-    if (!read_backend(&options, b, error))
+    g_autoptr(QmpChardevOptions) said = read_backend(call->command->name, id, b, error);
+    if (!said)
         return NULL;
+    const OptionsChar options = options_char_of(said);
     const Chardev *line = how(qmp_call_vm(call), id, &options, error);
     if (!line)
         return NULL;

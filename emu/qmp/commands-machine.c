@@ -96,7 +96,7 @@ bool qmp_query_memdev(QmpCall *call, QmpMemdevList *result, GError **error)
     result->items = g_new(QmpMemdev *, o->objects->len + 1);
     for (guint i = 0; i < o->objects->len; i++) {
         const OptionsObject *object = o->objects->pdata[i];
-        if (object->type <= OPTIONS_OBJECT_FILE)
+        if (object->size)
             add_memdev(result, object);
     }
     const OptionsObject own = {.id = (char *)"pc.ram",
@@ -120,7 +120,7 @@ bool qmp_query_iothreads(QmpCall *call, QmpIOThreadInfoList *result, GError **er
     result->items = g_new(QmpIOThreadInfo *, objects->len);
     for (guint i = 0; i < objects->len; i++) {
         const OptionsObject *object = objects->pdata[i];
-        if (object->type != OPTIONS_OBJECT_IOTHREAD)
+        if (object->type != QMP_OBJECT_TYPE_IOTHREAD)
             continue;
         QmpIOThreadInfo *info = result->items[result->count++] = g_new0(QmpIOThreadInfo, 1);
         info->id = g_strdup(object->id);

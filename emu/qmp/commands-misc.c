@@ -11,7 +11,6 @@
 #include "emu/qmp/call.h"
 #include "emu/qmp/error.h"
 #include "qapi/commands.h"
-#include "vmstate/options.h"
 
 /* --- descriptors -------------------------------------------------------------------------------------------------- */
 
@@ -64,29 +63,32 @@ bool qmp_query_fdsets(QmpCall *call, QmpFdsetInfoList *result, GError **error)
 
 /* --- the command line --------------------------------------------------------------------------------------------- */
 
-static QmpCommandLineParameterType type_of(const VMStateField *f)
+static QmpCommandLineParameterType type_of(const QapiType *type)
 {
-    if (f->kind != VMS_SCALAR || (f->shape && f->shape->visit == vms_choice_visit))
+    if (type->kind != QAPI_SCALAR)
         return QMP_COMMAND_LINE_PARAMETER_TYPE_STRING;
-    if (f->shape)
+    if (type->octets)
         return QMP_COMMAND_LINE_PARAMETER_TYPE_SIZE;
-    return f->scalar == SCALAR_BOOL ? QMP_COMMAND_LINE_PARAMETER_TYPE_BOOLEAN : QMP_COMMAND_LINE_PARAMETER_TYPE_NUMBER;
+    return type->scalar == SCALAR_BOOL ? QMP_COMMAND_LINE_PARAMETER_TYPE_BOOLEAN
+                                       : QMP_COMMAND_LINE_PARAMETER_TYPE_NUMBER;
 }
 
 static QmpCommandLineOptionInfo *tell(const OptionsKnown *option)
 {
+    static const QapiMember none = {.name = NULL};
+    const QapiMember *keys = option->keys ? option->keys->members : &none;
     QmpCommandLineOptionInfo *info = g_new0(QmpCommandLineOptionInfo, 1);
     size_t count = 0;
 
     info->option = g_strdup(option->name);
-    for (const VMStateField *f = option->desc ? option->desc->fields : NULL; f && f->name; f++)
+    while (keys[count].name)
         count++;
     info->parameters.items = g_new(QmpCommandLineParameterInfo *, count + 1);
-    for (size_t i = 0; i < count; i++) {
-        const VMStateField *f = &option->desc->fields[i];
+    for (; keys->name; keys++) {
         QmpCommandLineParameterInfo *p = g_new0(QmpCommandLineParameterInfo, 1);
-        p->name = g_strdup(f->name);
-        p->type = type_of(f);
+        p->name = g_strdup(keys->name);
+        p->type = type_of(keys->type);
+        p->help = g_strdup(keys->about);
         info->parameters.items[info->parameters.count++] = p;
     }
     return info;

@@ -149,10 +149,7 @@ bool qmp_object_add(QmpCall *call, const QmpObjectOptions *arguments, GError **e
 {
     if (!has_machine(call, error))
         return false;
-    json_t *options = qapi_to_json(&qmp_type_ObjectOptions, &arguments);
-    bool ok = vm_add_object(qmp_call_vm(call), options, error);
-    json_decref(options);
-    return ok;
+    return vm_add_object(qmp_call_vm(call), arguments, error);
 }
 
 bool qmp_object_del(QmpCall *call, const QmpObjectDelArguments *arguments, GError **error)

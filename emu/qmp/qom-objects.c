@@ -17,51 +17,43 @@ static void add_memory(QomView *view, const char *type, const OptionsObject *o)
     qom_add(object->properties, "prealloc", "bool", json_boolean(o->prealloc));
     qom_add(object->properties, "reserve", "bool", json_boolean(o->reserve));
     qom_add(object->properties, "policy", "HostMemPolicy", json_string("default"));
-    if (o->type == OPTIONS_OBJECT_FILE)
+    if (o->type == QMP_OBJECT_TYPE_MEMORY_BACKEND_FILE)
         qom_add(object->properties, "mem-path", "string", json_string(o->path));
 }
 
 void qom_add_objects(QomView *view)
 {
-    static const char *const types[] = {"memory-backend-ram",
-                                        "memory-backend-memfd",
-                                        "memory-backend-file",
-                                        "rng-random",
-                                        "rng-builtin",
-                                        "iothread",
-                                        "secret"};
     const Options *o = vm_options(view->vm);
 
     for (guint i = 0; i < o->objects->len; i++) {
         const OptionsObject *object = o->objects->pdata[i];
-        g_autofree char *path = object->id ? g_strconcat("/objects/", object->id, NULL) : NULL;
-        if (!path)
-            continue;
-        if (object->type <= OPTIONS_OBJECT_FILE) {
-            add_memory(view, types[object->type], object);
+        g_autofree char *path = g_strconcat("/objects/", object->id, NULL);
+        if (object->size) {
+            add_memory(view, qmp_ObjectType_name(object->type), object);
             continue;
         }
-        QomObject *made = qom_add_object(view, path, types[object->type]);
-        if (object->type == OPTIONS_OBJECT_RNG_RANDOM)
+        QomObject *made = qom_add_object(view, path, qmp_ObjectType_name(object->type));
+        if (object->type == QMP_OBJECT_TYPE_RNG_RANDOM)
             qom_add(made->properties, "filename", "string", json_string(object->path ? object->path : "/dev/urandom"));
     }
-    const OptionsObject own = {.id = (char *)"pc.ram",
+    const OptionsObject own = {.type = QMP_OBJECT_TYPE_MEMORY_BACKEND_RAM,
+                               .id = (char *)"pc.ram",
                                .size = o->memory.size,
                                .merge = o->machine.mem_merge,
                                .dump = o->machine.dump_guest_core,
                                .reserve = true};
     if (!o->machine.memory_backend)
-        add_memory(view, types[0], &own);
+        add_memory(view, "memory-backend-ram", &own);
 }
 
 static void add_line(QomView *view, const OptionsChar *line, const char *id)
 {
-    static const char *const types[] = {"chardev-null", "chardev-stdio",  "chardev-pty",
-                                        "chardev-file", "chardev-socket", "chardev-ringbuf"};
     g_autofree char *path = g_strconcat("/chardevs/", id, NULL);
 
-    if (line->type < G_N_ELEMENTS(types))
-        qom_add_object(view, path, types[line->type]);
+    if (line->type >= QMP_CHARDEV_BACKEND_KIND__MAX)
+        return;
+    g_autofree char *type = g_strconcat("chardev-", qmp_ChardevBackendKind_name(line->type), NULL);
+    qom_add_object(view, path, type);
 }
 
 void qom_add_lines(QomView *view)

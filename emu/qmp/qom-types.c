@@ -197,9 +197,9 @@ static json_t *value_of(const VMStateField *f, const void *state)
     return f->scalar == SCALAR_FLOAT64 ? json_real(*(const double *)at) : scalar_value(f, at);
 }
 
-static void add_fields(GPtrArray *properties, const VMStateField *f, const void *state)
+void qom_add_options(GPtrArray *properties, const DeviceType *type, const void *state)
 {
-    for (; f && f->name; f++) {
+    for (const VMStateField *f = type->options ? type->options->fields : NULL; f && f->name; f++) {
         bool text = f->kind == VMS_STRING || choice_of(f);
         if (f->kind != VMS_SCALAR && !text)
             continue;
@@ -210,18 +210,18 @@ static void add_fields(GPtrArray *properties, const VMStateField *f, const void 
     }
 }
 
-void qom_add_options(GPtrArray *properties, const DeviceType *type, const void *state)
-{
-    add_fields(properties, type->options ? type->options->fields : NULL, state);
-}
-
 void qom_add_object_options(GPtrArray *properties, const char *type)
 {
-    enum { NAMES = 2 }; /* its type and its id come first, and are no properties */
-    const VMStateDescription *desc = options_object_desc(type);
+    int found = qapi_enum_find(&qmp_type_ObjectType, type);
+    const QapiType *variant = found < 0 ? NULL : qmp_type_ObjectOptions.variants[found];
 
-    if (desc)
-        add_fields(properties, desc->fields + NAMES, NULL);
+    for (const QapiMember *m = variant ? variant->members : NULL; m && m->name; m++) {
+        bool text = m->type->kind != QAPI_SCALAR;
+        const char *name = text ? "str" : m->type->octets ? "size" : scalar_name((Scalar)m->type->scalar);
+        QomProperty *p = qom_add(properties, m->name, name, NULL);
+        p->values = m->type->names;
+        p->option = true;
+    }
 }
 
 void qom_add_common(GPtrArray *properties, const DeviceType *type)

@@ -371,11 +371,6 @@ static void add_cpus(QomView *view)
 
 /* --- the machine itself ------------------------------------------------------------------------------------------- */
 
-static const char *on_off(uint8_t value)
-{
-    return (const char *const[]){"auto", "on", "off"}[value];
-}
-
 static void add_text(QomObject *o, const char *name, const char *text)
 {
     qom_add(o->properties, name, "string", json_string(text ? text : ""));
@@ -409,9 +404,9 @@ static void add_machine(QomView *view)
     qom_add(p, "hpet", "bool", json_boolean(m->hpet));
     qom_add(p, "i8042", "bool", json_boolean(m->i8042));
     qom_add(p, "suppress-vmdesc", "bool", json_false());
-    qom_add(p, "smm", "OnOffAuto", json_string(on_off(m->smm)));
-    qom_add(p, "acpi", "OnOffAuto", json_string(on_off(m->acpi)));
-    qom_add(p, "vmport", "OnOffAuto", json_string(m->vmport == OPTIONS_AUTO ? "on" : on_off(m->vmport)));
+    qom_add(p, "smm", "OnOffAuto", json_string(qmp_OnOffAuto_name(m->smm)));
+    qom_add(p, "acpi", "OnOffAuto", json_string(qmp_OnOffAuto_name(m->acpi)));
+    qom_add(p, "vmport", "OnOffAuto", json_string(qmp_OnOffAuto_name(m->vmport ? m->vmport : QMP_ON_OFF_AUTO_ON)));
     qom_add(p, "max-ram-below-4g", "size",
             json_integer((json_int_t)(m->max_ram_below_4g ? m->max_ram_below_4g : UINT64_C(3584) << 20)));
 }

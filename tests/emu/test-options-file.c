@@ -61,11 +61,11 @@ Test(options_file, groups_are_options_and_their_heads_have_the_id)
     cr_assert(o, "%s", wrong);
     cr_assert_eq(o->memory.size, 256 << 20);
     cr_assert(o->smp.cpus == 4 && o->smp.cores == 2);
-    const OptionsDrive *d = o->drives->pdata[0];
-    cr_assert_str_eq(d->file, "a,b.img");
+    const QmpDriveOptions *d = o->drives->pdata[0];
+    cr_assert_str_eq(options_drive_file(d), "a,b.img");
     cr_assert_str_eq(d->id, "d0");
     const OptionsDevice *card = o->devices->pdata[0];
-    cr_assert_str_eq(card->id, "card");
+    cr_assert_str_eq(card->common.id, "card");
     cr_assert_str_eq(o->name.guest, "has = and # in it");
 }
 
@@ -74,8 +74,10 @@ Test(options_file, what_is_wrong_is_told_with_its_line)
     expect_wrong("file = \"x\"\n", ":1: a key stands before the first group ([drive], say)");
     expect_wrong("\n[drive\n", ":2: a group's head ends with ']'");
     expect_wrong("[drive d0]\n", ":1: the name in a group's head is in double quotes: [drive \"d0\"]");
-    expect_wrong("[drvie]\n", ":1: unknown group 'drvie'; did you mean 'drive'? (accepted: accel, boot, chardev, cpu, "
-                              "device, drive, m, machine, mon, name, net, netdev, nic, object, rtc, smp)");
+    expect_wrong(
+        "[drvie]\n",
+        ":1: unknown group 'drvie'; did you mean 'drive'? (accepted: machine, accel, smp, memory, boot, "
+        "rtc, drive, blockdev, device, object, netdev, nic, chardev, mon, name, display, overcommit, audiodev, msg)");
     expect_wrong("[drive]\nfile x\n", ":2: this is no group, no key = \"value\" and no comment");
     expect_wrong("[drive]\n\nfile = x\n", ":3: a value is in double quotes");
     expect_wrong("[drive]\nfi le = \"x\"\n", ":2: a key is made of letters, digits, '-', '_' and '.'");

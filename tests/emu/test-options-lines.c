@@ -13,10 +13,10 @@ static const OptionsMonitor *monitor(const Options *o, guint n)
     return g_ptr_array_index(o->monitors, n);
 }
 
-static const OptionsNet *net(const GPtrArray *array, guint n)
+static const QmpNetdev *net(const Options *o, size_t n)
 {
-    cr_assert_lt(n, array->len);
-    return g_ptr_array_index(array, n);
+    cr_assert_lt(n, o->said->netdev.count);
+    return o->said->netdev.items[n];
 }
 
 /* --- -chardev --------------------------------------------------------------------------------------------------- */
@@ -59,10 +59,10 @@ Test(options, a_socket_waits_and_gathers_unless_it_is_told_not_to)
 
 Test(options, what_is_wrong_with_a_line_is_said)
 {
-    REFUSE("-chardev: the key 'backend' is missing (accepted: null, stdio, pty, file, socket, ringbuf)", "-chardev",
+    REFUSE("-chardev: the key 'backend' is missing (accepted: file, socket, pty, null, stdio, ringbuf)", "-chardev",
            "id=x");
-    REFUSE("-chardev: unknown backend 'sokcet'; did you mean 'socket'? (accepted: null, stdio, pty, file, socket, "
-           "ringbuf)",
+    REFUSE("-chardev.backend: unknown value 'sokcet'; did you mean 'socket'? (accepted: file, socket, pty, null, "
+           "stdio, ringbuf)",
            "-chardev", "sokcet,id=a");
     REFUSE("-chardev: the key 'id' is missing", "-chardev", "null");
     REFUSE("-chardev.id: '1x' is no identifier: a letter, then letters, digits, '-', '.' and '_'", "-chardev",
@@ -164,11 +164,12 @@ Test(options, what_is_wrong_with_a_short_form_is_said)
     REFUSE("-serial: 'localhost' is not HOST:PORT", "-serial", "tcp:localhost");
     REFUSE("-monitor: unix: is followed by a path", "-monitor", "unix:");
     REFUSE("-serial.host: a client needs to know to which host it connects", "-serial", "tcp::1");
-    REFUSE("-serial: unknown key 'sever'; did you mean 'server'? (accepted: delay, nodelay, reconnect, server, wait)",
+    REFUSE("-serial: unknown key 'sever'; did you mean 'server'? (accepted: backend, delay, fd, host, id, "
+           "mux, nodelay, path, port, reconnect, server, wait)",
            "-serial", "unix:/x,sever=on");
     REFUSE("-qmp: unknown chardev 'x' (there is no -chardev)", "-qmp", "chardev:x");
     REFUSE("-serial: unknown chardev 'cc' (accepted: c)", "-serial", "chardev:cc", "-chardev", "null,id=c");
-    REFUSE("-mon: the key 'chardev' is missing", "-mon", "mode=control");
+    REFUSE("-mon.chardev: the key is missing", "-mon", "mode=control");
     REFUSE("-serial: stdio is in use already", "-serial", "stdio", "-monitor", "stdio");
     REFUSE("-daemonize: it does not go with a line to stdio, which it closes", "-daemonize", "-monitor", "stdio");
     REFUSE("-nographic: it does not go with -daemonize, which has no terminal", "-daemonize", "-nographic");
@@ -178,65 +179,75 @@ Test(options, what_is_wrong_with_a_short_form_is_said)
 
 /* --- networks --------------------------------------------------------------------------------------------------- */
 
+static void assert_user(const QmpNetdev *n)
+{
+    cr_assert_eq(n->type, QMP_NET_CLIENT_DRIVER_USER);
+    cr_assert_eq(n->u.user->hostfwd.count, 2);
+    cr_assert_str_eq(n->u.user->hostfwd.items[0]->str, "tcp::1-:2");
+    cr_assert_str_eq(n->u.user->hostfwd.items[1]->str, "udp::3-:4");
+}
+
 Test(options, a_network_is_one_of_several_kinds)
 {
     g_autoptr(Options) o = PARSE("-netdev", "user,id=u,restrict=on,hostfwd=tcp::1-:2,hostfwd=udp::3-:4,net=10.0.0.0/8",
                                  "-netdev", "tap,id=t,ifname=tap0,script=no,downscript=no,vhost=off", "-netdev",
                                  "socket,id=s,connect=127.0.0.1:5", "-netdev", "vde,id=v,sock=/v,port=7,mode=0700");
 
-    cr_assert_eq(net(o->netdevs, 0)->type, OPTIONS_NET_USER);
-    cr_assert_str_eq(net(o->netdevs, 0)->hostfwd, "tcp::1-:2\nudp::3-:4");
-    cr_assert(net(o->netdevs, 0)->restricted && net(o->netdevs, 0)->ipv4 && net(o->netdevs, 0)->ipv6);
-    cr_assert_eq(net(o->netdevs, 1)->type, OPTIONS_NET_TAP);
-    cr_assert_str_eq(net(o->netdevs, 1)->ifname, "tap0");
-    cr_assert_str_eq(net(o->netdevs, 1)->script, "no");
-    cr_assert_eq(net(o->netdevs, 2)->type, OPTIONS_NET_SOCKET);
-    cr_assert_str_eq(net(o->netdevs, 2)->connect, "127.0.0.1:5");
-    cr_assert_eq(net(o->netdevs, 3)->type, OPTIONS_NET_VDE);
-    cr_assert(net(o->netdevs, 3)->port == 7 && net(o->netdevs, 3)->mode == 0700);
+    assert_user(net(o, 0));
+    cr_assert(net(o, 0)->u.user->q_restrict && !net(o, 0)->u.user->has_ipv4);
+    cr_assert_eq(net(o, 1)->type, QMP_NET_CLIENT_DRIVER_TAP);
+    cr_assert_str_eq(net(o, 1)->u.tap->ifname, "tap0");
+    cr_assert_str_eq(net(o, 1)->u.tap->script, "no");
+    cr_assert_eq(net(o, 2)->type, QMP_NET_CLIENT_DRIVER_SOCKET);
+    cr_assert_str_eq(net(o, 2)->u.socket->connect, "127.0.0.1:5");
+    cr_assert_eq(net(o, 3)->type, QMP_NET_CLIENT_DRIVER_VDE);
+    cr_assert(net(o, 3)->u.vde->port == 7 && net(o, 3)->u.vde->mode == 0700);
 }
 
 Test(options, a_network_is_the_same_as_json)
 {
     g_autoptr(Options) o = PARSE("-netdev",
                                  "{\"type\":\"user\",\"id\":\"u\",\"ipv6\":false,"
-                                 "\"hostfwd\":[\"tcp::1-:2\",\"udp::3-:4\"]}",
+                                 "\"hostfwd\":[{\"str\":\"tcp::1-:2\"},{\"str\":\"udp::3-:4\"}]}",
                                  "-netdev", "{\"id\":\"s\",\"type\":\"socket\",\"listen\":\":5\"}");
 
-    cr_assert_eq(net(o->netdevs, 0)->type, OPTIONS_NET_USER);
-    cr_assert_str_eq(net(o->netdevs, 0)->hostfwd, "tcp::1-:2\nudp::3-:4");
-    cr_assert(net(o->netdevs, 0)->ipv4 && !net(o->netdevs, 0)->ipv6);
-    cr_assert_str_eq(net(o->netdevs, 1)->listen, ":5");
+    assert_user(net(o, 0));
+    cr_assert(net(o, 0)->u.user->has_ipv6 && !net(o, 0)->u.user->ipv6);
+    cr_assert_str_eq(net(o, 1)->u.socket->listen, ":5");
 }
 
 Test(options, a_card_comes_with_its_network)
 {
     g_autoptr(Options) o = PARSE("-nic", "user,model=virtio-net-pci,mac=52:54:00:12:34:56,hostfwd=tcp::1-:2", "-nic",
-                                 "none", "-net", "none");
+                                 "none", "-net", "none", "-nic", "vde,id=v,port=3");
+    const OptionsNic *first = o->nics->pdata[0], *none = o->nics->pdata[1], *last = o->nics->pdata[2];
 
-    cr_assert_eq(net(o->nics, 0)->type, OPTIONS_NET_USER);
-    cr_assert_str_eq(net(o->nics, 0)->model, "virtio-net-pci");
-    cr_assert_str_eq(net(o->nics, 0)->mac, "52:54:00:12:34:56");
-    cr_assert_null(net(o->nics, 0)->id);
-    cr_assert_eq(net(o->nics, 1)->type, OPTIONS_NET_NONE);
-    cr_assert_eq(net(o->nics, 2)->type, OPTIONS_NET_NONE);
+    cr_assert_eq(o->nics->len, 3);
+    cr_assert_str_eq(first->model, "virtio-net-pci");
+    cr_assert_str_eq(first->mac, "52:54:00:12:34:56");
+    cr_assert_eq(first->net->type, QMP_NET_CLIENT_DRIVER_USER);
+    cr_assert_str_eq(first->net->id, "nic0");
+    cr_assert_str_eq(first->net->u.user->hostfwd.items[0]->str, "tcp::1-:2");
+    cr_assert_null(none->net);
+    cr_assert_str_eq(last->net->id, "v");
+    cr_assert_eq(last->net->u.vde->port, 3);
 }
 
 Test(options, what_is_wrong_with_a_network_is_said)
 {
     REFUSE("-netdev: the key 'id' is missing", "-netdev", "user");
-    REFUSE("-netdev: unknown type 'none' (accepted: user, tap, socket, vde)", "-netdev", "none");
-    REFUSE("-netdev: unknown type 'usr'; did you mean 'user'? (accepted: user, tap, socket, vde)", "-netdev",
-           "usr,id=a");
+    REFUSE("-netdev.type: 'none' is no network (accepted: user, tap, socket, vde)", "-netdev", "none,id=a");
+    REFUSE("-netdev.type: unknown value 'usr'; did you mean 'user'? (accepted: none, user, tap, socket, vde)",
+           "-netdev", "usr,id=a");
     REFUSE("-netdev.id: 'a' is there twice", "-netdev", "user,id=a", "-netdev", "user,id=a");
     REFUSE("-nic.mac: '52:54' is no address like 52:54:00:12:34:56", "-nic", "user,mac=52:54");
     REFUSE("-netdev.type: a socket needs exactly one of fd, listen, connect, mcast and udp", "-netdev", "socket,id=a");
     REFUSE("-netdev.localaddr: it goes with mcast or udp only", "-netdev", "socket,id=a,listen=:1,localaddr=x");
     REFUSE("-netdev.udp: it needs localaddr, too", "-netdev", "socket,id=a,udp=x:1");
-    REFUSE("-netdev.fd: what is open already has no ifname, script, downscript, br or helper", "-netdev",
+    REFUSE("-netdev.fd: what is open already has no ifname, script or downscript", "-netdev",
            "tap,id=a,fd=3,script=no");
     REFUSE("-netdev.port: 70000 is out of range (accepted: 0 to 65535)", "-netdev", "vde,id=a,port=70000");
-    REFUSE("-net: 'nic,model=e1000' is not accepted, only none; a card with its network is -nic user", "-net",
+    REFUSE("-net: unknown value 'nic,model=e1000' (accepted: none); a card with its network is -nic", "-net",
            "nic,model=e1000");
-    REFUSE("-net: 'tap' is not accepted, only none; a card with its network is -nic tap", "-net", "tap");
+    REFUSE("-net: unknown value 'tap' (accepted: none); a card with its network is -nic", "-net", "tap");
 }

@@ -393,7 +393,7 @@ def _(machine):
     assert client.ask("chardev-add", id="text", backend=backend("file", out=folder + "text")) == {}
     assert refused(client, "chardev-add", id="text", backend=backend("null")) == \
         ("GenericError", "-chardev text: there are two of that id")
-    assert refused(client, "chardev-add", id="3", backend=backend("null"))[1].startswith("'3' is no name of a line")
+    assert refused(client, "chardev-add", id="3", backend=backend("null"))[1].startswith("chardev-add.id: '3' is no identifier")
     assert "no power of 2" in refused(client, "chardev-add", id="r", backend=backend("ringbuf", size=1000))[1]
     assert "No such file" in refused(client, "chardev-add", id="r", backend=backend("file", out=folder + "no/no"))[1]
     assert refused(client, "chardev-remove", id="null")[1] == "the line 'null' is used by serial port 0"

@@ -43,7 +43,7 @@ def _(machine):
     assert refused(client, "netdev_add", type="none", id="n2")[1] == \
         "netdev_add.type: 'none' is no network (accepted: user, tap, socket, vde)"
     assert refused(client, "netdev_add", type="socket", id="n2") == (
-        "GenericError", "netdev_add: a socket needs exactly one of fd, listen, connect, mcast and udp")
+        "GenericError", "netdev_add.type: a socket needs exactly one of fd, listen, connect, mcast and udp")
     assert client.ask("netdev_add", type="socket", id="n2", listen="127.0.0.1:0") == {}
     assert refused(client, "netdev_del", id="n0") == ("GenericError", "the network 'n0' is in use by a card")
     assert client.ask("netdev_del", id="n1") == {}

@@ -210,13 +210,17 @@ void suite_objects(Suite *s)
     BOXED(ObjectOptions, object_add, "qom-type=rng-builtin,id=r1");
     BOXED(ObjectOptions, object_add, "qom-type=rng-builtin,id=0/1");
     BOXED(ObjectOptions, object_add, "qom-type=iothread,id=t0");
+    BOXED(ObjectOptions, object_add, "qom-type=secret,id=s0,data=c2VjcmV0,format=base64");
+    BOXED(ObjectOptions, object_add, "qom-type=secret,id=s1,file=@disk,format=raw");
+    BOXED(ObjectOptions, object_add, "qom-type=secret,id=s2");
+    BOXED(ObjectOptions, object_add, "qom-type=secret,id=s3,data=x,file=@disk");
     LIST(Memdev, query_memdev);
     LIST(IOThreadInfo, query_iothreads);
     LIST(ObjectPropertyInfo, qom_list, "/objects");
     get(s, "/objects/m0", "size");
     get(s, "/objects/m0", "share");
     get(s, "/objects/m0", "policy");
-    static const char *const ids[] = {"m0", "m1", "m2", "m3", "m4", "r0", "r1", "t0", "rng0", "none"};
+    static const char *const ids[] = {"m0", "m1", "m2", "m3", "m4", "r0", "r1", "t0", "s0", "s1", "rng0", "none"};
     for (size_t i = 0; i < G_N_ELEMENTS(ids); i++)
         TRY(object_del, ids[i]);
 }
