@@ -1,11 +1,9 @@
 /* main.c: ferry, a PC on KVM whose state describes itself. */
-#include <errno.h>
 #include <glib-unix.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -20,6 +18,7 @@ typedef struct Program {
     Options *options;
     Vm *vm;
     GPtrArray *monitors; /* of Monitor */
+    unsigned made;       /* how many of the options' monitors are there */
     QmpServer *qmp;
     int status;
     int ready; /* -daemonize: who waits is told here; -1: nobody */
@@ -154,11 +153,16 @@ static bool write_pid(const char *path, GError **error)
 
 /* --- monitors --------------------------------------------------------------------------------------------------- */
 
+static bool configure(void *opaque, const QmpConfiguration *more, GError **error);
+static bool exit_preconfig(void *opaque, GError **error);
+
 static QmpServer *make_qmp(Program *p)
 {
     QmpServerConfig config = qmp_server_config();
 
     config.quit = quit_well;
+    config.configure = configure;
+    config.make = exit_preconfig;
     config.opaque = p;
     return qmp_server_new(&config);
 }
@@ -166,7 +170,7 @@ static QmpServer *make_qmp(Program *p)
 static bool make_monitor(Program *p, const OptionsMonitor *o, const char *label, GError **error)
 {
     Chardev *line = vm_line_new(p->vm, &o->line, label, error);
-    GRecMutex *lock = &pc_machine(vm_pc(p->vm))->lock;
+    GRecMutex *lock = vm_lock(p->vm);
     const QmpLine qmp = {.chardev = line, .lock = lock, .pretty = o->pretty};
 
     if (!line)
@@ -194,20 +198,73 @@ static bool make_shared_monitors(Program *p, GError **error)
     return true;
 }
 
+/* Those that are not there yet. */
 static bool make_monitors(Program *p, GError **error)
 {
-    for (unsigned i = 0; i < p->options->monitors->len; i++) {
-        const OptionsMonitor *o = p->options->monitors->pdata[i];
-        g_autofree char *label = g_strdup_printf("compat_monitor%u", i);
-        if (o->line.type == OPTIONS_CHAR_NONE)
-            continue;
-        if (!make_monitor(p, o, label, error))
+    for (; p->made < p->options->monitors->len; p->made++) {
+        const OptionsMonitor *o = p->options->monitors->pdata[p->made];
+        g_autofree char *label = g_strdup_printf("compat_monitor%u", p->made);
+        if (o->line.type != OPTIONS_CHAR_NONE && !make_monitor(p, o, label, error))
             return false;
     }
-    return make_shared_monitors(p, error);
+    return true;
+}
+
+/* --- before there is a machine (-preconfig) ------------------------------------------------------------------------
+ */
+
+static bool configure(void *opaque, const QmpConfiguration *more, GError **error)
+{
+    Program *p = opaque;
+    Options *options = options_with(p->options, more, vm_device_types(), error);
+
+    if (!options)
+        return false;
+    options_free(p->options);
+    p->options = options;
+    return true;
+}
+
+/* What there is before the machine: monitors, and what they need. */
+static bool make_early(Program *p, GError **error)
+{
+    return vm_open_lines(p->vm, p->options, error) && make_monitors(p, error);
+}
+
+static void launch(Program *p)
+{
+    if (p->options->name.process)
+        prctl(PR_SET_NAME, p->options->name.process);
+    qmp_server_set_vm(p->qmp, p->vm);
+    vm_launch(p->vm);
+}
+
+/* If it fails all is as it was, but that the monitors are there which were asked for. */
+static bool exit_preconfig(void *opaque, GError **error)
+{
+    Program *p = opaque;
+    const QmpConfiguration end = {.has_preconfig = true, .preconfig = false};
+    g_autoptr(Options) options = options_with(p->options, &end, vm_device_types(), error);
+    g_autoptr(GError) why = NULL;
+
+    if (!options || !make_early(p, error) || !vm_make(p->vm, options, error))
+        return false;
+    options_free(p->options);
+    p->options = g_steal_pointer(&options);
+    if (!make_monitors(p, &why) || !make_shared_monitors(p, &why))
+        complain(why->message); /* the machine is there */
+    launch(p);
+    return true;
 }
 
 /* --- all of it -------------------------------------------------------------------------------------------------- */
+
+static bool make_all(Program *p, GError **error)
+{
+    if (p->options->preconfig)
+        return make_early(p, error);
+    return vm_make(p->vm, p->options, error) && make_monitors(p, error) && make_shared_monitors(p, error);
+}
 
 static bool start(Program *p, GError **error)
 {
@@ -221,20 +278,14 @@ static bool start(Program *p, GError **error)
                              .opaque = p,
                              .jobs = qmp_job_events(qmp_server_events(p->qmp))};
 
-    p->vm = vm_new(p->options, &events, g_main_context_default(), error);
-    if (!p->vm)
+    p->vm = vm_begin(&events, g_main_context_default());
+    if (!make_all(p, error))
         return false;
-    qmp_server_set_vm(p->qmp, p->vm);
-    if (!make_monitors(p, error))
-        return false;
-    if (p->options->mem_lock && mlockall(MCL_CURRENT | MCL_FUTURE) < 0) {
-        g_set_error(error, FERRY_ERROR, FERRY_ERROR_IO, "-overcommit: memory cannot be locked: %s", g_strerror(errno));
-        return false;
-    }
     if (p->options->pidfile && !write_pid(p->options->pidfile, error))
         return false;
     tell_ready(p);
-    vm_launch(p->vm);
+    if (!p->options->preconfig)
+        launch(p);
     return true;
 }
 
@@ -278,8 +329,6 @@ int main(int argc, char **argv)
         options_free(p.options);
         return EXIT_SUCCESS;
     }
-    if (p.options->name.process)
-        prctl(PR_SET_NAME, p.options->name.process);
     if (p.options->daemonize) {
         p.ready = leave();
         if (p.ready < 0) {

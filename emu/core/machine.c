@@ -21,7 +21,8 @@ Machine *machine_new(const MachineClocks *clocks)
 {
     Machine *m = g_new0(Machine, 1);
 
-    g_rec_mutex_init(&m->lock);
+    g_rec_mutex_init(&m->own_lock);
+    m->lock = &m->own_lock;
     m->virtual_clock = clock_new(clocks->virtual_time, clocks->opaque);
     m->host_clock = clock_new(clocks->host_time, clocks->opaque);
     m->memory = space_new(0);
@@ -32,6 +33,11 @@ Machine *machine_new(const MachineClocks *clocks)
     m->names = g_ptr_array_new_with_free_func(g_free);
     m->runners = g_array_new(FALSE, FALSE, sizeof(Runner));
     return m;
+}
+
+void machine_share_lock(Machine *m, GRecMutex *lock)
+{
+    m->lock = lock;
 }
 
 void machine_free(Machine *m)
@@ -50,7 +56,7 @@ void machine_free(Machine *m)
     g_ptr_array_unref(m->areas);
     clock_free(m->virtual_clock);
     clock_free(m->host_clock);
-    g_rec_mutex_clear(&m->lock);
+    g_rec_mutex_clear(&m->own_lock);
     g_free(m);
 }
 

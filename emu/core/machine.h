@@ -13,7 +13,8 @@
 #include "vmstate/section.h"
 
 struct Machine {
-    GRecMutex lock;
+    GRecMutex *lock; /* its own, or one that it shares */
+    GRecMutex own_lock;
     Clock *virtual_clock; /* ns the guest has run: stands while the machine does */
     Clock *host_clock;    /* ns since 1970 by the host */
     Space *memory, *ports;
@@ -36,6 +37,9 @@ typedef struct MachineClocks {
 } MachineClocks;
 
 Machine *machine_new(const MachineClocks *clocks);
+
+/* Before anybody has its lock: from now on it is this one (borrowed), of what was there before the machine. */
+void machine_share_lock(Machine *machine, GRecMutex *lock);
 void machine_free(Machine *machine);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(Machine, machine_free)
 
@@ -69,12 +73,12 @@ void machine_reset(Machine *machine);
 
 static inline void machine_lock(Machine *machine)
 {
-    g_rec_mutex_lock(&machine->lock);
+    g_rec_mutex_lock(machine->lock);
 }
 
 static inline void machine_unlock(Machine *machine)
 {
-    g_rec_mutex_unlock(&machine->lock);
+    g_rec_mutex_unlock(machine->lock);
 }
 
 #endif

@@ -334,6 +334,7 @@ Options *options_make(QmpConfiguration *said, const DeviceType *const *types, GE
     make_nics(o);
     if (!make_single(o, error) || !make_drives(o, error) || !make_devices(o, types, error) || !make_lines(o, error))
         return NULL;
-    add_default_lines(o);
+    if (!o->preconfig) /* more may be said */
+        add_default_lines(o);
     return options_check(o, error) ? g_steal_pointer(&o) : NULL;
 }

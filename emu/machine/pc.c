@@ -341,6 +341,8 @@ Pc *pc_begin(const PcOptions *options, GMainContext *context, GError **error)
     g_mutex_init(&pc->requests_mutex);
     pc->request_source = request_source_new(pc, context);
     pc->machine = machine_new(&(MachineClocks){vm_clock_virtual_time, vm_clock_host_time, &pc->time});
+    if (options->lock)
+        machine_share_lock(pc->machine, options->lock);
     pc->loop = loop_new(pc->machine, context);
     if (!make_timer(pc, error) || !pc_build_memory(pc, error) || !make_processors(pc, context, error))
         return NULL;

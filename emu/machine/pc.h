@@ -64,6 +64,7 @@ typedef struct PcOptions {
     bool kvm;       /* processors run on KVM */
     KvmChips chips; /* where interrupt controllers are, then; one that KVM has not at all is here */
     PcSmm smm;
+    GRecMutex *lock; /* the machine's; NULL: one of its own */
     PcEvents events;
 
     /* Can be set until pc_complete; what they point to is borrowed. */

@@ -24,10 +24,11 @@ typedef struct VmBoot {
 } VmBoot;
 
 struct Vm {
-    const Options *options;
+    const Options *options; /* NULL: it is not made yet */
+    GRecMutex lock;         /* of its lines and its machine */
     VmEvents events;
     GMainContext *context;
-    Pc *pc;
+    Pc *pc; /* NULL: it is not made yet */
     VmState state;
     bool goes_on; /* after a state has come, or a reset */
     bool reset_pressed;
@@ -66,7 +67,7 @@ char *vm_find_file(const char *name, const char *const *folders);
 
 /* vm-lines.c */
 void vm_mux_free(void *mux);
-void vm_close_lines(Vm *vm);
+void vm_close_lines(Vm *vm, unsigned first); /* all but the first so many */
 bool vm_make_lines(Vm *vm, GError **error);
 bool vm_add_serial(Vm *vm, Chardev *line, GError **error);
 

@@ -24,13 +24,19 @@ void vm_mux_free(void *data)
 }
 
 /* The ends before the lines that they share. */
-void vm_close_lines(Vm *vm)
+void vm_close_lines(Vm *vm, unsigned first)
 {
-    g_ptr_array_unref(vm->muxes);
-    for (unsigned i = vm->chardevs->len; i > 0; i--)
-        chardev_free(vm->chardevs->pdata[i - 1]);
-    g_ptr_array_unref(vm->chardevs);
-    g_hash_table_unref(vm->line_kinds);
+    for (unsigned i = vm->muxes->len; i > 0; i--) {
+        const VmMux *m = vm->muxes->pdata[i - 1];
+        guint line;
+        if (g_ptr_array_find(vm->chardevs, find(vm, m->id), &line) && line >= first)
+            g_ptr_array_remove_index(vm->muxes, i - 1);
+    }
+    while (vm->chardevs->len > first) {
+        Chardev *c = g_ptr_array_steal_index(vm->chardevs, vm->chardevs->len - 1);
+        g_hash_table_remove(vm->line_kinds, chardev_label(c));
+        chardev_free(c);
+    }
 }
 
 static void end_program(void *opaque)
@@ -73,7 +79,7 @@ Chardev *vm_chardev(Vm *vm, const char *id)
 {
     VmMux *m = find_mux(vm, id);
     g_autofree char *label = g_strdup_printf("%s.%u", id, vm->chardevs->len);
-    const ChardevHome home = {.label = label, .context = vm->context, .lock = &pc_machine(vm->pc)->lock};
+    const ChardevHome home = {.label = label, .context = vm->context, .lock = vm_lock(vm)};
 
     return m ? add_end(vm, m, &home, NULL) : find(vm, id);
 }
@@ -139,7 +145,7 @@ static void remember_kind(Vm *vm, const char *label, const OptionsChar *line)
 
 static Chardev *open_or_find(Vm *vm, const OptionsChar *line, const char *label, GError **error)
 {
-    const ChardevHome home = {.label = label, .context = vm->context, .lock = &pc_machine(vm->pc)->lock};
+    const ChardevHome home = {.label = label, .context = vm->context, .lock = vm_lock(vm)};
     Chardev *c;
 
     if (line->type == OPTIONS_CHAR_REFERENCE) {
@@ -155,13 +161,13 @@ static Chardev *open_or_find(Vm *vm, const OptionsChar *line, const char *label,
         g_set_error(error, FERRY_ERROR, FERRY_ERROR_REFUSED, "-chardev %s: there are two of that id", label);
         return NULL;
     }
-    machine_lock(pc_machine(vm->pc));
+    g_rec_mutex_lock(vm_lock(vm));
     c = open_line(vm, &home, line, error);
     if (c)
         c = chardev_switch_new(&home, c);
     if (c && line->mux)
         share(vm, c, label);
-    machine_unlock(pc_machine(vm->pc));
+    g_rec_mutex_unlock(vm_lock(vm));
     if (!c)
         return NULL;
     g_ptr_array_add(vm->chardevs, c);
@@ -177,7 +183,7 @@ Chardev *vm_line_new(Vm *vm, const OptionsChar *line, const char *label, GError 
     VmMux *m = c && line->mux && line->type != OPTIONS_CHAR_REFERENCE ? find_mux(vm, label) : NULL;
     g_autofree char *end = g_strdup_printf("%s.0", label);
 
-    return m ? add_end(vm, m, &(ChardevHome){end, vm->context, &pc_machine(vm->pc)->lock}, error) : c;
+    return m ? add_end(vm, m, &(ChardevHome){end, vm->context, vm_lock(vm)}, error) : c;
 }
 
 bool vm_add_serial(Vm *vm, Chardev *line, GError **error)
@@ -190,15 +196,22 @@ bool vm_add_serial(Vm *vm, Chardev *line, GError **error)
     return true;
 }
 
+bool vm_open_lines(Vm *vm, const Options *o, GError **error)
+{
+    for (unsigned i = 0; i < o->chardevs->len; i++) {
+        const OptionsChar *c = o->chardevs->pdata[i];
+        if (!find(vm, c->id) && !open_or_find(vm, c, c->id, error))
+            return false;
+    }
+    return true;
+}
+
 bool vm_make_lines(Vm *vm, GError **error)
 {
     const Options *o = vm->options;
 
-    for (unsigned i = 0; i < o->chardevs->len; i++) {
-        const OptionsChar *c = o->chardevs->pdata[i];
-        if (!open_or_find(vm, c, c->id, error))
-            return false;
-    }
+    if (!vm_open_lines(vm, o, error))
+        return false;
     for (unsigned i = 0; i < o->serials->len; i++) {
         g_autofree char *label = g_strdup_printf("serial%u", i);
         const OptionsChar *c = o->serials->pdata[i];
@@ -277,16 +290,16 @@ static Chardev *find_line(const Vm *vm, const char *id, GError **error)
 
 Chardev *vm_change_line(Vm *vm, const char *id, const OptionsChar *options, GError **error)
 {
-    const ChardevHome home = {.label = id, .context = vm->context, .lock = &pc_machine(vm->pc)->lock};
+    const ChardevHome home = {.label = id, .context = vm->context, .lock = vm_lock(vm)};
     Chardev *c = find_line(vm, id, error);
 
     if (!c)
         return NULL;
-    machine_lock(pc_machine(vm->pc));
+    g_rec_mutex_lock(vm_lock(vm));
     Chardev *line = open_line(vm, &home, options, error);
     if (line)
         chardev_switch_to(c, line);
-    machine_unlock(pc_machine(vm->pc));
+    g_rec_mutex_unlock(vm_lock(vm));
     if (!line)
         return NULL;
     remember_kind(vm, id, options);
@@ -306,8 +319,8 @@ bool vm_remove_line(Vm *vm, const char *id, GError **error)
     }
     g_hash_table_remove(vm->line_kinds, id);
     g_ptr_array_remove(vm->chardevs, c);
-    machine_lock(pc_machine(vm->pc));
+    g_rec_mutex_lock(vm_lock(vm));
     chardev_free(c);
-    machine_unlock(pc_machine(vm->pc));
+    g_rec_mutex_unlock(vm_lock(vm));
     return true;
 }

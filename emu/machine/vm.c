@@ -1,8 +1,10 @@
 /* vm.c: a Vm's life: made, started, stopped, moved. */
 #include "emu/machine/vm.h"
 
+#include <errno.h>
 #include <stdarg.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #include "emu/machine/vm-impl.h"
@@ -404,6 +406,7 @@ static bool make_pc(Vm *vm, GError **error)
         .chips = places[o->machine.irqchip],
         .smm = smm[o->machine.smm],
         .rtc_offset = rtc_offset(&o->rtc),
+        .lock = &vm->lock,
         .events = {.powered_off = powered_off, .reset = was_reset, .failed = failed, .moves = moves, .opaque = vm}};
 
     if (!bios)
@@ -416,13 +419,12 @@ static bool make_pc(Vm *vm, GError **error)
            vm_make_devices(vm, error) && pc_complete(vm->pc, error);
 }
 
-Vm *vm_new(const Options *options, const VmEvents *events, GMainContext *context, GError **error)
+Vm *vm_begin(const VmEvents *events, GMainContext *context)
 {
-    g_autoptr(Vm) vm = g_new0(Vm, 1);
+    Vm *vm = g_new0(Vm, 1);
 
-    vm->options = options;
+    g_rec_mutex_init(&vm->lock);
     vm->events = *events;
-    vm->actions = (VmActions){.ends_at_reset = options->no_reboot, .ends_at_shutdown = !options->no_shutdown};
     vm->context = context;
     vm->jobs = jobs_new(context, &events->jobs);
     vm->chardevs = g_ptr_array_new();
@@ -435,22 +437,75 @@ Vm *vm_new(const Options *options, const VmEvents *events, GMainContext *context
     g_array_set_clear_func(vm->boots, vm_boot_done);
     vm->arrival = g_new0(VmArrival, 1);
     vm->arrival->vm = vm;
+    return vm;
+}
+
+/* All but the first so many lines. */
+static void unmake(Vm *vm, unsigned lines)
+{
+    stop_waiting(vm);
+    if (vm->pc)
+        pc_stop(vm->pc);
+    g_clear_pointer(&vm->pc, pc_free);
+    vm_close_lines(vm, lines);
+    g_ptr_array_set_size(vm->disks, 0);
+    g_ptr_array_set_size(vm->nets, 0);
+    g_ptr_array_set_size(vm->devices, 0);
+    g_array_set_size(vm->boots, 0);
+    g_clear_pointer(&vm->boot_paths, g_free);
+    vm->node_names = vm->drive_cards = vm->serials = vm->cards = 0;
+    vm->state = VM_PRELAUNCH;
+    vm->options = NULL;
+    vm->made = false;
+}
+
+static bool lock_memory(GError **error)
+{
+    if (mlockall(MCL_CURRENT | MCL_FUTURE) == 0)
+        return true;
+    g_set_error(error, FERRY_ERROR, FERRY_ERROR_IO, "-overcommit: memory cannot be locked: %s", g_strerror(errno));
+    return false;
+}
+
+static bool make(Vm *vm, GError **error)
+{
+    const char *incoming = vm->options->incoming, *tag = vm->options->loadvm;
+
     if (!make_pc(vm, error))
-        return NULL;
+        return false;
     vm->made = true;
-    vm->goes_on = !options->stopped;
-    if (options->incoming) {
+    vm->goes_on = !vm->options->stopped;
+    if (incoming) {
         vm->state = VM_INMIGRATE;
-        if (!g_str_equal(options->incoming, "defer") && !vm_incoming(vm, options->incoming, error)) {
+        if (!g_str_equal(incoming, "defer") && !vm_incoming(vm, incoming, error)) {
             g_prefix_error(error, "-incoming: ");
-            return NULL;
+            return false;
         }
     }
-    if (options->loadvm && !vm_snapshot_load(vm, &(QmpSnapshotLoadOptions){.tag = (char *)options->loadvm}, error)) {
+    if (tag && !vm_snapshot_load(vm, &(QmpSnapshotLoadOptions){.tag = (char *)tag}, error)) {
         g_prefix_error(error, "-loadvm: ");
-        return NULL;
+        return false;
     }
-    return g_steal_pointer(&vm);
+    return !vm->options->mem_lock || lock_memory(error);
+}
+
+bool vm_make(Vm *vm, const Options *options, GError **error)
+{
+    unsigned lines = vm->chardevs->len;
+
+    vm->options = options;
+    vm->actions = (VmActions){.ends_at_reset = options->no_reboot, .ends_at_shutdown = !options->no_shutdown};
+    if (make(vm, error))
+        return true;
+    unmake(vm, lines);
+    return false;
+}
+
+Vm *vm_new(const Options *options, const VmEvents *events, GMainContext *context, GError **error)
+{
+    g_autoptr(Vm) vm = vm_begin(events, context);
+
+    return vm_make(vm, options, error) ? g_steal_pointer(&vm) : NULL;
 }
 
 void vm_launch(Vm *vm)
@@ -470,22 +525,21 @@ void vm_free(Vm *vm)
     if (!vm)
         return;
     vm_end_jobs(vm);
-    stop_waiting(vm);
+    unmake(vm, 0);
     while (g_source_remove_by_user_data(vm->arrival))
         continue;
     chan_free(vm->arrival->chan);
     g_clear_error(&vm->arrival->error);
     g_free(vm->arrival);
-    if (vm->pc)
-        pc_stop(vm->pc);
-    pc_free(vm->pc);
-    vm_close_lines(vm);
+    g_ptr_array_unref(vm->muxes);
+    g_ptr_array_unref(vm->chardevs);
+    g_hash_table_unref(vm->line_kinds);
     g_ptr_array_unref(vm->disks);
     g_ptr_array_unref(vm->nets);
     g_ptr_array_unref(vm->devices);
     g_array_unref(vm->boots);
-    g_free(vm->boot_paths);
     g_free(vm->migration.error);
+    g_rec_mutex_clear(&vm->lock);
     g_free(vm);
 }
 
@@ -507,4 +561,9 @@ VmState vm_state(const Vm *vm)
 const Options *vm_options(const Vm *vm)
 {
     return vm->options;
+}
+
+GRecMutex *vm_lock(Vm *vm)
+{
+    return &vm->lock;
 }

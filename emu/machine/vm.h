@@ -61,9 +61,13 @@ typedef struct VmEvents {
 const DeviceType *const *vm_device_types(void);
 
 /*
- * Makes everything and opens everything. The options are borrowed, and outlive it. With -incoming it begins to listen;
- * without, the machine is ready. Warnings are told by `message`.
+ * A Vm is made in two steps. After the first it can have lines, for who says what is to be made; the second makes
+ * everything and opens everything. The options are borrowed until it is freed, or vm_make fails: then nothing is there
+ * but what was there before. With -incoming it begins to listen; without, the machine is ready. Warnings are told by
+ * `message`. vm_new does both.
  */
+Vm *vm_begin(const VmEvents *events, GMainContext *context);
+bool vm_make(Vm *vm, const Options *options, GError **error);
 Vm *vm_new(const Options *options, const VmEvents *events, GMainContext *context, GError **error);
 void vm_free(Vm *vm);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(Vm, vm_free)
@@ -71,9 +75,13 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(Vm, vm_free)
 /* Starts it, unless it waits for its state or is not to run (-S). */
 void vm_launch(Vm *vm);
 
+/* Until it is made there are no PC and no options. */
 Pc *vm_pc(Vm *vm);
 VmState vm_state(const Vm *vm);
 const Options *vm_options(const Vm *vm);
+
+/* The machine's, and its lines'. */
+GRecMutex *vm_lock(Vm *vm);
 
 /* What takes its time. */
 Jobs *vm_jobs(Vm *vm);
@@ -83,6 +91,9 @@ void vm_end_jobs(Vm *vm);
 
 /* Lines by their ids. NULL: there is none. Borrowed. */
 Chardev *vm_chardev(Vm *vm, const char *id);
+
+/* Opens all of -chardev that are not open yet. */
+bool vm_open_lines(Vm *vm, const Options *options, GError **error);
 
 /* Opens a line, or finds it (chardev:ID); of one that is shared (mux), another end. */
 Chardev *vm_line_new(Vm *vm, const OptionsChar *line, const char *label, GError **error);

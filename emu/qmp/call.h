@@ -2,6 +2,7 @@
 #ifndef EMU_QMP_CALL_H
 #define EMU_QMP_CALL_H
 
+#include <glib.h>
 #include <stdbool.h>
 
 typedef struct QmpCall QmpCall;
@@ -24,6 +25,10 @@ struct QmpCall {
 
 /* The machine; NULL: it is not there yet (-preconfig), so only for commands that are allowed then. Borrowed. */
 Vm *qmp_call_vm(const QmpCall *call);
+
+/* More is said of a machine that is not there yet. */
+typedef struct QmpConfiguration QmpConfiguration;
+bool qmp_call_configure(const QmpCall *call, const QmpConfiguration *more, GError **error);
 
 /* Where the events go that its handler causes. */
 QmpEvents *qmp_call_events(const QmpCall *call);

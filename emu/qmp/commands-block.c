@@ -6,14 +6,6 @@
 #include "emu/qmp/error.h"
 #include "qapi/commands.h"
 
-static bool has_vm(const QmpCall *call, GError **error)
-{
-    if (qmp_call_vm(call))
-        return true;
-    g_set_error(error, QMP_ERROR, QMP_ERROR_GENERIC, "%s: the machine is not there yet", call->command->name);
-    return false;
-}
-
 static unsigned disk_count(const QmpCall *call)
 {
     return qmp_call_vm(call) ? vm_disk_count(qmp_call_vm(call)) : 0;
@@ -21,12 +13,16 @@ static unsigned disk_count(const QmpCall *call)
 
 bool qmp_blockdev_add(QmpCall *call, const QmpBlockdevOptions *arguments, GError **error)
 {
-    return has_vm(call, error) && vm_add_node(qmp_call_vm(call), arguments, error);
+    QmpBlockdevOptions *one = (QmpBlockdevOptions *)arguments;
+    const QmpConfiguration more = {.has_blockdev = true, .blockdev = {1, &one}};
+
+    return qmp_call_vm(call) ? vm_add_node(qmp_call_vm(call), arguments, error)
+                             : qmp_call_configure(call, &more, error);
 }
 
 bool qmp_blockdev_del(QmpCall *call, const QmpBlockdevDelArguments *arguments, GError **error)
 {
-    return has_vm(call, error) && vm_remove_node(qmp_call_vm(call), arguments->node_name, error);
+    return vm_remove_node(qmp_call_vm(call), arguments->node_name, error);
 }
 
 /* --- what there is ------------------------------------------------------------------------------------------------ */

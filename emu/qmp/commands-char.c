@@ -169,13 +169,13 @@ typedef Chardev *Make(Vm *vm, const char *id, const OptionsChar *options, GError
 
 static QmpChardevReturn *make(QmpCall *call, const char *id, const QmpChardevBackend *b, Make *how, GError **error)
 {
-    if (!qmp_call_vm(call)) {
-        qmp_refuse(error, QMP_ERROR_GENERIC, "%s: the machine is not there yet", call->command->name);
-        return NULL;
-    }
     g_autoptr(QmpChardevOptions) said = read_backend(call->command->name, id, b, error);
     if (!said)
         return NULL;
+    if (!qmp_call_vm(call)) {
+        const QmpConfiguration more = {.has_chardev = true, .chardev = {1, &said}};
+        return qmp_call_configure(call, &more, error) ? g_new0(QmpChardevReturn, 1) : NULL;
+    }
     const OptionsChar options = options_char_of(said);
     const Chardev *line = how(qmp_call_vm(call), id, &options, error);
     if (!line)

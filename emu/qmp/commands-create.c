@@ -191,10 +191,6 @@ bool qmp_blockdev_create(QmpCall *call, const QmpBlockdevCreateArguments *argume
     static const JobType type = {.name = "create", .run = run, .commit = commit, .undo = undo, .free = free_create};
     Vm *vm = qmp_call_vm(call);
 
-    if (!vm) {
-        g_set_error(error, QMP_ERROR, QMP_ERROR_GENERIC, "blockdev-create: the machine is not there yet");
-        return false;
-    }
     Create *c = g_new0(Create, 1);
     c->vm = vm;
     c->options = qapi_copy(&qmp_type_BlockdevCreateOptions, arguments->options);

@@ -85,26 +85,19 @@ bool qmp_query_netdev(QmpCall *call, QmpNetdevInfoList *result, GError **error)
 
 /* --- they come and go -------------------------------------------------------------------------------------------- */
 
-static bool needs_machine(const Vm *vm, GError **error)
-{
-    if (!vm)
-        g_set_error(error, QMP_ERROR, QMP_ERROR_GENERIC, "the machine is not there yet");
-    return vm;
-}
-
 bool qmp_netdev_add(QmpCall *call, const QmpNetdev *arguments, GError **error)
 {
-    Vm *vm = qmp_call_vm(call);
+    QmpNetdev *one = (QmpNetdev *)arguments;
+    const QmpConfiguration more = {.has_netdev = true, .netdev = {1, &one}};
 
-    return needs_machine(vm, error) && vm_add_network(vm, arguments, error);
+    return qmp_call_vm(call) ? vm_add_network(qmp_call_vm(call), arguments, error)
+                             : qmp_call_configure(call, &more, error);
 }
 
 bool qmp_netdev_del(QmpCall *call, const QmpNetdevDelArguments *arguments, GError **error)
 {
     Vm *vm = qmp_call_vm(call);
 
-    if (!needs_machine(vm, error))
-        return false;
     for (size_t i = 0; i < vm_network_count(vm); i++)
         if (strcmp(vm_network(vm, i).options->id, arguments->id) == 0)
             return vm_remove_network(vm, arguments->id, error);

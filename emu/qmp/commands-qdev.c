@@ -115,12 +115,11 @@ bool qmp_query_qdm(QmpCall *call, const QmpQueryQdmArguments *arguments, QmpQdmD
 
 bool qmp_device_add(QmpCall *call, struct json_t *arguments, GError **error)
 {
-    Vm *vm = qmp_call_vm(call);
+    const QmpConfiguration more = {.has_device = true, .device = {1, &arguments}};
 
-    if (vm)
-        return vm_add_device(vm, arguments, error);
-    g_set_error(error, QMP_ERROR, QMP_ERROR_GENERIC, "device_add: the machine is not there yet");
-    return false;
+    if (!qmp_call_vm(call))
+        return qmp_call_configure(call, &more, error);
+    return vm_add_device(qmp_call_vm(call), arguments, error);
 }
 
 /* By its id, or by the path of its object. */

@@ -137,22 +137,16 @@ bool qmp_qom_list_properties(QmpCall *call, const QmpQomListPropertiesArguments 
 
 /* --- objects that users make -------------------------------------------------------------------------------------- */
 
-static bool has_machine(const QmpCall *call, GError **error)
-{
-    if (qmp_call_vm(call))
-        return true;
-    g_set_error(error, QMP_ERROR, QMP_ERROR_GENERIC, "the machine is not there yet");
-    return false;
-}
-
 bool qmp_object_add(QmpCall *call, const QmpObjectOptions *arguments, GError **error)
 {
-    if (!has_machine(call, error))
-        return false;
-    return vm_add_object(qmp_call_vm(call), arguments, error);
+    QmpObjectOptions *one = (QmpObjectOptions *)arguments;
+    const QmpConfiguration more = {.has_object = true, .object = {1, &one}};
+
+    return qmp_call_vm(call) ? vm_add_object(qmp_call_vm(call), arguments, error)
+                             : qmp_call_configure(call, &more, error);
 }
 
 bool qmp_object_del(QmpCall *call, const QmpObjectDelArguments *arguments, GError **error)
 {
-    return has_machine(call, error) && vm_remove_object(qmp_call_vm(call), arguments->id, error);
+    return vm_remove_object(qmp_call_vm(call), arguments->id, error);
 }

@@ -102,11 +102,13 @@ bool qmp_system_powerdown(QmpCall *call, GError **error)
 bool qmp_set_action(QmpCall *call, const QmpSetActionArguments *arguments, GError **error)
 {
     Vm *vm = qmp_call_vm(call);
+    const QmpConfiguration more = {.has_no_reboot = arguments->has_reboot,
+                                   .no_reboot = arguments->reboot == QMP_REBOOT_ACTION_SHUTDOWN,
+                                   .has_no_shutdown = arguments->has_shutdown,
+                                   .no_shutdown = arguments->shutdown == QMP_SHUTDOWN_ACTION_PAUSE};
 
-    if (!vm) {
-        g_set_error(error, QMP_ERROR, QMP_ERROR_GENERIC, "set-action: the machine is not there yet");
-        return false;
-    }
+    if (!vm)
+        return qmp_call_configure(call, &more, error);
     VmActions actions = vm_actions(vm);
     if (arguments->has_reboot)
         actions.ends_at_reset = arguments->reboot == QMP_REBOOT_ACTION_SHUTDOWN;

@@ -92,6 +92,14 @@ static bool refuse_unknown(const char *name, const QmpTable *table, GError **err
                       meant ? "; did you mean '" : "", meant ? meant : "", meant ? "'?" : "");
 }
 
+bool qmp_command_allowed(const QapiCommand *command, unsigned rules, GError **error)
+{
+    return !(rules & QMP_PRECONFIG) || command->flags & QAPI_ALLOW_PRECONFIG ||
+           qmp_refuse(error, QMP_ERROR_GENERIC,
+                      "The command %s is not permitted before the machine is there (x-exit-preconfig makes it)",
+                      command->name);
+}
+
 /* NULL: it may not be asked, or not now. */
 static const QapiCommand *find(const QmpRequest *r, const QmpTable *table, unsigned rules, GError **error)
 {
@@ -111,10 +119,7 @@ static const QapiCommand *find(const QmpRequest *r, const QmpTable *table, unsig
         refuse_unknown(r->name, table, error);
     else if (r->oob && !(command->flags & QAPI_ALLOW_OOB))
         qmp_refuse(error, QMP_ERROR_GENERIC, "The command %s does not support OOB", r->name);
-    else if (rules & QMP_PRECONFIG && !(command->flags & QAPI_ALLOW_PRECONFIG))
-        qmp_refuse(error, QMP_ERROR_GENERIC,
-                   "The command %s is not permitted before the machine is there (x-exit-preconfig makes it)", r->name);
-    else
+    else if (qmp_command_allowed(command, rules, error))
         return command;
     return NULL;
 }

@@ -27,6 +27,15 @@ typedef union QmpResult {
     double number;
 } QmpResult;
 
+/* What holds with such a machine, whoever asks. */
+static inline unsigned qmp_rules_of(const Vm *vm)
+{
+    return vm ? 0 : QMP_PRECONFIG;
+}
+
+/* May it be asked now? */
+bool qmp_command_allowed(const QapiCommand *command, unsigned rules, GError **error);
+
 /* Does what `call` says. Takes the arguments (as the command has them), whatever becomes of it. */
 bool qmp_command_run(QmpCall *call, void *arguments, QmpResult *result, GError **error);
 

@@ -8,6 +8,7 @@ const HmpCommand hmp_commands[] = {
     {"chardev-remove", NULL, "chardev-remove", "id", NULL, NULL},
     {"chardev-send-break", NULL, "chardev-send-break", "id", NULL, NULL},
     {"closefd", NULL, "closefd", "fdname", NULL, NULL},
+    {"configure", NULL, "configure", "*machine", NULL, NULL},
     {"cont", "c", "cont", "", NULL, NULL},
     {"delvm", NULL, "snapshot-delete", "tag", NULL, NULL},
     {"device_add", NULL, "device_add", "*driver", NULL, NULL},
@@ -16,6 +17,7 @@ const HmpCommand hmp_commands[] = {
      "[-p:paging=on] [-d:detach=on] [-z:format=kdump-zlib] [-l:format=kdump-lzo] [-s:format=kdump-snappy] protocol "
      "[begin] [length]",
      NULL, NULL},
+    {"exit_preconfig", NULL, "x-exit-preconfig", "", NULL, NULL},
     {"getfd", NULL, "getfd", "fdname", NULL, NULL},
     {"info block", NULL, "query-block", "", hmp_print_block, NULL},
     {"info blockstats", NULL, "query-blockstats", "", NULL, NULL},

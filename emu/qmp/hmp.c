@@ -275,6 +275,8 @@ static bool run(QmpServer *server, GString *out, const HmpCommand *c, const char
 
     if (!qmp)
         return qmp_refuse(error, QMP_ERROR_COMMAND_NOT_FOUND, "%s: this program has no command '%s'", c->name, c->qmp);
+    if (!qmp_command_allowed(qmp, qmp_rules_of(qmp_call_vm(&call)), error))
+        return false;
     g_autoptr(GString) text = g_string_new(NULL);
     Arguments words = {.command = c, .text = text};
     if (!add_words(&words, line, error) || !read_arguments(c, qmp, text->str, &arguments, error) ||

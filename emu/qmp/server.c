@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "emu/machine/pc.h"
+#include "emu/qmp/error.h"
 #include "emu/qmp/server-impl.h"
 
 static void hand_on(void *opaque, const QmpEventText *text)
@@ -100,6 +101,15 @@ QmpVersionInfo *qmp_version_new(void)
 Vm *qmp_call_vm(const QmpCall *call)
 {
     return call->server->vm;
+}
+
+bool qmp_call_configure(const QmpCall *call, const QmpConfiguration *more, GError **error)
+{
+    const QmpServerConfig *config = &call->server->config;
+
+    if (call->server->vm || !config->configure)
+        return qmp_refuse(error, QMP_ERROR_GENERIC, "The command is permitted only before machine initialization");
+    return config->configure(config->opaque, more, error);
 }
 
 QmpEvents *qmp_call_events(const QmpCall *call)

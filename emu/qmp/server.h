@@ -8,6 +8,8 @@
 #include "emu/qmp/events.h"
 #include "emu/qmp/session.h"
 
+typedef struct QmpConfiguration QmpConfiguration;
+
 typedef struct QmpServerConfig {
     QmpTable table;
     const QapiEvent *events; /* that there are */
@@ -15,6 +17,10 @@ typedef struct QmpServerConfig {
     const char *schema;         /* what query-qmp-schema tells, as JSON */
     GMainContext *context;      /* where all happens; NULL: the default one */
     void (*quit)(void *opaque); /* the command "quit": the program ends soon */
+
+    /* Before there is a machine: more is said of it; it is to be made. NULL: nothing of that can be done. */
+    bool (*configure)(void *opaque, const QmpConfiguration *more, GError **error);
+    bool (*make)(void *opaque, GError **error);
     void *opaque;
 } QmpServerConfig;
 

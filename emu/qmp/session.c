@@ -160,7 +160,7 @@ void qmp_session_tell(QmpServerSession *s, const QmpEventText *text)
 
 static unsigned rules(const QmpServerSession *s)
 {
-    return (s->negotiated ? 0 : QMP_NEGOTIATES) | (s->oob ? QMP_HAS_OOB : 0) | (s->server->vm ? 0 : QMP_PRECONFIG);
+    return (s->negotiated ? 0 : QMP_NEGOTIATES) | (s->oob ? QMP_HAS_OOB : 0) | qmp_rules_of(s->server->vm);
 }
 
 /* So many of them are known before their turn; of those that overtake, too. */

@@ -27,7 +27,7 @@ Test(serial, four_ports_do_not_disturb_each_other)
 Test(serial, the_other_end_is_told_how_characters_look)
 {
     g_autoptr(Board) board = board_new();
-    const ChardevHome home = {.lock = &board->machine->lock};
+    const ChardevHome home = {.lock = board->machine->lock};
     int master = posix_openpt(O_RDWR | O_NOCTTY);
     struct termios t;
 

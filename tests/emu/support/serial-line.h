@@ -28,7 +28,7 @@ typedef struct Line {
 static inline Line line_new(const ChardevMemory *options)
 {
     Line l = {.board = board_new()};
-    const ChardevHome home = {.label = "serial0", .lock = &l.board->machine->lock};
+    const ChardevHome home = {.label = "serial0", .lock = l.board->machine->lock};
 
     l.chardev = chardev_new_memory(&home, options);
     l.dev = board_add(l.board, serial_new(&(SerialOptions){&l.board->isa, l.chardev, BASE, IRQ}));

@@ -288,7 +288,7 @@ static void add_fw_cfg(GuestBoard *b)
 
 static void add_serial(GuestBoard *b)
 {
-    const ChardevHome home = {.label = "serial0", .context = b->context, .lock = &b->machine->lock};
+    const ChardevHome home = {.label = "serial0", .context = b->context, .lock = b->machine->lock};
 
     b->chardev = chardev_new_memory(&home, &(ChardevMemory){.size = 32, .patient = true});
     add(b, CHIP_SERIAL, serial_new(&(SerialOptions){b->isa, b->chardev, 0x3f8, 4}));

@@ -244,6 +244,7 @@ static void keys(Suite *s)
 
 static void actions(Suite *s)
 {
+    TRY(x_exit_preconfig);
     TRY(set_action, NULL);
     TRY(set_action, LIBQMP_SET_ACTION_OPTIONS(.has_reboot = true, .reboot = QMP_REBOOT_ACTION_SHUTDOWN));
     TRY(set_action, LIBQMP_SET_ACTION_OPTIONS(.has_reboot = true, .reboot = QMP_REBOOT_ACTION_RESET,
