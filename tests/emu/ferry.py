@@ -638,6 +638,21 @@ def _(folder):
             assert word in done.stdout, (options, word)
 
 
+@case("the manual tells of no option, and of no key, that is not there", kvm=False)
+def _(folder):
+    del folder
+    with open("emu/ferry.1", encoding="utf-8") as file:
+        page = file.read()
+    done = subprocess.run([FERRY, "-help"], capture_output=True, text=True, timeout=PATIENCE, check=True)
+    options = set(re.findall(r"^  -([\w-]+)", done.stdout, re.M))
+    told = set(re.findall(r"\bFl ([\w-]+)", page)) - {"b", "z", "Ns"}  # of the monitor's migrate, and -OPTION
+    assert len(told) > 20 and told <= options, (told - options, len(told))
+    for option, keys in re.findall(r"^\.It Fl (machine|drive|mon) (.*)$", page, re.M):
+        done = subprocess.run([FERRY, "-" + option, "help"], capture_output=True, text=True, timeout=PATIENCE, check=True)
+        for key in re.findall(r"([\w-]+)=", keys):
+            assert "\n  %s=" % key in done.stdout, (option, key)
+
+
 def main():
     kvm = os.access("/dev/kvm", os.R_OK | os.W_OK)
     failed = 0
