@@ -86,8 +86,9 @@ static uint64_t unit_of(char letter)
     return found ? UINT64_C(1) << (10 * (found - units)) : 0;
 }
 
-static Parsed parse_size(const char *text, uint64_t unit, uint64_t *size)
+static Parsed parse_size(const char *text, uint64_t *size)
 {
+    uint64_t unit = 1;
     const char *end, *fraction = NULL;
     long double part = 0, place = 1;
     bool plain = text[0] != '0' || !g_ascii_isalnum(text[1]) || unit_of(text[1]);
@@ -114,22 +115,12 @@ static Parsed parse_size(const char *text, uint64_t unit, uint64_t *size)
     return PARSED;
 }
 
-bool text_value_size(const char *text, uint64_t unit, uint64_t *size)
-{
-    uint64_t n;
-
-    if (parse_size(text, unit, &n) != PARSED)
-        return false;
-    *size = n;
-    return true;
-}
-
 static bool store_integer(Visitor *v, const char *name, Scalar scalar, const char *text, void *value)
 {
     const char *digits = text + (text[0] == '-' || text[0] == '+'), *end = "";
     bool size = scalar == SCALAR_UINT64 && digits == text;
     Integer n = {.negative = text[0] == '-'};
-    Parsed parsed = size ? parse_size(digits, 1, &n.bits) : parse_digits(digits, &n.bits, &end);
+    Parsed parsed = size ? parse_size(digits, &n.bits) : parse_digits(digits, &n.bits, &end);
 
     if (parsed == PARSED_NOTHING || *end) {
         visit_fail(v, FERRY_ERROR_MISMATCH, name, "'%s' is no number%s", text,

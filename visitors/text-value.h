@@ -24,7 +24,4 @@ bool text_value_hex(Visitor *v, const char *name, const char *text, void *data, 
 /* The bits that are set: "0-3,17". */
 bool text_value_bits(Visitor *v, const char *name, const char *text, uint64_t *words, size_t bits);
 
-/* A size in octets, as above; without a unit it counts `unit` octets. False: it is none, or above 64 bits. */
-bool text_value_size(const char *text, uint64_t unit, uint64_t *size);
-
 #endif

@@ -6,7 +6,6 @@
 #include "visitors/enum.h"
 #include "visitors/json-in.h"
 #include "visitors/keyval-in.h"
-#include "visitors/text-value.h"
 #include "vmstate/match.h"
 #include "vmstate/state.h"
 #include "vmstate/walk.h"
@@ -68,60 +67,13 @@ void vms_choice_visit(Visitor *v, const VMStateField *f, void *value, size_t cou
     visit_enum(v, label_of(f), choices_of(f), value);
 }
 
-static void visit_mebibytes(Visitor *v, const VMStateField *f, void *value, size_t count)
-{
-    g_autofree char *text = NULL;
-
-    (void)count;
-    if (!visit_is_load(v))
-        text = g_strdup_printf("%" G_GUINT64_FORMAT "B", *(uint64_t *)value);
-    visit_string(v, label_of(f), &text);
-    if (text && visit_is_load(v) && !text_value_size(text, 1 << 20, value))
-        visit_fail(v, FERRY_ERROR_MISMATCH, label_of(f),
-                   "'%s' is no size (accepted: a number of MiB, or a number and one of the units B, K, M, G, T)", text);
-}
-
-const VMStateShape vms_mebibytes = {.name = "size", .visit = visit_mebibytes};
-
-static void load_lines(Visitor *v, const char *name, char **lines)
-{
-    GString *all = NULL;
-    bool present = false;
-
-    for (visit_optional(v, name, &present); present && !visit_failed(v); visit_optional(v, name, &present)) {
-        g_autofree char *line = NULL;
-        visit_string(v, name, &line);
-        if (!line)
-            break;
-        if (strchr(line, '\n'))
-            visit_fail(v, FERRY_ERROR_MISMATCH, name, "a value has more than one line");
-        all = all ? g_string_append_c(all, '\n') : g_string_new(NULL);
-        g_string_append(all, line);
-    }
-    if (!all)
-        return;
-    g_free(*lines);
-    *lines = g_string_free(all, FALSE);
-}
-
-static void visit_lines(Visitor *v, const VMStateField *f, void *value, size_t count)
-{
-    (void)count;
-    if (visit_is_load(v))
-        load_lines(v, label_of(f), value);
-    else
-        visit_string(v, label_of(f), value);
-}
-
-const VMStateShape vms_lines = {.name = "lines", .visit = visit_lines};
-
 /* --- telling people --------------------------------------------------------------------------------------------- */
 
 static char *takes(const VMStateField *f)
 {
     if (f->shape && f->shape->visit == vms_choice_visit)
         return g_strjoinv("|", (char **)choices_of(f));
-    if (f->shape == &vms_mebibytes || (f->kind == VMS_SCALAR && f->scalar == SCALAR_UINT64 && !f->array))
+    if (f->kind == VMS_SCALAR && f->scalar == SCALAR_UINT64 && !f->array)
         return g_strdup("size");
     if (f->kind == VMS_SCALAR && f->scalar == SCALAR_BOOL && !f->array)
         return g_strdup("on|off");

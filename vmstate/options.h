@@ -39,17 +39,6 @@ void vms_choice_visit(Visitor *v, const VMStateField *f, void *value, size_t cou
 #define VMS_CHOICE(Struct, member, choice, ...)                                                                        \
     VMS_FIELD(Struct, member, .type = "choice", .shape = &(choice)->shape, ##__VA_ARGS__)
 
-/* A uint64_t in octets, given as a number of MiB or with a unit. */
-extern const VMStateShape vms_mebibytes;
-
-#define VMS_MEBIBYTES(Struct, member, ...)                                                                             \
-    VMS_FIELD(Struct, member, .type = "size", .shape = &vms_mebibytes, ##__VA_ARGS__)
-
-/* A char *; a key given several times has its values on lines of their own. */
-extern const VMStateShape vms_lines;
-
-#define VMS_LINES(Struct, member, ...) VMS_TEXT(Struct, member, .shape = &vms_lines, ##__VA_ARGS__)
-
 /* --- telling people --------------------------------------------------------------------------------------------- */
 
 /* One line for each option: its key, what it takes, and what it is in `defaults` (NULL: not told). New string. */

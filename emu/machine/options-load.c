@@ -194,7 +194,7 @@ static bool load_value(const QapiType *type, void *value, const char *text, cons
 
 /* --- into a configuration ----------------------------------------------------------------------------------------- */
 
-/* Where the one value goes. */
+/* Where the one value goes. Those that can be given several times are pointers. */
 static void *place_for(QmpConfiguration *c, const QapiMember *option)
 {
     char *member = (char *)c + option->offset;
@@ -204,7 +204,7 @@ static void *place_for(QmpConfiguration *c, const QapiMember *option)
     if (option->type->kind != QAPI_LIST)
         return member;
     QapiList *list = (QapiList *)(void *)member;
-    *list = (QapiList){.count = 1, .items = g_malloc0(MAX(sizeof(void *), option->type->element->size))};
+    *list = (QapiList){.count = 1, .items = g_new0(void *, 1)};
     return list->items;
 }
 

@@ -187,12 +187,14 @@ static void judge_lines(const Options *o)
 }
 
 /* What was said is the same as JSON, and nothing more to say changes nothing. */
-static void judge_again(const Options *o)
+static void judge_again(const Options *o, bool is_text)
 {
     static const QmpConfiguration nothing;
     QmpConfiguration *again = NULL;
     GError *error = NULL;
 
+    if (!is_text)
+        return; /* which JSON is */
     json_t *said = qapi_to_json(&qmp_type_Configuration, &o->said);
     fuzz_check(qapi_from_json(&qmp_type_Configuration, (void *)&again, said, "again", &error), "%s",
                fuzz_message(error));
@@ -208,7 +210,7 @@ static void judge_again(const Options *o)
                "nothing has changed what was said");
 }
 
-static void judge(const Options *o)
+static void judge(const Options *o, bool is_text)
 {
     if (o->help) {
         fuzz_check(*o->help, "there is no help");
@@ -227,7 +229,7 @@ static void judge(const Options *o)
     judge_ids((void **)o->said->netdev.items, o->said->netdev.count, offsetof(QmpNetdev, id));
     judge_ids(o->chardevs->pdata, o->chardevs->len, offsetof(OptionsChar, id));
     judge_ids(o->objects->pdata, o->objects->len, offsetof(OptionsObject, id));
-    judge_again(o);
+    judge_again(o, is_text);
     judge_lines(o);
     for (guint i = 0; i < o->devices->len; i++)
         apply(g_ptr_array_index(o->devices, i));
@@ -254,7 +256,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
     g_autoptr(Options) o = options_parse((const char *const *)words, types, &error);
 
     if (o)
-        judge(o);
+        judge(o, g_utf8_validate(text, -1, NULL));
     else
         judge_refusal(error, words);
     return 0;

@@ -14,12 +14,12 @@ typedef struct DriveGeometry {
 } DriveGeometry;
 
 typedef struct Drive {
-    char *file, *format, *forward;
+    char *file, *format;
     uint8_t cache;
     bool readonly, has_unit;
     int8_t unit;
     uint32_t index;
-    uint64_t size, memory;
+    uint64_t size;
     uint16_t lengths[2];
     DriveGeometry geometry;
     DriveGeometry halves[2];
@@ -50,9 +50,7 @@ static const VMStateField drive_fields[] = {
     VMS_FIELD(Drive, unit, .presence = 1 + offsetof(Drive, has_unit)),
     VMS_FIELD(Drive, index),
     VMS_FIELD(Drive, size),
-    VMS_MEBIBYTES(Drive, memory),
     VMS_ARRAY(Drive, lengths),
-    VMS_LINES(Drive, forward),
     VMS_SUB(Drive, geometry, &drive_geometry),
     VMS_SUB_ARRAY(Drive, halves, &drive_geometry),
     VMS_END,
@@ -66,7 +64,7 @@ static const VMStateDescription drive_options = {
     .fields = drive_fields,
 };
 
-#define DRIVE_KEYS "cache, file, format, forward, geometry, halves, index, lengths, memory, readonly, size, unit"
+#define DRIVE_KEYS "cache, file, format, geometry, halves, index, lengths, readonly, size, unit"
 
 static inline void drive_done(Drive *d)
 {

@@ -52,18 +52,6 @@ Test(json_in, members_are_found_by_name_and_all_else_keeps_its_value)
     cr_assert_eq(d.halves[1].cylinders, 7);
 }
 
-Test(json_in, an_array_of_strings_has_a_line_for_each_and_may_be_one_string)
-{
-    g_auto(Drive) d = {0};
-
-    load_ok(&d, "{\"file\": \"f\", \"forward\": [\"a\", \"b\"]}");
-    cr_assert_str_eq(d.forward, "a\nb");
-    load_ok(&d, "{\"file\": \"f\", \"forward\": \"c\"}");
-    cr_assert_str_eq(d.forward, "c");
-    load_ok(&d, "{\"file\": \"f\", \"forward\": []}");
-    cr_assert_str_eq(d.forward, "c");
-}
-
 Test(json_in, unknown_members_come_with_the_nearest_and_with_all)
 {
     assert_refused("{\"fiel\": \"x\"}", "-drive: unknown key 'fiel'; did you mean 'file'? (accepted: " DRIVE_KEYS ")");
@@ -164,9 +152,7 @@ Test(json_in, the_help_has_each_key_with_what_it_takes_and_its_default)
                            "  unit=<int8> (default: -1)\n"
                            "  index=<uint32> (default: 4)\n"
                            "  size=<size> (default: 0)\n"
-                           "  memory=<size> (default: 0)\n"
                            "  lengths=<uint16[2]>\n"
-                           "  forward=<str>\n"
                            "  geometry.cylinders=<uint16> (default: 0)\n"
                            "  geometry.heads=<uint8> (default: 0)\n"
                            "  halves=<struct geometry[2]>\n");

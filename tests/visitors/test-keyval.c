@@ -130,24 +130,9 @@ Test(keyval, numbers_have_three_bases_and_sizes_units)
         cr_assert_eq(d.size, cases[i].size, "%s", text);
     }
     g_auto(Drive) d = {0};
-    load_ok(&d, "f,memory=128,unit=-0x80,index=017");
-    cr_assert_eq(d.memory, UINT64_C(128) << 20);
+    load_ok(&d, "f,unit=-0x80,index=017");
     cr_assert_eq(d.unit, -128);
     cr_assert_eq(d.index, 15);
-    load_ok(&d, "f,memory=1.5G");
-    cr_assert_eq(d.memory, UINT64_C(3) << 29);
-    load_ok(&d, "f,memory=65536B");
-    cr_assert_eq(d.memory, 65536);
-}
-
-Test(keyval, a_key_given_several_times_has_a_line_for_each_where_that_is_wanted)
-{
-    g_auto(Drive) d = {0};
-
-    load_ok(&d, "f,forward=a,index=1,forward=b,forward=c");
-    cr_assert_str_eq(d.forward, "a\nb\nc");
-    load_ok(&d, "f,forward=z");
-    cr_assert_str_eq(d.forward, "z");
 }
 
 /* --- what is wrong ---------------------------------------------------------------------------------------------- */
@@ -203,8 +188,6 @@ Test(keyval, what_is_no_number_is_said)
     assert_refused("x,index=1K", "-drive.index: '1K' is no number");
     assert_refused("x,index=09", "-drive.index: '09' is no number");
     assert_refused("x,readonly=maybe", "-drive.readonly: 'maybe' is neither on nor off");
-    assert_refused("x,memory=much", "-drive.memory: 'much' is no size (accepted: a number of MiB, or a number and one "
-                                    "of the units B, K, M, G, T)");
 }
 
 Test(keyval, a_key_of_another_kind_is_told_apart)
