@@ -56,6 +56,15 @@ bool options_smp(OptionsSmp *s, const QmpSmpOptions *given, GError **error)
 
 /* --- -cpu ------------------------------------------------------------------------------------------------------- */
 
+void options_feature_free(void *feature)
+{
+    OptionsFeature *f = feature;
+
+    g_free(f->name);
+    g_free(f->value);
+    g_free(f);
+}
+
 static void add_feature(OptionsCpu *cpu, const char *name, size_t len, const char *value)
 {
     OptionsFeature *f = g_new0(OptionsFeature, 1);

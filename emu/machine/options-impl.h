@@ -62,6 +62,7 @@ Options *options_make(QmpConfiguration *said, const DeviceType *const *types, GE
 
 /* --- others ------------------------------------------------------------------------------------------------------- */
 
+void options_feature_free(void *feature); /* OptionsFeature */
 bool options_cpu(OptionsCpu *cpu, const char *text, GError **error);
 bool options_smp(OptionsSmp *s, const QmpSmpOptions *given, GError **error);
 

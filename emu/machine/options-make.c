@@ -263,15 +263,6 @@ static void add_default_lines(Options *o)
 
 /* --- lives -------------------------------------------------------------------------------------------------------- */
 
-static void feature_free(void *feature)
-{
-    OptionsFeature *f = feature;
-
-    g_free(f->name);
-    g_free(f->value);
-    g_free(f);
-}
-
 static void nic_free(void *nic)
 {
     qmp_Netdev_free(((OptionsNic *)nic)->net);
@@ -298,7 +289,7 @@ static Options *options_new(QmpConfiguration *said)
     Options *o = g_new0(Options, 1);
 
     o->said = said;
-    o->cpu.features = g_ptr_array_new_with_free_func(feature_free);
+    o->cpu.features = g_ptr_array_new_with_free_func(options_feature_free);
     o->drives = g_ptr_array_new_with_free_func(g_free);
     o->devices = g_ptr_array_new_with_free_func(device_free_it);
     o->objects = g_ptr_array_new_with_free_func(object_free);

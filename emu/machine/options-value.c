@@ -77,10 +77,11 @@ static bool check_accel(const QmpAccelOptions *a, const char *root, GError **err
 
 static bool check_cpu(const char *text, GError **error)
 {
-    OptionsCpu cpu = {.features = g_ptr_array_new()};
+    OptionsCpu cpu = {.features = g_ptr_array_new_with_free_func(options_feature_free)};
     bool ok = options_cpu(&cpu, text, error);
 
     g_ptr_array_unref(cpu.features);
+    g_free(cpu.model);
     return ok;
 }
 
