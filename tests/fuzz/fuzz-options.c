@@ -196,6 +196,8 @@ static void judge_again(const Options *o, bool is_text)
     if (!is_text)
         return; /* which JSON is */
     json_t *said = qapi_to_json(&qmp_type_Configuration, &o->said);
+    if (!said)
+        return; /* a number above 63 bits, which a tree of JSON cannot have */
     fuzz_check(qapi_from_json(&qmp_type_Configuration, (void *)&again, said, "again", &error), "%s",
                fuzz_message(error));
     json_t *twice = qapi_to_json(&qmp_type_Configuration, (void *)&again);
