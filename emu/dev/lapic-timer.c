@@ -94,13 +94,31 @@ void lapic_timer_divide(Lapic *p, uint32_t value)
     arm_from_load(p);
 }
 
-/* Of one that KVM had timer_expiry may be missing: then it is the time of loading that counts. */
+/* A period so short that it was made longer ends later than it was to: that is what the next one begins from. */
+static int64_t due_by(const Lapic *p, int64_t expiry)
+{
+    int64_t period = period_of(p), armed = expiry - SHORTEST_NS, loaded = p->s.initial_count_load_time;
+
+    if (!lapic_is_periodic(p) || loaded < 0 || armed < loaded || (expiry - loaded) % period == 0)
+        return expiry;
+    return armed + period - (armed - loaded) % period;
+}
+
+/*
+ * Of one that KVM had timer_expiry may be missing: then it is the time of loading that counts. What a stream says may
+ * contradict itself: nothing was loaded in the future, and one that ends once does not end before its period does.
+ */
 void lapic_timer_resume(Lapic *p)
 {
     int64_t expiry = p->s.timer_expiry, period = period_of(p), now = now_of(p);
 
-    if (!period || expiry < 0 || expiry - now > 2 * period)
+    p->s.initial_count_load_time = MIN(p->s.initial_count_load_time, now);
+    if (!period || expiry < 0 || expiry - now > 2 * MAX(period, SHORTEST_NS)) {
         lapic_timer_arm(p);
-    else
-        arm_at(p, expiry);
+        return;
+    }
+    if (!lapic_is_periodic(p))
+        expiry = MAX(expiry, p->s.initial_count_load_time + period);
+    p->due_ns = due_by(p, expiry);
+    timer_arm(&p->timer, expiry);
 }

@@ -134,6 +134,62 @@ Test(lapic_timer, a_move_changes_neither_what_is_pending_nor_the_timers_phase)
     byte_out_done(&octets);
 }
 
+/* Every 50 us come interrupts of a period of 3 us: an end that was put off is put off once. */
+Test(lapic_timer, nor_the_end_of_a_period_that_was_made_longer)
+{
+    g_autoptr(Board) board = board_new(), other = board_new();
+    g_autoptr(GError) error = NULL;
+    ByteOut octets = {0};
+    Rig rig, there;
+
+    rig_init(&rig, board);
+    switch_on(&rig);
+    poke(&rig, 0, DIVIDE, BY_1);
+    poke(&rig, 0, TIMER, PERIODIC | 0x41);
+    poke(&rig, 0, INITIAL, 3000);
+    board_advance(board, 40000);
+    cr_expect_not(lapic_pending(rig.lapics[0]));
+    board_save(board, rig.lapics[0], &octets);
+    rig_init(&there, other);
+    other->virtual_ns = board->virtual_ns;
+    cr_assert(board_load(other, there.lapics[0], octets.data, octets.len, 3, &error), "%s",
+              error ? error->message : "");
+    board_advance(other, 9999);
+    cr_expect_not(lapic_pending(there.lapics[0]));
+    board_advance(other, 1);
+    board_advance(board, 10000);
+    cr_expect_eq(lapic_take(rig.lapics[0]), 0x41);
+    cr_expect_eq(lapic_take(there.lapics[0]), 0x41);
+    board_advance(board, 1000);
+    board_advance(other, 1000);
+    cr_expect_eq(peek(&there, 0, CURRENT), peek(&rig, 0, CURRENT));
+    byte_out_done(&octets);
+}
+
+/* Of a stream that is not true: the timer that ends once has ended before it could. */
+Test(lapic_timer, an_end_before_the_count_has_ended_is_not_believed)
+{
+    g_autoptr(Board) board = board_new();
+    g_autoptr(GError) error = NULL;
+    ByteOut octets = {0};
+    Rig rig;
+
+    rig_init(&rig, board);
+    switch_on(&rig);
+    poke(&rig, 0, DIVIDE, BY_1);
+    poke(&rig, 0, TIMER, 0x41);
+    poke(&rig, 0, INITIAL, 1000);
+    board_save(board, rig.lapics[0], &octets);
+    memset(octets.data + octets.len - 8, 0, 8); /* timer_expiry */
+    cr_assert(board_load(board, rig.lapics[0], octets.data, octets.len, 3, &error), "%s", error ? error->message : "");
+    board_advance(board, 999);
+    cr_expect_not(lapic_pending(rig.lapics[0]));
+    cr_expect_eq(peek(&rig, 0, CURRENT), 1);
+    board_advance(board, 1);
+    cr_expect_eq(lapic_take(rig.lapics[0]), 0x41);
+    byte_out_done(&octets);
+}
+
 Test(lapic_timer, it_is_the_one_that_qemu_records)
 {
     static const char *const recordings[] = {"a-kvm-min", "b3-kvm-pc-alldefaults", "e-tcg-min"};

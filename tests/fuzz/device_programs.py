@@ -32,6 +32,10 @@ FOCUSES = {
     "pci": ((0xCF8, 0xCFF), (0xC000, 0xC03F)),
     "i440fx": ((0xCF8, 0xCFF),),
     "ide": ((0x1F0, 0x1F7), (0x170, 0x177), (0x3F6, 0x3F6), (0xC100, 0xC10F)),
+    "lapic": ((0x20, 0x21), (0x43, 0x43)),
+    "pm": ((0xC200, 0xC23F), (0xB2, 0xB3), (0xAFE0, 0xAFE3), (0xAE00, 0xAE13)),
+    "hotplug": ((0xAE00, 0xAE13), (0xAF00, 0xAF0B), (0xAFE0, 0xAFE3)),
+    "smbus": ((0xC240, 0xC24F),),
 }
 NAMES = list(FOCUSES)
 
@@ -42,7 +46,8 @@ SECTIONS = {
     b"serial": ("serial", 0), b"fdc": ("fdc", 0), b"ps2kbd": ("ps2", 0), b"ps2mouse": ("ps2", 1), b"pckbd": ("ps2", 2),
     b"vmmouse": ("vmmouse", 0), b"port92": ("port92", 0), b"globalstate": ("port92", 1), b"PCIBUS": ("pci", 1),
     b"PCIHost": ("pci", 2), b"0000:00:01.0/PIIX3": ("pci", 3), b"0000:00:00.0/I440FX": ("i440fx", 0),
-    b"0000:00:01.1/ide": ("ide", 0),
+    b"0000:00:01.1/ide": ("ide", 0), b"apic": ("lapic", 0), b"0000:00:01.3/piix4_pm": ("pm", 0),
+    b"i2c_bus": ("smbus", 0), b"smbus-eeprom": ("smbus", 1),
 }  # fmt: skip
 
 def packet(octets):

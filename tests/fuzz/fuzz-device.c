@@ -9,6 +9,7 @@
 
 #include "emu/dev/i8259.h"
 #include "emu/dev/ioapic.h"
+#include "emu/dev/lapic.h"
 #include "emu/dev/ps2.h"
 #include "emu/dev/vmmouse.h"
 #include "emu/pci/pci-bus.h"
@@ -62,6 +63,14 @@ static const Focus focuses[] = {
     {"pci", {{0xcf8, 0xcff}, {0xc000, 0xc03f}}, 0xe0000000, 0x8000, {CHIP_GADGET, CHIP_BUS, CHIP_HOST, CHIP_PIIX3, -1}},
     {"i440fx", {{0xcf8, 0xcff}}, 0xc0000, 0xffff, {CHIP_I440FX, CHIP_HOST, CHIP_GADGET, -1}},
     {"ide", {{0x1f0, 0x1f7}, {0x170, 0x177}, {0x3f6, 0x3f6}, {0xc100, 0xc10f}}, 0, 0x8000, {CHIP_IDE, -1}},
+    {"lapic", {{0x20, 0x21}, {0x43, 0x43}}, 0xfee00000, 0x1000, {CHIP_LAPIC, CHIP_LAPIC_LAST, CHIP_IOAPIC, -1}},
+    {"pm",
+     {{0xc200, 0xc23f}, {0xb2, 0xb3}, {0xafe0, 0xafe3}, {0xae00, 0xae13}},
+     0,
+     0,
+     {CHIP_PIIX4_PM, CHIP_ACPI_BUILD, -1}},
+    {"hotplug", {{0xae00, 0xae13}, {0xaf00, 0xaf0b}, {0xafe0, 0xafe3}}, 0, 0, {CHIP_PIIX4_PM, CHIP_BUS, -1}},
+    {"smbus", {{0xc240, 0xc24f}}, 0, 0, {CHIP_SMBUS, CHIP_MODULE, CHIP_PIIX4_PM, -1}},
 };
 
 typedef struct Access {
@@ -75,6 +84,7 @@ typedef struct Guest {
     const Focus *focus;
     ByteIn in;
     Access last;
+    unsigned cpu; /* that runs */
     unsigned loads, migrations;
     bool moves;   /* as soon as this instruction is done */
     uint64_t saw; /* what this instruction read */
@@ -121,12 +131,15 @@ static GuestChip focus_chip(const Focus *focus, unsigned n)
 static void do_access(Guest *g, const Access *a)
 {
     Space *space = a->to_memory ? g->board->machine->memory : g->board->machine->ports;
+    Device *lapic = g->board->chips[CHIP_LAPIC + g->cpu];
+    uint64_t value = 0;
 
     g->last = *a;
-    if (a->write)
+    if (a->write && (!a->to_memory || !lapic_vcpu.write(lapic, a->addr, a->size, a->value)))
         space_write(space, a->addr, a->value, a->size);
-    else
-        g->saw = g->saw * 31 + space_read(space, a->addr, a->size);
+    else if (!a->write && (!a->to_memory || !lapic_vcpu.read(lapic, a->addr, a->size, &value)))
+        value = space_read(space, a->addr, a->size);
+    g->saw = g->saw * 31 + value;
     guest_board_obey(g->board);
 }
 
@@ -208,6 +221,15 @@ static void do_serial_event(GuestBoard *b, unsigned x)
         ;
 }
 
+/* What a processor writes that is in no memory; KVM lets no guest without x2APIC switch that on. */
+static void do_lapic_event(Device *lapic, unsigned x, unsigned y)
+{
+    if (x & 1)
+        lapic_vcpu.set_priority(lapic, y % 16);
+    else
+        lapic_vcpu.set_base(lapic, 0xfee00000 | (uint64_t)(x >> 4) << 12 | (y & 9) << 8);
+}
+
 static void do_event(Guest *g, unsigned which)
 {
     GuestBoard *b = g->board;
@@ -256,6 +278,16 @@ static void do_event(Guest *g, unsigned which)
         break;
     case 11:
         guest_board_disk_event(b, x);
+        break;
+    case 12:
+        guest_board_power_event(b, x, y);
+        break;
+    case 13:
+        g->cpu = x % GUEST_CPUS;
+        g->saw = g->saw * 31 + guest_board_take(b, g->cpu);
+        break;
+    case 14:
+        do_lapic_event(b->chips[CHIP_LAPIC + g->cpu], x, y);
         break;
     default:
         machine_set_running(b->machine, x & 1);

@@ -9,13 +9,16 @@
 #include "emu/chardev/chardev.h"
 #include "emu/core/isa.h"
 #include "emu/core/machine.h"
+#include "emu/dev/lapic.h"
 #include "emu/dev/vmport.h"
 #include "visitors/bytes.h"
 
 enum {
     GUEST_RAM = 2 << 20,
     GUEST_DMA = 4096,
-    GUEST_PCI_SLOTS = 4, /* 2 is a device that has some of everything, 3 the IDE controller */
+    GUEST_PCI_SLOTS = 5, /* 2 is a device that has some of everything, 3 the IDE controller, 4 power management */
+    GUEST_CD_BUS = 1,
+    GUEST_CPUS = 2,
     GUEST_DISK = 256 * 512,
 };
 
@@ -46,6 +49,11 @@ typedef enum GuestChip {
     CHIP_VMMOUSE,
     CHIP_PORT92,
     CHIP_GLOBALSTATE,
+    CHIP_LAPIC, /* of each processor */
+    CHIP_LAPIC_LAST = CHIP_LAPIC + GUEST_CPUS - 1,
+    CHIP_PIIX4_PM,
+    CHIP_SMBUS,
+    CHIP_MODULE,
     CHIPS,
 } GuestChip;
 
@@ -64,12 +72,13 @@ typedef struct GuestBoard {
     size_t dma_supply; /* octets that the client has or takes; then it drops its request */
     size_t dma_step;   /* in one call */
     uint8_t dma_lines; /* DREQ, one bit a channel */
+    LapicBus lapics;
+    uint8_t cpus; /* that are plugged, one bit each */
     bool reset_wanted;
 
     /* Its chips do not go together, as one was loaded that others know nothing of, or a line was driven by nobody. */
     bool patched;
-    bool lossy;        /* it is a copy, and lacks what no stream has a place for: its guest may see that */
-    uint64_t messages; /* that were sent */
+    bool lossy; /* it is a copy, and lacks what no stream has a place for: its guest may see that */
 } GuestBoard;
 
 /* With clocks that show that. */
@@ -81,6 +90,13 @@ void guest_board_obey(GuestBoard *board);
 
 /* Requests that are in flight end. Then something may happen to the disks: another medium, the button, an error. */
 void guest_board_disk_event(GuestBoard *board, unsigned event);
+
+/* What a processor's LAPIC would make it do now: signals, the page of a SIPI, the vector of an interrupt. */
+uint64_t guest_board_take(GuestBoard *board, unsigned cpu);
+
+/* The power button; a slot or a processor (number n, of how many there are) that comes or is to go; a wake-up. */
+void guest_board_power_event(GuestBoard *board, unsigned event, unsigned n);
+void guest_board_set_cpu(GuestBoard *board, unsigned cpu, bool present);
 
 /* Lets the time pass in one jump, as when the host was busy; or stopping at the next `steps` expiries first. */
 void guest_board_jump(GuestBoard *board, int64_t ns);
