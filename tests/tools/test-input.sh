@@ -56,6 +56,18 @@ for i in range(0, len(data), 997): os.write(1, data[i:i + 997])' "$file" | works
         mkdir "$TMP/temporary" && cat "$file" | TMPDIR=$TMP/temporary works "$dump" - && [ -z "$(ls -A "$TMP/temporary")" ] &&
         cat "$file" | TMPDIR=$TMP/nowhere refuses '.*nowhere.*' "$dump" - && TMPDIR=$TMP/nowhere works "$dump" "$file"
 }
+# Who opens it, looks at it and opens it again has lost its writer, if that was quick; then this would wait for ever.
+pipe_once() {
+    file=$(raw a-kvm-min.mig) && mkfifo "$TMP/once" || return
+    for i in $(seq 40); do
+        cat "$file" >"$TMP/once" 2>/dev/null &
+        timeout 20 "$dump" "$TMP/once" >/dev/null 2>"$TMP/err" && wait $! || {
+            kill $! 2>/dev/null
+            complain "time $i: $(cat "$TMP/err")"
+            return 1
+        }
+    done
+}
 
 # --- no stream ------------------------------------------------------------------------------------------------------
 
@@ -188,6 +200,7 @@ done
 case_ 'what is packed in packed is read, but not for ever' packed_twice
 case_ 'packed text is refused as text' packed_otherwise
 case_ 'pipes are read, over a temporary file in TMPDIR that is not left' pipes
+case_ 'a pipe is opened once' pipe_once
 case_ 'empty, text, a directory, a missing file and other formats are refused by all, with one line' not_a_stream
 if [ "$(id -u)" -ne 0 ]; then
     case_ 'a file that may not be read is refused by all' no_permission

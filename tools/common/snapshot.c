@@ -12,14 +12,15 @@
 
 /* --- which ------------------------------------------------------------------------------------------------------ */
 
+/* A pipe is not even opened: who writes to it would take that for its reader, and then see it go. */
 bool snapshot_is_image(const char *path)
 {
     uint8_t start[4] = {0};
     struct stat st;
-    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    bool has_places = stat(path, &st) == 0 && (S_ISREG(st.st_mode) || S_ISBLK(st.st_mode));
+    int fd = has_places ? open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK) : -1;
 
-    bool ok = fd >= 0 && fstat(fd, &st) == 0 && (S_ISREG(st.st_mode) || S_ISBLK(st.st_mode)) &&
-              pread(fd, start, sizeof start, 0) == sizeof start;
+    bool ok = fd >= 0 && pread(fd, start, sizeof start, 0) == sizeof start;
     if (fd >= 0)
         close(fd);
     return ok && memcmp(start, "QFI\xfb", sizeof start) == 0;
