@@ -63,7 +63,7 @@ pipe_once() {
         cat "$file" >"$TMP/once" 2>/dev/null &
         timeout 20 "$dump" "$TMP/once" >/dev/null 2>"$TMP/err" && wait $! || {
             kill $! 2>/dev/null
-            complain "time $i: $(cat "$TMP/err")"
+            echo "time $i: $(cat "$TMP/err")"
             return 1
         }
     done
