@@ -53,8 +53,9 @@ struct Vm {
     bool held;          /* it needs the machine to stand */
 
     VmMigration migration;
-    bool migration_events; /* its steps are told */
-    Transport *incoming;   /* while it waits */
+    struct QmpMigrationParameters *migration_parameters;
+    uint32_t migration_capabilities; /* that are wanted: a bit for each of QmpMigrationCapability */
+    Transport *incoming;             /* while it waits */
     GThread *waiter;
     struct VmArrival *arrival;
 };
@@ -96,6 +97,10 @@ void vm_release_net(Vm *vm, const char *id);
 bool vm_make_devices(Vm *vm, GError **error);
 void vm_boot_done(void *boot);
 bool vm_plug(Vm *vm, const OptionsDevice *o, Device *dev, GError **error); /* gives it to the PC */
+
+/* vm-migration-options.c */
+void vm_migration_options_init(Vm *vm);
+void vm_migration_options_done(Vm *vm);
 
 /* vm-plugged.c. `o` NULL: the board's own; otherwise it may have an id. */
 VmDevice *vm_note_device(Vm *vm, const DeviceType *type, Device *dev, const OptionsDevice *o, const char *bus);

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "emu/machine/vm-impl.h"
+#include "emu/machine/vm-migration.h"
 #include "emu/machine/vm-snapshot.h"
 
 const char *vm_state_name(VmState state)
@@ -185,16 +186,6 @@ const VmMigration *vm_migration(const Vm *vm)
     return &vm->migration;
 }
 
-bool vm_migration_events(const Vm *vm)
-{
-    return vm->migration_events;
-}
-
-void vm_set_migration_events(Vm *vm, bool told)
-{
-    vm->migration_events = told;
-}
-
 /* `error` NULL: it has not failed. */
 static void migration_is(Vm *vm, VmMigrationStatus status, int64_t since_us, const GError *error)
 {
@@ -202,7 +193,7 @@ static void migration_is(Vm *vm, VmMigrationStatus status, int64_t since_us, con
     vm->migration = (VmMigration){.status = status,
                                   .took_ms = since_us ? (g_get_monotonic_time() - since_us) / 1000 : 0,
                                   .error = g_strdup(error ? error->message : NULL)};
-    if (vm->migration_events && vm->events.migration_is)
+    if (vm_migration_wants(vm, QMP_MIGRATION_CAPABILITY_EVENTS) && vm->events.migration_is)
         vm->events.migration_is(vm->events.opaque, status);
 }
 
@@ -435,6 +426,7 @@ Vm *vm_begin(const VmEvents *events, GMainContext *context)
     vm->devices = g_ptr_array_new_with_free_func(vm_device_free);
     vm->boots = g_array_new(FALSE, FALSE, sizeof(VmBoot));
     g_array_set_clear_func(vm->boots, vm_boot_done);
+    vm_migration_options_init(vm);
     vm->arrival = g_new0(VmArrival, 1);
     vm->arrival->vm = vm;
     return vm;
@@ -538,6 +530,7 @@ void vm_free(Vm *vm)
     g_ptr_array_unref(vm->nets);
     g_ptr_array_unref(vm->devices);
     g_array_unref(vm->boots);
+    vm_migration_options_done(vm);
     g_free(vm->migration.error);
     g_rec_mutex_clear(&vm->lock);
     g_free(vm);

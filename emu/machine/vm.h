@@ -50,7 +50,7 @@ typedef struct VmEvents {
     void (*was_reset)(void *opaque, VmCause cause);
     void (*shut_down)(void *opaque, VmCause cause); /* by the guest: it was switched off, or is not to be reset */
     void (*powered_down)(void *opaque);             /* the power button was pressed */
-    void (*migration_is)(void *opaque, VmMigrationStatus status); /* if vm_set_migration_events */
+    void (*migration_is)(void *opaque, VmMigrationStatus status); /* capability "events" */
     void (*quit)(void *opaque, int status);                       /* nothing more to do here; exit status */
     void (*message)(void *opaque, const char *message);           /* for the user, without a line's end */
     void *opaque;
@@ -189,10 +189,6 @@ typedef struct VmMigration {
 } VmMigration;
 
 const VmMigration *vm_migration(const Vm *vm);
-
-/* Is each step of a migration to be told? At first it is not. */
-bool vm_migration_events(const Vm *vm);
-void vm_set_migration_events(Vm *vm, bool told);
 
 /* For a machine that waits for its state (-incoming defer). */
 bool vm_incoming(Vm *vm, const char *uri, GError **error);

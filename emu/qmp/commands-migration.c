@@ -1,5 +1,5 @@
 /* commands-migration.c: the machine's state goes out and comes in; schema/migration.json. */
-#include "emu/machine/vm.h"
+#include "emu/machine/vm-migration.h"
 #include "emu/qmp/call.h"
 #include "emu/qmp/error.h"
 #include "emu/qmp/run-state.h"
@@ -56,32 +56,36 @@ bool qmp_migrate_incoming(QmpCall *call, const QmpMigrateIncomingArguments *argu
     return vm_incoming(qmp_call_vm(call), arguments->uri, error);
 }
 
-/* --- capabilities ------------------------------------------------------------------------------------------------- */
+/* --- what can be set -----------------------------------------------------------------------------------------------
+ */
 
 bool qmp_query_migrate_capabilities(QmpCall *call, QmpMigrationCapabilityStatusList *result, GError **error)
 {
-    QmpMigrationCapabilityStatus *told = g_new0(QmpMigrationCapabilityStatus, 1);
-
     (void)error;
-    told->capability = QMP_MIGRATION_CAPABILITY_EVENTS;
-    told->state = vm_migration_events(qmp_call_vm(call));
-    result->items = g_new(QmpMigrationCapabilityStatus *, 1);
-    result->items[result->count++] = told;
+    result->items = g_new(QmpMigrationCapabilityStatus *, QMP_MIGRATION_CAPABILITY__MAX);
+    for (int i = 0; i < QMP_MIGRATION_CAPABILITY__MAX; i++) {
+        if (!vm_migration_has((QmpMigrationCapability)i))
+            continue;
+        QmpMigrationCapabilityStatus *told = g_new0(QmpMigrationCapabilityStatus, 1);
+        told->capability = (QmpMigrationCapability)i;
+        told->state = vm_migration_wants(qmp_call_vm(call), told->capability);
+        result->items[result->count++] = told;
+    }
     return true;
 }
 
-/* All or nothing. What is not there can be switched off. */
 bool qmp_migrate_set_capabilities(QmpCall *call, const QmpMigrateSetCapabilitiesArguments *arguments, GError **error)
 {
-    const QmpMigrationCapabilityStatusList *list = &arguments->capabilities;
+    return vm_set_migration_capabilities(qmp_call_vm(call), &arguments->capabilities, error);
+}
 
-    for (size_t i = 0; i < list->count; i++)
-        if (list->items[i]->state && list->items[i]->capability != QMP_MIGRATION_CAPABILITY_EVENTS)
-            return qmp_refuse(error, QMP_ERROR_GENERIC,
-                              "migrate-set-capabilities.capabilities[%zu]: '%s' is not there (accepted: events)", i,
-                              qmp_MigrationCapability_name(list->items[i]->capability));
-    for (size_t i = 0; i < list->count; i++)
-        if (list->items[i]->capability == QMP_MIGRATION_CAPABILITY_EVENTS)
-            vm_set_migration_events(qmp_call_vm(call), list->items[i]->state);
-    return true;
+QmpMigrationParameters *qmp_query_migrate_parameters(QmpCall *call, GError **error)
+{
+    (void)error;
+    return qapi_copy(&qmp_type_MigrationParameters, vm_migration_parameters(qmp_call_vm(call)));
+}
+
+bool qmp_migrate_set_parameters(QmpCall *call, const QmpMigrateSetParameters *arguments, GError **error)
+{
+    return vm_set_migration_parameters(qmp_call_vm(call), arguments, error);
 }

@@ -111,6 +111,69 @@ static void capabilities(Suite *s)
     LIST(MigrationCapabilityStatus, query_migrate_capabilities);
 }
 
+static void parameters(Suite *s)
+{
+    QmpMigrateSetParameters fast = {.has_max_bandwidth = true, .max_bandwidth = 1 << 30};
+    QmpMigrateSetParameters wrong = {.has_downtime_limit = true, .downtime_limit = -1};
+    QmpStrOrNull none = {.kind = QMP_STR_OR_NULL_KIND_S, .u.s = (char *)""};
+    /* as they are: most can be nothing else in Ferry yet */
+    QmpMigrateSetParameters usual = {
+        .has_announce_initial = true,
+        .announce_initial = 50,
+        .has_announce_max = true,
+        .announce_max = 550,
+        .has_announce_rounds = true,
+        .announce_rounds = 5,
+        .has_announce_step = true,
+        .announce_step = 100,
+        .has_compress_level = true,
+        .compress_level = 1,
+        .has_compress_threads = true,
+        .compress_threads = 8,
+        .has_compress_wait_thread = true,
+        .compress_wait_thread = true,
+        .has_decompress_threads = true,
+        .decompress_threads = 2,
+        .has_throttle_trigger_threshold = true,
+        .throttle_trigger_threshold = 50,
+        .has_cpu_throttle_initial = true,
+        .cpu_throttle_initial = 20,
+        .has_cpu_throttle_increment = true,
+        .cpu_throttle_increment = 10,
+        .has_cpu_throttle_tailslow = true,
+        .cpu_throttle_tailslow = false,
+        .has_max_cpu_throttle = true,
+        .max_cpu_throttle = 99,
+        .has_max_postcopy_bandwidth = true,
+        .max_postcopy_bandwidth = 0,
+        .has_downtime_limit = true,
+        .downtime_limit = 300,
+        .has_x_checkpoint_delay = true,
+        .x_checkpoint_delay = 20000,
+        .has_block_incremental = true,
+        .block_incremental = false,
+        .has_multifd_channels = true,
+        .multifd_channels = 2,
+        .has_multifd_compression = true,
+        .multifd_compression = QMP_MULTI_FD_COMPRESSION_NONE,
+        .has_multifd_zlib_level = true,
+        .multifd_zlib_level = 1,
+        .has_multifd_zstd_level = true,
+        .multifd_zstd_level = 1,
+        .has_xbzrle_cache_size = true,
+        .xbzrle_cache_size = 64 << 20,
+        .tls_creds = &none,
+        .tls_hostname = &none,
+        .tls_authz = &none,
+    };
+
+    GET(MigrationParameters, query_migrate_parameters);
+    TRY(migrate_set_parameters, &usual);
+    TRY(migrate_set_parameters, &fast);
+    TRY(migrate_set_parameters, &wrong);
+    GET(MigrationParameters, query_migrate_parameters);
+}
+
 void suite_machine(Suite *s)
 {
     GET(StatusInfo, query_status);
@@ -122,6 +185,7 @@ void suite_machine(Suite *s)
     GET(CurrentMachineParams, query_current_machine);
     GET(MigrationInfo, query_migrate);
     capabilities(s);
+    parameters(s);
     LIST(PciInfo, query_pci);
     GET(HumanReadableText, x_query_irq);
     GET(HumanReadableText, x_query_numa);
