@@ -7,6 +7,7 @@
 
 #include "emu/boot/acpi.h"
 #include "emu/boot/octets-impl.h"
+#include "emu/core/dirty.h"
 #include "emu/core/machine.h"
 #include "emu/dev/acpi_build.h"
 #include "emu/dev/fw_cfg.h"
@@ -37,8 +38,10 @@ static void copy_to_areas(AcpiInstall *a, const AcpiTables *tables)
 {
     GBytes *octets[FILES] = {tables->tables, tables->loader, tables->rsdp};
 
-    for (unsigned i = 0; i < FILES; i++)
+    for (unsigned i = 0; i < FILES; i++) {
         memcpy(a->areas[i]->host, g_bytes_get_data(octets[i], NULL), g_bytes_get_size(octets[i]));
+        dirty_mark(a->areas[i], 0, g_bytes_get_size(octets[i]));
+    }
 }
 
 /* The firmware has selected one. A machine whose tables cannot be made any more keeps those that it had. */

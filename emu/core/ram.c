@@ -42,6 +42,7 @@ void ram_area_free(RamArea *area)
     if (!area)
         return;
     munmap(area->host, area->maximum);
+    g_free(area->dirty);
     g_free(area->name);
     g_free(area);
 }

@@ -14,6 +14,7 @@ typedef struct RamArea {
     uint8_t *host;    /* page-aligned; memory is taken from the host when it is touched */
     uint64_t size;    /* in use, a multiple of the page size */
     uint64_t maximum; /* what it may grow to when a stream comes in */
+    uint64_t *dirty;  /* dirty.h: a bit for each page that was written; NULL: nobody asks */
 } RamArea;
 
 /* New, of zeros. NULL with an error if the host has no room for it. size and maximum are rounded up to pages. */

@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+#include "emu/core/dirty.h"
+
 typedef struct Entry {
     SpaceMapping mapping;
     uint64_t last; /* address, within the limit */
@@ -312,10 +314,12 @@ static void write_range(const SpaceRange *r, uint64_t addr, uint64_t value, unsi
 {
     uint64_t offset = r->offset + (addr - r->base);
 
-    if (r->ram && !r->read_only)
+    if (r->ram && !r->read_only) {
         memcpy(r->ram->host + offset, &value, size);
-    else if (r->ops)
+        dirty_mark(r->ram, offset, size);
+    } else if (r->ops) {
         write_registers(r->ops, r->opaque, offset, value, size);
+    }
 }
 
 uint64_t space_read(Space *space, uint64_t addr, unsigned size)
@@ -349,6 +353,8 @@ void *space_map_octets(Space *space, uint64_t addr, size_t *len, bool write)
     if (!r || !r->ram || (write && r->read_only) || *len == 0)
         return NULL;
     *len = MIN(*len - 1, last_of(r) - addr) + 1;
+    if (write)
+        dirty_mark(r->ram, r->offset + (addr - r->base), *len);
     return r->ram->host + r->offset + (addr - r->base);
 }
 

@@ -87,7 +87,8 @@ void space_write_octets(Space *space, uint64_t addr, const void *data, size_t le
 
 /*
  * Memory in place: *len is how many octets are asked for, and then how many there are in a row. NULL if there is no
- * memory at that address (or, to write, none that can be written).
+ * memory at that address (or, to write, none that can be written). What is written after the lock was let go in between
+ * is to be marked then (dirty.h).
  */
 void *space_map_octets(Space *space, uint64_t addr, size_t *len, bool write);
 

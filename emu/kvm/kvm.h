@@ -46,6 +46,8 @@ struct Kvm {
     Machine *machine;          /* whose memory it is; NULL: none */
     GArray *slots[KVM_SPACES]; /* of KvmSlot */
     KvmSmram smram;
+    bool logs;            /* what is written (dirty.h) */
+    bool clears_logs;     /* it is told what of it was taken */
     struct Vcpu *current; /* whose exit is being handled; with the machine's lock */
     char *failure;        /* what went wrong where nobody could be told; NULL: nothing */
 };

@@ -15,7 +15,7 @@
 
 #include "visitors/error.h"
 
-enum { SLOT_PAGE = 4096, SPACE_SHIFT = 16 };
+enum { SLOT_PAGE = 4096 };
 
 static KvmSlot *slot(const Kvm *kvm, unsigned space, guint i)
 {
@@ -27,21 +27,36 @@ static bool same(const KvmSlot *a, const KvmSlot *b)
     return a->base == b->base && a->size == b->size && a->host == b->host && a->read_only == b->read_only;
 }
 
-/* Makes slot number i of KVM what *s says. The first refusal is kept: the listener has nobody to tell. */
-static void set_slot(Kvm *kvm, unsigned space, guint i, const KvmSlot *s)
+static bool tell_slot(const Kvm *kvm, unsigned number, const KvmSlot *s)
 {
     struct kvm_userspace_memory_region region = {
-        .slot = i | space << SPACE_SHIFT,
-        .flags = s->read_only && s->size ? KVM_MEM_READONLY : 0,
+        .slot = number,
+        .flags = (s->read_only && s->size ? KVM_MEM_READONLY : 0) | (s->log ? KVM_MEM_LOG_DIRTY_PAGES : 0),
         .guest_phys_addr = s->base,
         .memory_size = s->size,
         .userspace_addr = (uintptr_t)s->host,
     };
 
-    if (ioctl(kvm->vm, KVM_SET_USER_MEMORY_REGION, &region) < 0 && !kvm->failure)
+    return ioctl(kvm->vm, KVM_SET_USER_MEMORY_REGION, &region) == 0;
+}
+
+bool kvm_set_slot_flags(const Kvm *kvm, unsigned space, unsigned i)
+{
+    return tell_slot(kvm, kvm_slot_number(space, i), slot(kvm, space, i));
+}
+
+/* Makes slot number i of KVM what *s says. The first refusal is kept: the listener has nobody to tell. */
+static void set_slot(Kvm *kvm, unsigned space, guint i, const KvmSlot *s)
+{
+    KvmSlot now = *s;
+
+    if (kvm_slot_is_logged(kvm, &now))
+        kvm_slot_comes(&now);
+    if (!tell_slot(kvm, kvm_slot_number(space, i), &now) && !kvm->failure)
         kvm->failure = g_strdup_printf("KVM: memory of %" G_GUINT64_FORMAT " octets at 0x%" G_GINT64_MODIFIER "x: %s",
                                        s->size, s->base, g_strerror(errno));
-    *slot(kvm, space, i) = *s;
+    kvm_slot_goes(slot(kvm, space, i)); /* now nobody writes by it any more */
+    *slot(kvm, space, i) = now;
 }
 
 /* Whole pages of guest memory: the rest is reached through exits. */
@@ -54,6 +69,8 @@ static bool slot_of(const SpaceRange *r, KvmSlot *s)
     *s = (KvmSlot){.base = r->base + skipped,
                    .size = (r->size - skipped) / SLOT_PAGE * SLOT_PAGE,
                    .host = r->ram->host + r->offset + skipped,
+                   .ram = r->ram,
+                   .offset = r->offset + skipped,
                    .read_only = r->read_only};
     return (r->offset + skipped) % SLOT_PAGE == 0;
 }
@@ -204,9 +221,12 @@ bool kvm_imitate_memory(Kvm *kvm, const Kvm *like, GError **error)
 void kvm_free_slots(Kvm *kvm)
 {
     for (unsigned space = 0; space < KVM_SPACES; space++) {
-        for (guint i = 0; i < kvm->slots[space]->len; i++)
-            if (slot(kvm, space, i)->own)
-                munmap(slot(kvm, space, i)->host, slot(kvm, space, i)->size);
+        for (guint i = 0; i < kvm->slots[space]->len; i++) {
+            KvmSlot *s = slot(kvm, space, i);
+            if (s->own)
+                munmap(s->host, s->size);
+            kvm_slot_end_log(s);
+        }
         g_array_unref(kvm->slots[space]);
     }
 }

@@ -13,6 +13,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "emu/core/dirty.h"
 #include "emu/kvm/vcpu-impl.h"
 #include "emu/kvm/vcpu-state.h"
 #include "visitors/error.h"
@@ -54,10 +55,12 @@ static bool access_smram(const Vcpu *v)
     unsigned size = MIN(run->mmio.len, 8);
     uint8_t *at = vcpu_in_smm(v) ? kvm_find_smram(v->kvm, run->mmio.phys_addr, size) : NULL;
 
-    if (at && run->mmio.is_write)
+    if (at && run->mmio.is_write) {
         memcpy(at, run->mmio.data, size);
-    else if (at)
+        dirty_mark(v->kvm->smram.ram, run->mmio.phys_addr, size);
+    } else if (at) {
         memcpy(run->mmio.data, at, size);
+    }
     return at;
 }
 

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "emu/boot/kernel.h"
+#include "emu/core/dirty.h"
 #include "emu/machine/pc-impl.h"
 
 enum {
@@ -276,6 +277,7 @@ bool pc_boot_kernel(Pc *pc, GError **error)
         return true;
     set_up_pci(pc);
     set_up_chips(pc);
+    dirty_mark(pc->ram, 0, pc->ram->size); /* what is loaded goes past the space */
     if (!pc->kvm)
         return load_kernel(pc, device_state(pc->chips.boot_cpu), error);
     for (unsigned i = 0; i < pc->options.cpus; i++)

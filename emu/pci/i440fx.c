@@ -11,6 +11,7 @@
  */
 #include <string.h>
 
+#include "emu/core/dirty.h"
 #include "emu/core/machine.h"
 #include "emu/pci/chipset.h"
 
@@ -91,6 +92,7 @@ static void write_shadow(void *opaque, uint64_t addr, uint64_t value, unsigned s
 
     for (unsigned i = 0; i < size && at + i < piece->bridge->ram->size; i++)
         piece->bridge->ram->host[at + i] = (uint8_t)(value >> i * 8);
+    dirty_mark(piece->bridge->ram, at, size);
 }
 
 /* Reads by these find nothing: all ones. */

@@ -89,6 +89,8 @@ static void request_end(Request *r, uint8_t status)
         iov_write(virtqueue_in(c), c->in_count, c->in_len - 1, &status, 1);
         virtqueue_push(&d->v.vq[r->queue], c, r->reads ? r->len + 1 : 1);
         d->told |= 1U << r->queue;
+    } else {
+        virtqueue_written(r->machine, c);
     }
     request_free(r);
 }

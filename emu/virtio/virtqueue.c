@@ -9,6 +9,7 @@
 
 #include <string.h>
 
+#include "emu/core/dirty.h"
 #include "emu/core/machine.h"
 #include "emu/virtio/virtio.h"
 
@@ -358,11 +359,18 @@ void virtqueue_drop(Virtqueue *vq)
 
 /* --- what the guest gets back ----------------------------------------------------------------------------------- */
 
+void virtqueue_written(const Machine *machine, const VirtqueueChain *chain)
+{
+    for (unsigned i = chain->out_count; i < chain->out_count + chain->in_count; i++)
+        dirty_mark_host(machine->areas, chain->iov[i].iov_base, chain->iov[i].iov_len);
+}
+
 void virtqueue_fill(Virtqueue *vq, const VirtqueueChain *chain, size_t len, unsigned n)
 {
     const VirtioQueueState *q = queue_of(vq);
     uint32_t *entry;
 
+    virtqueue_written(vq->owner->pci.dev.machine, chain);
     if (!q->desc || !q->num || !virtio_is_alive(vq->owner))
         return;
     /* Both halves are in one page or the ring is not in memory: entries are aligned to 4 octets, so look at each. */

@@ -15,6 +15,7 @@
 #include <stdint.h>
 #include <sys/uio.h>
 
+struct Machine;
 typedef struct Virtio Virtio;
 
 enum {
@@ -73,6 +74,9 @@ void virtqueue_rewind(Virtqueue *vq, unsigned count);
 
 /* Gives a chain back: `len` octets were written to it. Frees nothing. */
 void virtqueue_push(Virtqueue *vq, const VirtqueueChain *chain, size_t len);
+
+/* What the guest can read of a chain was written: for one that is not given back. */
+void virtqueue_written(const struct Machine *machine, const VirtqueueChain *chain);
 
 /* The same in two steps: entry number `n` of those that one flush makes visible. */
 void virtqueue_fill(Virtqueue *vq, const VirtqueueChain *chain, size_t len, unsigned n);

@@ -1,4 +1,5 @@
 /* test-virtqueue.c: split rings, worked by a driver that may not be trusted, and interrupts. */
+#include "emu/core/dirty.h"
 #include "tests/emu/support/virtio-rng-rig.h"
 
 /* --- buffers ---------------------------------------------------------------------------------------------------- */
@@ -43,6 +44,30 @@ Test(virtqueue, a_chain_comes_back_once_around_and_again)
         cr_assert_eq(rig_take(rig, 0, NULL), (int)(i % 8));
     }
     cr_assert_not(rig_state(rig)->broken);
+}
+
+/* A disk writes a buffer long after it was popped. */
+Test(virtqueue, buffers_are_marked_as_written_when_they_are_given_back)
+{
+    g_autoptr(Rig) rig = started(true, 0);
+    RamArea *ram = machine_find_ram(rig->board->machine, "pc.ram");
+    Virtqueue *vq = &rig_virtio(rig)->vq[0];
+    g_autofree uint64_t *bits = g_malloc0(dirty_octets(ram));
+    enum { FIRST = RIG_BUFFERS / DIRTY_PAGE };
+
+    offer_one(rig, 0, RIG_BUFFERS, 2 * DIRTY_PAGE);
+    dirty_start(rig->board->machine->areas);
+    g_autofree VirtqueueChain *chain = virtqueue_pop(vq);
+    cr_assert_not_null(chain);
+    dirty_take(ram, bits);
+    memset(bits, 0, dirty_octets(ram));
+    virtqueue_push(vq, chain, 1);
+    dirty_take(ram, bits);
+    cr_assert_eq(bits[FIRST / DIRTY_WORD], UINT64_C(3) << FIRST % DIRTY_WORD);
+    uint64_t used = (rig_ring(0) + 0x2000) / DIRTY_PAGE, marked = 0;
+    for (uint64_t i = rig_ring(0) / DIRTY_PAGE; i <= used + 2; i++)
+        marked += bits[i / DIRTY_WORD] >> i % DIRTY_WORD & 1;
+    cr_assert_eq(marked, 1, "the used ring is marked, and nothing else of the queue");
 }
 
 Test(virtqueue, a_chain_in_pieces_is_filled_in_its_order)
