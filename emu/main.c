@@ -279,6 +279,7 @@ static bool start(Program *p, GError **error)
                              .jobs = qmp_job_events(qmp_server_events(p->qmp))};
 
     p->vm = vm_begin(&events, g_main_context_default());
+    qmp_server_set_fd_sets(p->qmp, vm_fd_sets(p->vm));
     if (!make_all(p, error))
         return false;
     if (p->options->pidfile && !write_pid(p->options->pidfile, error))

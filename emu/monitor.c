@@ -219,7 +219,8 @@ static void writable(void *opaque)
     flush(opaque);
 }
 
-static const ChardevFront front = {can_receive, receive, event, writable};
+static const ChardevFront front = {
+    .can_receive = can_receive, .receive = receive, .event = event, .writable = writable};
 
 /* --- life ------------------------------------------------------------------------------------------------------- */
 

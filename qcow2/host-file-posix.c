@@ -26,6 +26,7 @@
 #include "qcow2/host-file.h"
 #include "qcow2/host-lock.h"
 #include "visitors/error.h"
+#include "visitors/fd-path.h"
 
 #define DIRECT_UNIT 4096u /* of offsets, lengths and memory: no device of today wants more */
 #define ZEROS       65536u
@@ -346,6 +347,8 @@ static void posix_close(HostFile *file)
     cut_what_is_ahead(p);
     if (p->engine)
         p->engine->ops->free(p->engine);
+    if (p->fd >= 0 && !p->shared)
+        host_lock_drop(p->fd); /* the open file may go on under other descriptors (fd-path.h) */
     if (p->fd >= 0)
         close(p->fd);
     if (p->direct_fd >= 0)
@@ -371,7 +374,7 @@ static bool open_descriptors(Posix *p, const HostFilePosix *o, GError **error)
     struct stat status;
 
     /* Not to wait for who opens the other end of a fifo, which is refused below. */
-    p->fd = open(o->path, mode | O_NONBLOCK, 0644);
+    p->fd = fd_path_open(o->path, mode | O_NONBLOCK, 0644);
     if (p->fd < 0 || fcntl(p->fd, F_SETFL, mode) != 0 || fstat(p->fd, &status) != 0)
         return failed(o->path, error);
     if (!S_ISREG(status.st_mode) && !S_ISBLK(status.st_mode)) {
@@ -384,7 +387,7 @@ static bool open_descriptors(Posix *p, const HostFilePosix *o, GError **error)
         return failed(o->path, error);
     if (!direct)
         return true;
-    p->direct_fd = open(o->path, (mode & ~O_CREAT) | O_DIRECT);
+    p->direct_fd = fd_path_open(o->path, (mode & ~O_CREAT) | O_DIRECT, 0);
     if (p->direct_fd < 0 && errno == EINVAL)
         g_set_error(error, FERRY_ERROR, FERRY_ERROR_UNSUPPORTED,
                     "disk %s: its file system knows no access without the host's cache (O_DIRECT)", o->path);

@@ -14,6 +14,7 @@
 #include "emu/block/raw-impl.h"
 #include "qcow2/host-lock.h"
 #include "visitors/error.h"
+#include "visitors/fd-path.h"
 
 #define SECTOR 512
 
@@ -190,7 +191,7 @@ static bool open_file(Raw *raw, const BlkRaw *options, GError **error)
 
     /* Not to wait for who opens the other end of a fifo, which is refused below. */
     mode |= O_CLOEXEC | O_NONBLOCK | (is_direct(options) ? O_DIRECT : 0);
-    raw->fd = open(options->path, mode);
+    raw->fd = fd_path_open(options->path, mode, 0);
     if (raw->fd < 0 && errno == EINVAL && is_direct(options)) {
         g_set_error(error, FERRY_ERROR, FERRY_ERROR_UNSUPPORTED,
                     "disk %s: its file system knows no access without the host's cache (O_DIRECT)", options->path);

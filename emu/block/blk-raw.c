@@ -19,6 +19,7 @@
 #include <unistd.h>
 
 #include "emu/block/raw-impl.h"
+#include "qcow2/host-lock.h"
 
 #define BOUNCE_MAX  (1024 * 1024) /* octets that are copied at once; a multiple of any granule */
 #define ZERO_MAX    (1024 * 1024)
@@ -549,6 +550,8 @@ static void raw_close(Block *block)
         raw->engine->ops->free(raw->engine);
     if (raw->overlay >= 0)
         close(raw->overlay);
+    if (raw->fd >= 0 && !raw->shared)
+        host_lock_drop(raw->fd); /* the open file may go on under other descriptors (fd-path.h) */
     if (raw->fd >= 0)
         close(raw->fd);
     g_free(raw->written);

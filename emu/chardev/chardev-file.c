@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "emu/chardev/chardev-impl.h"
+#include "visitors/fd-path.h"
 
 typedef struct Files {
     Chardev c;
@@ -180,11 +181,11 @@ Chardev *chardev_new_file(const ChardevHome *home, const ChardevFile *options, G
     int in = -1, out;
 
     if (options->input) {
-        in = open(options->input, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+        in = fd_path_open(options->input, O_RDONLY | O_CLOEXEC | O_NONBLOCK, 0);
         if (in < 0)
             return chardev_fail(home, options->input, errno, error);
     }
-    out = open(options->path, mode, 0666);
+    out = fd_path_open(options->path, mode, 0666);
     if (out < 0) {
         int cause = errno;
         if (in >= 0)

@@ -36,6 +36,7 @@ Chardev *chardev_new(const ChardevOps *ops, const ChardevHome *home);
 void chardev_set_open(Chardev *c, bool open);
 void chardev_writable(Chardev *c);
 void chardev_receive(Chardev *c, const uint8_t *data, size_t len);
+void chardev_take_descriptors(Chardev *c, const int *fds, size_t count); /* closes them if nobody takes them */
 
 /* How many characters the front takes. */
 size_t chardev_room(Chardev *c);
@@ -76,6 +77,7 @@ typedef struct ChardevPump {
     GSource *input, *output;
     ChardevReading reading;
     ChardevSort sort;                         /* of `out` */
+    bool brings_descriptors;                  /* `in` is a unix socket */
     ChardevReady *input_ready, *output_ready; /* the back end's: they call pump_read and pump_written */
     void (*ended)(Chardev *c);                /* nothing more comes */
     void (*left)(Chardev *c);                 /* nothing more will, but the front has not taken all; NULL: who cares */

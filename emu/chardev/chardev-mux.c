@@ -170,7 +170,8 @@ static void writable(void *opaque)
 
 ChardevMux *chardev_mux_new(Chardev *line, ChardevMuxQuit *quit, void *opaque)
 {
-    static const ChardevFront front = {can_receive, receive, event, writable};
+    static const ChardevFront front = {
+        .can_receive = can_receive, .receive = receive, .event = event, .writable = writable};
     ChardevMux *m = g_new0(ChardevMux, 1);
 
     *m = (ChardevMux){.line = line, .quit = quit, .opaque = opaque, .references = 1};

@@ -3,13 +3,14 @@
 #include <fcntl.h>
 #include <pthread.h>
 #include <signal.h>
+#include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "emu/chardev/chardev-impl.h"
 
-enum { CHUNK = 4096 };
+enum { CHUNK = 4096, DESCRIPTORS = 16 /* at once; the kernel closes what is more */ };
 
 bool pump_make_nonblocking(int fd, int *flags_before)
 {
@@ -47,6 +48,37 @@ void pump_accept_input(ChardevPump *p)
         watch_input(p, chardev_room(p->c) > 0 ? CHARDEV_READING : CHARDEV_STALLED);
 }
 
+/* Gives the front the descriptors that are in a message. */
+static void take_descriptors(Chardev *c, struct msghdr *message)
+{
+    for (struct cmsghdr *m = CMSG_FIRSTHDR(message); m; m = CMSG_NXTHDR(message, m)) {
+        int fds[DESCRIPTORS];
+        if (m->cmsg_level != SOL_SOCKET || m->cmsg_type != SCM_RIGHTS)
+            continue;
+        size_t size = MIN(m->cmsg_len - CMSG_LEN(0), sizeof fds);
+        memcpy(fds, CMSG_DATA(m), size);
+        chardev_take_descriptors(c, fds, size / sizeof *fds);
+    }
+}
+
+static ssize_t read_some(ChardevPump *p, uint8_t *data, size_t size)
+{
+    union {
+        char octets[CMSG_SPACE(DESCRIPTORS * sizeof(int))];
+        struct cmsghdr align;
+    } control;
+    struct iovec iov = {data, size};
+    struct msghdr message = {
+        .msg_iov = &iov, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = sizeof control};
+
+    if (!p->brings_descriptors)
+        return read(p->in, data, size);
+    ssize_t len = recvmsg(p->in, &message, MSG_CMSG_CLOEXEC);
+    if (len >= 0)
+        take_descriptors(p->c, &message);
+    return len;
+}
+
 void pump_read(ChardevPump *p, GIOCondition condition)
 {
     uint8_t data[CHUNK];
@@ -63,7 +95,7 @@ void pump_read(ChardevPump *p, GIOCondition condition)
         watch_input(p, CHARDEV_STALLED);
         return;
     }
-    ssize_t len = read(p->in, data, MIN(room, sizeof data));
+    ssize_t len = read_some(p, data, MIN(room, sizeof data));
     if (len < 0 && (errno == EAGAIN || errno == EINTR))
         return;
     if (len <= 0) {

@@ -70,6 +70,7 @@ static void use(Socket *s, int fd)
     chardev_unwatch(&s->connected);
     chardev_unwatch(&s->knock);
     s->fd = s->pump.in = s->pump.out = fd;
+    s->pump.brings_descriptors = s->to[0].family == AF_UNIX;
     chardev_set_open(&s->c, true);
     pump_accept_input(&s->pump);
 }

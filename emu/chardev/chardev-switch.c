@@ -81,12 +81,20 @@ static void line_writable(void *opaque)
     chardev_writable(opaque);
 }
 
+static void line_descriptors(void *opaque, const int *fds, size_t count)
+{
+    chardev_take_descriptors(opaque, fds, count);
+}
+
 /* --- life --------------------------------------------------------------------------------------------------------- */
 
 static void take(Switch *s, Chardev *line)
 {
-    static const ChardevFront front = {
-        .can_receive = line_room, .receive = line_received, .event = line_event, .writable = line_writable};
+    static const ChardevFront front = {.can_receive = line_room,
+                                       .receive = line_received,
+                                       .event = line_event,
+                                       .writable = line_writable,
+                                       .descriptors = line_descriptors};
 
     s->line = line;
     g_free(s->c.address);

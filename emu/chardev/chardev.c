@@ -1,6 +1,7 @@
 /* chardev.c: what all kinds of Chardev have in common. */
 #include <errno.h>
 #include <glib-unix.h>
+#include <unistd.h>
 
 #include "emu/chardev/chardev-impl.h"
 #include "visitors/error.h"
@@ -142,6 +143,16 @@ void chardev_receive(Chardev *c, const uint8_t *data, size_t len)
 {
     if (c->front && c->front->receive)
         c->front->receive(c->opaque, data, len);
+}
+
+void chardev_take_descriptors(Chardev *c, const int *fds, size_t count)
+{
+    if (count && c->front && c->front->descriptors) {
+        c->front->descriptors(c->opaque, fds, count);
+        return;
+    }
+    for (size_t i = 0; i < count; i++)
+        close(fds[i]);
 }
 
 void chardev_feed(Chardev *c, GByteArray *kept, bool *feeding)

@@ -28,6 +28,9 @@ typedef struct ChardevFront {
     void (*receive)(void *opaque, const uint8_t *data, size_t len);
     void (*event)(void *opaque, ChardevEvent event);
     void (*writable)(void *opaque); /* once after a write that did not take all: more goes now */
+    /* Open descriptors (taken) came over a unix socket, with the characters that are received next. NULL: nobody wants
+     * them. */
+    void (*descriptors)(void *opaque, const int *fds, size_t count);
 } ChardevFront;
 
 /* How characters look on a line of copper. */

@@ -347,6 +347,12 @@ static bool check_monitor(const QmpMonitorOptions *m, const char *root, GError *
     return !m->line || check_line(m->line, m->mode ? "-qmp" : "-monitor", error);
 }
 
+/* The first three are the terminal. */
+static bool check_add_fd(const QmpAddFdOptions *o, const char *root, GError **error)
+{
+    return o->fd > STDERR_FILENO || fail(error, root, "fd", "%d (accepted: %d and more)", o->fd, STDERR_FILENO + 1);
+}
+
 /* --- any ---------------------------------------------------------------------------------------------------------- */
 
 static bool check_text(const char *option, const char *text, const char *root, GError **error)
@@ -382,6 +388,7 @@ typedef bool Check(const void *value, const char *root, GError **error);
     X(ObjectOptions, options_check_object)                                                                             \
     X(Netdev, options_check_netdev)                                                                                    \
     X(NicOptions, check_nic)                                                                                           \
+    X(AddFdOptions, check_add_fd)                                                                                      \
     X(ChardevOptions, options_check_chardev)                                                                           \
     X(MonitorOptions, check_monitor)
 

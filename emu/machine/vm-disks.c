@@ -1,4 +1,5 @@
 /* vm-disks.c: a Vm's disks: -drive, -blockdev. */
+#include <fcntl.h>
 #include <string.h>
 
 #include "emu/block/blk-qcow2.h"
@@ -45,17 +46,26 @@ static bool looks_like_qcow2(const char *path, bool *is, GError **error)
     return false;
 }
 
+char *vm_disk_path(const Vm *vm, const VmDisk *d, GError **error)
+{
+    bool writes = !d->options.read_only && !d->options.snapshot;
+
+    return fd_sets_path(vm->fd_sets, d->path, writes ? O_RDWR : O_RDONLY, error);
+}
+
 static bool open_disk(Vm *vm, VmDisk *d, QmpDriveFormat format, GError **error)
 {
     bool qcow2 = format == QMP_DRIVE_FORMAT_QCOW2;
 
-    d->options.path = d->path;
+    g_autofree char *path = vm_disk_path(vm, d, error);
     d->options.context = vm->context;
     d->options.inactive = vm->options->incoming;
-    if (format == QMP_DRIVE_FORMAT_AUTO && !looks_like_qcow2(d->path, &qcow2, error))
+    if (!path || (format == QMP_DRIVE_FORMAT_AUTO && !looks_like_qcow2(path, &qcow2, error)))
         return false;
     d->about = qcow2 ? "qcow2" : "raw";
-    d->block = qcow2 ? blk_qcow2_open(&d->options, error) : blk_raw_open(&d->options, error);
+    BlkRaw options = d->options;
+    options.path = path;
+    d->block = qcow2 ? blk_qcow2_open(&options, error) : blk_raw_open(&options, error);
     d->node = vm_node_name(vm);
     d->file_node = vm_node_name(vm);
     return d->block;

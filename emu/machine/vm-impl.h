@@ -36,6 +36,9 @@ struct Vm {
     Jobs *jobs;
     bool made; /* all that the options say is there */
 
+    FdSets *fd_sets;
+    size_t fds_added; /* of -add-fd */
+
     GPtrArray *chardevs;    /* of Chardev, by their labels */
     GHashTable *line_kinds; /* by labels: OptionsCharType + 1, and that it is a server */
     GPtrArray *muxes;       /* of VmMux */
@@ -75,9 +78,10 @@ bool vm_add_serial(Vm *vm, Chardev *line, GError **error);
 /* vm-disks.c */
 void vm_disk_free(void *disk);
 VmDisk *vm_disk_new(Vm *vm, const char *id, const char *path);
-VmDisk *vm_find_disk(const Vm *vm, const char *id); /* NULL: there is none */
-char *vm_disk_user(const VmDisk *disk);             /* "the device 'x'"; NULL: nobody. New */
-char *vm_node_name(Vm *vm);                         /* one that nobody has. New */
+VmDisk *vm_find_disk(const Vm *vm, const char *id);                   /* NULL: there is none */
+char *vm_disk_user(const VmDisk *disk);                               /* "the device 'x'"; NULL: nobody. New */
+char *vm_disk_path(const Vm *vm, const VmDisk *disk, GError **error); /* to be opened (fd-set.h). New */
+char *vm_node_name(Vm *vm);                                           /* one that nobody has. New */
 bool vm_make_disks(Vm *vm, GError **error);
 bool vm_set_disks_active(Vm *vm, bool active, GError **error); /* all or none */
 VmDisk *vm_take_disk(Vm *vm, const char *id, GError **error);  /* it must not be in use yet */

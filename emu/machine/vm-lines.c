@@ -1,4 +1,6 @@
 /* vm-lines.c: a Vm's lines of characters: -chardev, -serial. */
+#include <errno.h>
+#include <fcntl.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -113,6 +115,16 @@ static Chardev *new_stdio(const Vm *vm, const ChardevHome *home, const OptionsCh
     return chardev_new_stdio(home, &stdio, error);
 }
 
+static Chardev *new_file(const Vm *vm, const ChardevHome *home, const OptionsChar *c, GError **error)
+{
+    g_autofree char *path = fd_sets_path(vm->fd_sets, c->path, O_WRONLY, error);
+    g_autofree char *input = path && c->input ? fd_sets_path(vm->fd_sets, c->input, O_RDONLY, error) : NULL;
+
+    if (!path || (c->input && !input))
+        return NULL;
+    return chardev_new_file(home, &(ChardevFile){.path = path, .append = c->append, .input = input}, error);
+}
+
 static Chardev *open_line(const Vm *vm, const ChardevHome *home, const OptionsChar *c, GError **error)
 {
     switch ((OptionsCharType)c->type) {
@@ -121,7 +133,7 @@ static Chardev *open_line(const Vm *vm, const ChardevHome *home, const OptionsCh
     case OPTIONS_CHAR_PTY:
         return chardev_new_pty(home, error);
     case OPTIONS_CHAR_FILE:
-        return chardev_new_file(home, &(ChardevFile){.path = c->path, .append = c->append, .input = c->input}, error);
+        return new_file(vm, home, c, error);
     case OPTIONS_CHAR_SOCKET:
         return new_socket(home, c, error);
     case OPTIONS_CHAR_RINGBUF:
@@ -196,8 +208,25 @@ bool vm_add_serial(Vm *vm, Chardev *line, GError **error)
     return true;
 }
 
+/* Those that are not there yet. They are this program's from now on. */
+static bool add_descriptors(Vm *vm, const QmpAddFdOptionsList *all, GError **error)
+{
+    for (; vm->fds_added < all->count; vm->fds_added++) {
+        const QmpAddFdOptions *o = all->items[vm->fds_added];
+        int flags = fcntl(o->fd, F_GETFD);
+        if (flags < 0 || fcntl(o->fd, F_SETFD, flags | FD_CLOEXEC) < 0) {
+            g_set_error(error, FERRY_ERROR, FERRY_ERROR_IO, "-add-fd.fd: %d: %s", o->fd, g_strerror(errno));
+            return false;
+        }
+        fd_sets_add(vm->fd_sets, o->set, o->fd, o->opaque);
+    }
+    return true;
+}
+
 bool vm_open_lines(Vm *vm, const Options *o, GError **error)
 {
+    if (!add_descriptors(vm, &o->said->add_fd, error))
+        return false;
     for (unsigned i = 0; i < o->chardevs->len; i++) {
         const OptionsChar *c = o->chardevs->pdata[i];
         if (!find(vm, c->id) && !open_or_find(vm, c, c->id, error))

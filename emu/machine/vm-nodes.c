@@ -3,6 +3,7 @@
  *
  * A node that another one uses is closed meanwhile, since that one opens its file itself, with all that is behind it.
  */
+#include <fcntl.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -38,41 +39,50 @@ static bool is_format(const VmDisk *d)
 
 /* --- opening ----------------------------------------------------------------------------------------------------- */
 
-static bool check_kind(const VmDisk *d, GError **error)
+static bool check_kind(const VmDisk *d, const char *path, GError **error)
 {
     bool device = g_str_equal(d->about, "host_device");
     struct stat status;
 
     /* That it is not there is better told by who opens it. */
-    if (stat(d->path, &status) != 0 || (device ? S_ISBLK(status.st_mode) : S_ISREG(status.st_mode)))
+    if (stat(path, &status) != 0 || (device ? S_ISBLK(status.st_mode) : S_ISREG(status.st_mode)))
         return true;
     return refuse(error, d->id, "'%s' is no %s", d->path,
                   device ? "block device (driver 'file'?)" : "regular file (driver 'host_device'?)");
 }
 
 /* What an image is opened with that is behind another; `all` owns them. */
-static const ImagePath *path_of(const VmDisk *d, GPtrArray *all)
+static const ImagePath *path_of(const Vm *vm, const VmDisk *d, GPtrArray *all, GError **error)
 {
     ImagePath *path = g_new0(ImagePath, 1);
+    char *text = fd_sets_path(vm->fd_sets, d->path, O_RDONLY, error);
 
     g_ptr_array_add(all, path);
-    path->path = d->path;
+    if (!text)
+        return NULL;
+    g_ptr_array_add(all, text);
+    path->path = text;
     path->format = g_str_equal(d->about, "qcow2") ? "qcow2" : "raw";
     path->no_backing = d->no_backing;
-    if (d->parts[VM_PART_BACKING])
-        path->backing = path_of(d->parts[VM_PART_BACKING], all);
-    return path;
+    if (!d->parts[VM_PART_BACKING])
+        return path;
+    path->backing = path_of(vm, d->parts[VM_PART_BACKING], all, error);
+    return path->backing ? path : NULL;
 }
 
-static Block *open_qcow2(const VmDisk *d, GError **error)
+static Block *open_qcow2(const Vm *vm, const VmDisk *d, const BlkRaw *options, GError **error)
 {
     g_autoptr(GPtrArray) paths = g_ptr_array_new_with_free_func(g_free);
-    const VmDisk *backing = d->parts[VM_PART_BACKING], *data = d->parts[VM_PART_DATA];
+    const VmDisk *behind = d->parts[VM_PART_BACKING], *data = d->parts[VM_PART_DATA];
+    const ImagePath *backing = behind ? path_of(vm, behind, paths, error) : NULL;
+    g_autofree char *data_file = data && (backing || !behind) ? vm_disk_path(vm, data, error) : NULL;
 
-    return blk_qcow2_open_with(&d->options,
+    if ((behind && !backing) || (data && !data_file))
+        return NULL;
+    return blk_qcow2_open_with(options,
                                &(BlkQcow2Parts){.no_backing = d->no_backing,
-                                                .backing = backing ? path_of(backing, paths) : NULL,
-                                                .data_file = data ? data->path : NULL,
+                                                .backing = backing,
+                                                .data_file = data_file,
                                                 .l2_cache = d->l2_cache,
                                                 .refcount_cache = d->refcount_cache},
                                error);
@@ -91,12 +101,18 @@ static const VmDisk *find_same_file(const Vm *vm, const VmDisk *d)
 
 static bool open_node(const Vm *vm, VmDisk *d, GError **error)
 {
-    d->options.path = d->path;
+    g_autofree char *path = vm_disk_path(vm, d, error);
     d->options.context = vm->context;
     d->options.inactive = vm->state == VM_INMIGRATE || (vm->options->incoming && !vm->made);
-    if (!is_format(d) && !check_kind(d, error))
+    if (!path) {
+        g_prefix_error(error, "node '%s': ", d->id);
         return false;
-    d->block = g_str_equal(d->about, "qcow2") ? open_qcow2(d, error) : blk_raw_open(&d->options, error);
+    }
+    if (!is_format(d) && !check_kind(d, path, error))
+        return false;
+    BlkRaw options = d->options;
+    options.path = path;
+    d->block = g_str_equal(d->about, "qcow2") ? open_qcow2(vm, d, &options, error) : blk_raw_open(&options, error);
     if (d->block)
         return true;
     const VmDisk *other = find_same_file(vm, d);
@@ -230,9 +246,11 @@ static void set_file(VmDisk *d, const QmpBlockdevOptions *o)
 }
 
 /* A file that cannot be written is only read. */
-static void settle_read_only(VmDisk *d, const QmpBlockdevOptions *o)
+static void settle_read_only(const Vm *vm, VmDisk *d, const QmpBlockdevOptions *o)
 {
-    if (o->auto_read_only && d->path && access(d->path, W_OK) != 0)
+    bool ours = d->path && g_str_has_prefix(d->path, "/dev/fdset/");
+
+    if (o->auto_read_only && d->path && (ours ? fd_sets_only_read(vm->fd_sets, d->path) : access(d->path, W_OK) != 0))
         d->options.read_only = true;
 }
 
@@ -272,7 +290,7 @@ static VmDisk *add(Vm *vm, const QmpBlockdevOptions *o, Place place, GError **er
         if (!format)
             set_file(d, o);
         bool ok = !format || add_parts(vm, d, o, error);
-        settle_read_only(d, o);
+        settle_read_only(vm, d, o);
         if (ok && (place.is_opened || open_node(vm, d, error)))
             return d;
     }

@@ -420,6 +420,7 @@ Vm *vm_begin(const VmEvents *events, GMainContext *context)
     vm->jobs = jobs_new(context, &events->jobs);
     vm->chardevs = g_ptr_array_new();
     vm->line_kinds = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+    vm->fd_sets = fd_sets_new();
     vm->muxes = g_ptr_array_new_with_free_func(vm_mux_free);
     vm->disks = g_ptr_array_new_with_free_func(vm_disk_free);
     vm->nets = g_ptr_array_new_with_free_func(vm_net_free);
@@ -523,6 +524,7 @@ void vm_free(Vm *vm)
     chan_free(vm->arrival->chan);
     g_clear_error(&vm->arrival->error);
     g_free(vm->arrival);
+    fd_sets_free(vm->fd_sets);
     g_ptr_array_unref(vm->muxes);
     g_ptr_array_unref(vm->chardevs);
     g_hash_table_unref(vm->line_kinds);
@@ -539,6 +541,11 @@ void vm_free(Vm *vm)
 Pc *vm_pc(Vm *vm)
 {
     return vm->pc;
+}
+
+FdSets *vm_fd_sets(Vm *vm)
+{
+    return vm->fd_sets;
 }
 
 Jobs *vm_jobs(Vm *vm)

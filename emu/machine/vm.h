@@ -7,6 +7,7 @@
 #define EMU_MACHINE_VM_H
 
 #include "emu/block/blk-raw.h"
+#include "emu/core/fd-set.h"
 #include "emu/core/job.h"
 #include "emu/machine/migrate.h"
 #include "emu/machine/options.h"
@@ -83,6 +84,9 @@ const Options *vm_options(const Vm *vm);
 /* The machine's, and its lines'. */
 GRecMutex *vm_lock(Vm *vm);
 
+/* Sets of descriptors: "/dev/fdset/SET". */
+FdSets *vm_fd_sets(Vm *vm);
+
 /* What takes its time. */
 Jobs *vm_jobs(Vm *vm);
 
@@ -92,7 +96,7 @@ void vm_end_jobs(Vm *vm);
 /* Lines by their ids. NULL: there is none. Borrowed. */
 Chardev *vm_chardev(Vm *vm, const char *id);
 
-/* Opens all of -chardev that are not open yet. */
+/* Takes all of -add-fd, and opens all of -chardev, that are not there yet. */
 bool vm_open_lines(Vm *vm, const Options *options, GError **error);
 
 /* Opens a line, or finds it (chardev:ID); of one that is shared (mux), another end. */
@@ -116,7 +120,7 @@ struct VmDisk {
     bool is_private;   /* a node that goes with the one that uses it */
     char *user;        /* the device that uses it, as query-block has it; NULL: none */
     char *job;         /* the job that uses it; NULL: none */
-    BlkRaw options;    /* that it was opened with, or will be */
+    BlkRaw options;    /* that it was opened with, or will be; but for its path */
     uint8_t detect_zeroes;
     char *node, *file_node;       /* of a drive: names of its nodes; of those behind it they are made of the first */
     VmDisk *parts[VM_PART_COUNT]; /* of a node: the nodes that it uses; NULL: what the image says */

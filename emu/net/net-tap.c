@@ -172,9 +172,7 @@ NetBackend *net_tap_new(const NetHome *home, const NetTap *options, GError **err
     if (fd < 0)
         return net_fail(home, options->ifname ? options->ifname : "/dev/net/tun", errno, error);
     if (options->use_fd && !look_at(fd, name, &header)) {
-        int cause = errno;
-        close(fd);
-        return net_fail(home, "the descriptor is no tap's", cause, error);
+        return net_fail(home, "the descriptor is no tap's", errno, error);
     }
     t = tap_new(home, fd, name, header);
     if (!options->use_fd && options->script && !run_script(options->script, name, error)) {

@@ -153,7 +153,7 @@ NetBackend *net_user_new(const NetHome *home, const NetUser *options, GError **e
 typedef struct NetTap {
     const char *ifname;              /* NULL: the host's choice, "tap%d" */
     bool use_fd;                     /* instead of all others: */
-    int fd;                          /* an open one; taken */
+    int fd;                          /* an open one; taken if it is one */
     const char *script, *downscript; /* run with the name as argument, at the start and the end; NULL: none */
     bool no_header;
 } NetTap;
@@ -166,7 +166,7 @@ typedef enum NetSocketMode {
     NET_SOCKET_CONNECT, /* to host, port */
     NET_SOCKET_MCAST,   /* the group host, port, from the interface that has local_host */
     NET_SOCKET_UDP,     /* to host, port from local_host, local_port */
-    NET_SOCKET_FD,      /* fd: a connected socket of streams, or one of datagrams; taken */
+    NET_SOCKET_FD,      /* fd: a connected socket of streams, or one of datagrams; taken if it is one */
 } NetSocketMode;
 
 /* What QEMU's -netdev socket talks: a datagram is a frame; in a stream each has its length in front, in 4 octets. */

@@ -4,6 +4,7 @@
 
 #include <glib.h>
 #include <stdbool.h>
+#include <stdint.h>
 
 typedef struct QmpCall QmpCall;
 typedef struct QmpEvents QmpEvents;
@@ -11,6 +12,11 @@ typedef struct QmpServer QmpServer;
 typedef struct QmpServerSession QmpServerSession;
 typedef struct QapiCommand QapiCommand;
 typedef struct Vm Vm;
+
+/* Which octets of all that its client has sent a command was. */
+typedef struct QmpExtent {
+    uint64_t begin, end;
+} QmpExtent;
 
 /*
  * Handlers run on the thread of the server's context, without the machine's lock, one at a time: what one does is done
@@ -21,6 +27,7 @@ struct QmpCall {
     QmpServerSession *session; /* who asks */
     const QapiCommand *command;
     bool oob; /* it goes ahead of others */
+    QmpExtent extent;
 };
 
 /* The machine; NULL: it is not there yet (-preconfig), so only for commands that are allowed then. Borrowed. */

@@ -1,11 +1,12 @@
 /* commands-char.c: lines of characters; schema/char.json, yank.json. */
-#include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "emu/machine/pc.h"
 #include "emu/machine/vm.h"
 #include "emu/qmp/call.h"
 #include "emu/qmp/error.h"
+#include "emu/qmp/rights.h"
 #include "qapi/commands.h"
 
 static unsigned line_count(const QmpCall *call)
@@ -75,10 +76,9 @@ bool qmp_query_chardev_backends(QmpCall *call, QmpChardevBackendInfoList *result
 
 /* --- to make them ------------------------------------------------------------------------------------------------- */
 
-static bool read_address(QmpChardevSocketOptions *o, const QmpChardevSocket *s, GError **error)
+static bool read_address(const QmpCall *call, QmpChardevSocketOptions *o, const QmpChardevSocket *s, GError **error)
 {
     const QmpSocketAddressLegacy *addr = s->addr;
-    char *end;
 
     switch (addr->type) {
     case QMP_SOCKET_ADDRESS_TYPE_INET:
@@ -89,18 +89,13 @@ static bool read_address(QmpChardevSocketOptions *o, const QmpChardevSocket *s, 
         o->path = g_strdup(addr->u.q_unix->data->path);
         return true;
     default:
-        o->fd = (int)strtol(addr->u.fd->data->str, &end, 10);
-        if (!o->server && end != addr->u.fd->data->str && !*end && o->fd > 2)
-            return o->has_fd = true;
-        return qmp_refuse(
-            error, QMP_ERROR_GENERIC,
-            "backend.data.addr.data.str: '%s'; the number of a connected socket is needed, and server=false",
-            addr->u.fd->data->str);
+        o->fd = qmp_call_find_fd(call, addr->u.fd->data->str, error);
+        return o->has_fd = o->fd >= 0;
     }
 }
 
 /* The command has other defaults than -chardev. */
-static bool read_socket(QmpChardevSocketOptions *o, const QmpChardevSocket *s, GError **error)
+static bool read_socket(const QmpCall *call, QmpChardevSocketOptions *o, const QmpChardevSocket *s, GError **error)
 {
     bool server = !s->has_server || s->server;
 
@@ -117,7 +112,7 @@ static bool read_socket(QmpChardevSocketOptions *o, const QmpChardevSocket *s, G
                                    .nodelay = s->nodelay,
                                    .has_reconnect = s->has_reconnect,
                                    .reconnect = (uint32_t)s->reconnect};
-    return read_address(o, s, error);
+    return read_address(call, o, s, error);
 }
 
 static QmpChardevFileOptions *read_file(const QmpChardevFile *f)
@@ -137,7 +132,7 @@ static bool read_ringbuf(QmpChardevRingbufOptions *o, const QmpChardevRingbuf *r
 }
 
 /* As -chardev would have it. New; NULL: it is wrong. */
-static QmpChardevOptions *read_backend(const char *command, const char *id, const QmpChardevBackend *b, GError **error)
+static QmpChardevOptions *read_backend(const QmpCall *call, const char *id, const QmpChardevBackend *b, GError **error)
 {
     g_autoptr(QmpChardevOptions) o = g_new0(QmpChardevOptions, 1);
     bool ok = true;
@@ -150,7 +145,7 @@ static QmpChardevOptions *read_backend(const char *command, const char *id, cons
         break;
     case QMP_CHARDEV_BACKEND_KIND_SOCKET:
         o->u.socket = g_new0(QmpChardevSocketOptions, 1);
-        ok = read_socket(o->u.socket, b->u.socket->data, error);
+        ok = read_socket(call, o->u.socket, b->u.socket->data, error);
         break;
     case QMP_CHARDEV_BACKEND_KIND_STDIO:
         o->u.stdio = qapi_copy(&qmp_type_ChardevStdio, b->u.stdio->data);
@@ -162,24 +157,37 @@ static QmpChardevOptions *read_backend(const char *command, const char *id, cons
     default:
         break;
     }
-    return ok && options_check_chardev(o, command, error) ? g_steal_pointer(&o) : NULL;
+    return ok && options_check_chardev(o, call->command->name, error) ? g_steal_pointer(&o) : NULL;
+}
+
+/* What had a name is nobody's any more. */
+static void close_unused(const QmpChardevBackend *b, const QmpChardevOptions *o)
+{
+    if (b->type == QMP_CHARDEV_BACKEND_KIND_SOCKET && o->u.socket->has_fd &&
+        !g_ascii_isdigit(*b->u.socket->data->addr->u.fd->data->str))
+        close(o->u.socket->fd);
 }
 
 typedef Chardev *Make(Vm *vm, const char *id, const OptionsChar *options, GError **error);
 
 static QmpChardevReturn *make(QmpCall *call, const char *id, const QmpChardevBackend *b, Make *how, GError **error)
 {
-    g_autoptr(QmpChardevOptions) said = read_backend(call->command->name, id, b, error);
+    g_autoptr(QmpChardevOptions) said = read_backend(call, id, b, error);
     if (!said)
         return NULL;
     if (!qmp_call_vm(call)) {
         const QmpConfiguration more = {.has_chardev = true, .chardev = {1, &said}};
-        return qmp_call_configure(call, &more, error) ? g_new0(QmpChardevReturn, 1) : NULL;
+        if (qmp_call_configure(call, &more, error))
+            return g_new0(QmpChardevReturn, 1);
+        close_unused(b, said);
+        return NULL;
     }
     const OptionsChar options = options_char_of(said);
     const Chardev *line = how(qmp_call_vm(call), id, &options, error);
-    if (!line)
+    if (!line) {
+        close_unused(b, said);
         return NULL;
+    }
     QmpChardevReturn *made = g_new0(QmpChardevReturn, 1);
     made->pty = b->type == QMP_CHARDEV_BACKEND_KIND_PTY ? g_strdup(chardev_address(line)) : NULL;
     return made;

@@ -1,4 +1,5 @@
 /* commands-create.c: blockdev-create, as a job; schema/blockdev.json. */
+#include <fcntl.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -152,20 +153,25 @@ static bool refuse(GError **error, const char *key, const char *why)
     return false;
 }
 
+/* A set's descriptor is written to (fd-set.h). */
+static bool set_path(Create *c, unsigned which, const char *path, GError **error)
+{
+    c->paths[which] = fd_sets_path(vm_fd_sets(c->vm), path, O_RDWR, error);
+    return c->paths[which];
+}
+
 static bool take(Create *c, const char *job, const QmpBlockdevRef *ref, unsigned which, GError **error)
 {
     if (!ref)
         return true;
     if (ref->kind == QMP_BLOCKDEV_REF_KIND_REFERENCE) {
         c->nodes[which] = vm_borrow_node(c->vm, ref->u.reference, job, error);
-        c->paths[which] = c->nodes[which] ? g_strdup(c->nodes[which]->path) : NULL;
-        return c->nodes[which];
+        return c->nodes[which] && set_path(c, which, c->nodes[which]->path, error);
     }
     const QmpBlockdevOptions *o = ref->u.definition;
     if (o->driver != QMP_BLOCKDEV_DRIVER_FILE && o->driver != QMP_BLOCKDEV_DRIVER_HOST_DEVICE)
         return refuse(error, "file", "it has driver 'file' or 'host_device'");
-    c->paths[which] = g_strdup(o->u.file->filename);
-    return true;
+    return set_path(c, which, o->u.file->filename, error);
 }
 
 static bool take_targets(Create *c, const char *job, GError **error)
@@ -174,7 +180,8 @@ static bool take_targets(Create *c, const char *job, GError **error)
     const QmpBlockdevCreateOptionsQcow2 *qcow2 = o->u.qcow2;
 
     if (o->driver == QMP_BLOCKDEV_CREATE_DRIVER_FILE) {
-        c->paths[FILE_] = g_strdup(o->u.file->filename);
+        if (!set_path(c, FILE_, o->u.file->filename, error))
+            return false;
         c->was_there = access(c->paths[FILE_], F_OK) == 0;
         return o->u.file->preallocation != QMP_PREALLOC_MODE_METADATA ||
                refuse(error, "preallocation", "a file has no metadata (accepted: off, falloc, full)");

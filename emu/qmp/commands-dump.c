@@ -2,7 +2,7 @@
  * commands-dump.c: the guest's memory as a core file; schema/dump.json.
  *
  * Source: System V ABI, chapters 4 and 5 (ELF), with the AMD64 supplement; Linux's elf_prstatus.
- * Not done: other forms than ELF, addresses by page tables (`paging`), "fd:". The dump is written before the answer,
+ * Not done: other forms than ELF, addresses by page tables (`paging`). The dump is written before the answer,
  * also with `detach`.
  */
 #include <elf.h>
@@ -12,13 +12,16 @@
 #include <sys/procfs.h>
 #include <unistd.h>
 
+#include "emu/core/fd-set.h"
 #include "emu/core/machine.h"
 #include "emu/machine/inspect.h"
 #include "emu/machine/vm.h"
 #include "emu/qmp/error.h"
+#include "emu/qmp/rights.h"
 #include "emu/qmp/server-impl.h"
 #include "qapi/commands.h"
 #include "qapi/events.h"
+#include "visitors/fd-path.h"
 
 /* --- which memory ------------------------------------------------------------------------------------------------- */
 
@@ -185,25 +188,35 @@ static bool check(const QmpDumpGuestMemoryArguments *a, GError **error)
         wrong = "Parameter 'begin' is missing";
     else if (a->paging)
         wrong = "dump-guest-memory.paging: true is not here; a debugger can walk the page tables itself";
-    else if (!g_str_has_prefix(a->protocol, "file:"))
+    else if (!g_str_has_prefix(a->protocol, "file:") && !g_str_has_prefix(a->protocol, "fd:"))
         wrong = "Invalid parameter 'protocol'";
     if (wrong)
         g_set_error(error, QMP_ERROR, QMP_ERROR_GENERIC, "%s", wrong);
     return !wrong;
 }
 
-static bool write_dump(Dump *d, const char *path, GError **error)
+/* "file:PATH", "fd:NAME"; *d has the descriptor then. */
+static bool open_target(const QmpCall *call, Dump *d, const char *protocol, GError **error)
+{
+    const char *name = strchr(protocol, ':') + 1;
+
+    if (g_str_has_prefix(protocol, "fd:"))
+        return (d->fd = qmp_call_find_fd(call, name, error)) >= 0;
+    g_autofree char *path = fd_sets_path(call->server->fd_sets, name, O_WRONLY, error);
+    d->fd = path ? fd_path_open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600) : -1;
+    return d->fd >= 0 || !path ||
+           qmp_refuse(error, QMP_ERROR_GENERIC, "Could not open '%s': %s", name, g_strerror(errno));
+}
+
+static bool write_dump(const QmpCall *call, Dump *d, const char *protocol, GError **error)
 {
     find_pieces(d);
     if (!d->pieces->len) {
         g_set_error(error, QMP_ERROR, QMP_ERROR_GENERIC, "dump: no guest memory to dump");
         return false;
     }
-    d->fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-    if (d->fd < 0) {
-        g_set_error(error, QMP_ERROR, QMP_ERROR_GENERIC, "Could not open '%s': %s", path, g_strerror(errno));
+    if (!open_target(call, d, protocol, error))
         return false;
-    }
     bool ok = put_headers(d, error) && put_notes(d, error) && put_memory(d, error);
     if (close(d->fd) < 0 && ok) {
         g_set_error(error, QMP_ERROR, QMP_ERROR_GENERIC, "dump: failed to save memory: %s", g_strerror(errno));
@@ -227,7 +240,7 @@ bool qmp_dump_guest_memory(QmpCall *call, const QmpDumpGuestMemoryArguments *arg
         d.end = arguments->length > 0 ? d.begin + MIN((uint64_t)arguments->length - 1, left) : 0;
     }
     bool ran = pc_hold(d.pc);
-    bool ok = write_dump(&d, arguments->protocol + strlen("file:"), &why);
+    bool ok = write_dump(call, &d, arguments->protocol, &why);
     pc_go_on(d.pc, ran);
     call->server->dump = (QmpDumpQueryResult){ok ? QMP_DUMP_STATUS_COMPLETED : QMP_DUMP_STATUS_FAILED, (int64_t)d.done,
                                               (int64_t)d.total};

@@ -1,7 +1,10 @@
 /* commands-migration.c: the machine's state goes out and comes in; schema/migration.json. */
+#include <unistd.h>
+
 #include "emu/machine/vm-migration.h"
 #include "emu/qmp/call.h"
 #include "emu/qmp/error.h"
+#include "emu/qmp/rights.h"
 #include "emu/qmp/run-state.h"
 #include "qapi/commands.h"
 #include "qapi/events.h"
@@ -44,20 +47,30 @@ bool qmp_migrate(QmpCall *call, const QmpMigrateArguments *arguments, GError **e
                     "migrate: compress is on, which the format 'qemufile' does not have (accepted: format 'ber')");
         return false;
     }
-    return vm_migrate(qmp_call_vm(call), arguments->uri,
-                      packed ? MIGRATE_BER_ZSTD
-                      : ber  ? MIGRATE_BER
-                             : MIGRATE_QEMUFILE,
-                      error);
+    int fd;
+    g_autofree char *uri = qmp_call_find_fd_in(call, "fd:", arguments->uri, &fd, error);
+    bool ok = uri && vm_migrate(qmp_call_vm(call), uri,
+                                packed ? MIGRATE_BER_ZSTD
+                                : ber  ? MIGRATE_BER
+                                       : MIGRATE_QEMUFILE,
+                                error);
+    if (fd >= 0)
+        close(fd); /* who uses it has a copy */
+    return ok;
 }
 
 bool qmp_migrate_incoming(QmpCall *call, const QmpMigrateIncomingArguments *arguments, GError **error)
 {
-    return vm_incoming(qmp_call_vm(call), arguments->uri, error);
+    int fd;
+    g_autofree char *uri = qmp_call_find_fd_in(call, "fd:", arguments->uri, &fd, error);
+    bool ok = uri && vm_incoming(qmp_call_vm(call), uri, error);
+
+    if (fd >= 0)
+        close(fd); /* who uses it has a copy */
+    return ok;
 }
 
-/* --- what can be set -----------------------------------------------------------------------------------------------
- */
+/* --- what can be set -------------------------------------------------------------------------------------------------- */
 
 bool qmp_query_migrate_capabilities(QmpCall *call, QmpMigrationCapabilityStatusList *result, GError **error)
 {

@@ -1,10 +1,12 @@
 /* commands-net.c: networks, and what cards take of them; schema/net.json. */
 #include <string.h>
+#include <unistd.h>
 
 #include "emu/machine/devices.h"
 #include "emu/machine/networks.h"
 #include "emu/qmp/call.h"
 #include "emu/qmp/error.h"
+#include "emu/qmp/rights.h"
 #include "emu/virtio/virtio-devices.h"
 #include "emu/virtio/virtio-net-filter.h"
 #include "qapi/commands.h"
@@ -85,13 +87,32 @@ bool qmp_query_netdev(QmpCall *call, QmpNetdevInfoList *result, GError **error)
 
 /* --- they come and go -------------------------------------------------------------------------------------------- */
 
+/* Where it says a descriptor; NULL: nowhere. */
+static char **fd_of(QmpNetdev *n)
+{
+    return n->type == QMP_NET_CLIENT_DRIVER_TAP      ? &n->u.tap->fd
+           : n->type == QMP_NET_CLIENT_DRIVER_SOCKET ? &n->u.socket->fd
+                                                     : NULL;
+}
+
 bool qmp_netdev_add(QmpCall *call, const QmpNetdev *arguments, GError **error)
 {
-    QmpNetdev *one = (QmpNetdev *)arguments;
+    g_autoptr(QmpNetdev) one = qapi_copy(&qmp_type_Netdev, arguments);
     const QmpConfiguration more = {.has_netdev = true, .netdev = {1, &one}};
+    char **said = fd_of(one);
+    int fd = -1;
 
-    return qmp_call_vm(call) ? vm_add_network(qmp_call_vm(call), arguments, error)
-                             : qmp_call_configure(call, &more, error);
+    if (said && *said) {
+        g_autofree char *name = *said;
+        *said = qmp_call_find_fd_in(call, "", name, &fd, error);
+        if (!*said)
+            return false;
+    }
+    bool ok =
+        qmp_call_vm(call) ? vm_add_network(qmp_call_vm(call), one, error) : qmp_call_configure(call, &more, error);
+    if (!ok && fd >= 0)
+        close(fd);
+    return ok;
 }
 
 bool qmp_netdev_del(QmpCall *call, const QmpNetdevDelArguments *arguments, GError **error)

@@ -13,6 +13,7 @@ struct QmpRequest {
     const char *name;  /* of the command; NULL: not known yet */
     json_t *arguments; /* in `input`; NULL: none are given */
     bool oob;
+    QmpExtent extent;
 };
 
 static const char negotiation[] = "qmp_capabilities";
@@ -33,6 +34,16 @@ void qmp_request_free(QmpRequest *r)
         return;
     qmp_input_clear(&r->input);
     g_free(r);
+}
+
+void qmp_request_place(QmpRequest *r, QmpExtent extent)
+{
+    r->extent = extent;
+}
+
+QmpExtent qmp_request_extent(const QmpRequest *r)
+{
+    return r->extent;
 }
 
 bool qmp_request_is_oob(const QmpRequest *r)
@@ -186,6 +197,7 @@ static bool attempt(QmpRequest *r, const QmpTable *table, unsigned rules, QmpCal
         return false;
     call->command = find(r, table, rules, error);
     call->oob = r->oob;
+    call->extent = r->extent;
     return call->command && run(r, call, result, error);
 }
 

@@ -46,6 +46,10 @@ QmpRequest *qmp_request_new(QmpInput *input);
 void qmp_request_free(QmpRequest *r);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(QmpRequest, qmp_request_free)
 
+/* Where it was; at first nowhere. */
+void qmp_request_place(QmpRequest *r, QmpExtent extent);
+QmpExtent qmp_request_extent(const QmpRequest *r);
+
 /* Does it want to go ahead of others? */
 bool qmp_request_is_oob(const QmpRequest *r);
 

@@ -13,6 +13,7 @@ struct QmpServer {
     QmpText *line, *pretty; /* for answers, one at a time */
     struct json_t *schema;  /* parsed when it was first asked for */
     Vm *vm;
+    FdSets *fd_sets;
     bool preconfig;
     QmpDumpQueryResult dump; /* the last dump of memory; zeros: there was none */
 };

@@ -51,6 +51,11 @@ void qmp_server_set_vm(QmpServer *server, Vm *vm)
     server->vm = vm;
 }
 
+void qmp_server_set_fd_sets(QmpServer *server, FdSets *sets)
+{
+    server->fd_sets = sets;
+}
+
 QmpEvents *qmp_server_events(QmpServer *server)
 {
     return server ? server->events : NULL;

@@ -8,6 +8,7 @@
 #include "emu/qmp/events.h"
 #include "emu/qmp/session.h"
 
+typedef struct FdSets FdSets;
 typedef struct QmpConfiguration QmpConfiguration;
 
 typedef struct QmpServerConfig {
@@ -39,6 +40,9 @@ void qmp_server_add(QmpServer *server, const QmpLine *line);
 
 /* The machine, once it is there; borrowed. Until then only commands are done that are allowed in preconfig. */
 void qmp_server_set_vm(QmpServer *server, Vm *vm);
+
+/* Sets of descriptors, which are there before the machine; borrowed. NULL of a server that was given none. */
+void qmp_server_set_fd_sets(QmpServer *server, FdSets *sets);
 
 /* Lives as long as the server. From any thread. NULL of NULL, which nobody listens to. */
 QmpEvents *qmp_server_events(QmpServer *server);

@@ -9,6 +9,7 @@
 
 #include <string.h>
 
+#include "emu/qmp/rights.h"
 #include "emu/qmp/server-impl.h"
 #include "qapi/types.h"
 
@@ -29,8 +30,10 @@ struct QmpServerSession {
     bool stopped;    /* the line is not read */
     unsigned client; /* counts them */
     QmpFrame *frame;
-    GByteArray *taken;      /* what came */
-    size_t looked_at;       /* of that */
+    GByteArray *taken;     /* what came */
+    size_t looked_at;      /* of that */
+    uint64_t came, framed; /* octets of all clients: that came; of requests that are known */
+    QmpRights *rights;
     GQueue requests, ahead; /* of QmpRequest: in their order; those out of band */
     GByteArray *out;
     size_t gone; /* of that */
@@ -163,6 +166,22 @@ static unsigned rules(const QmpServerSession *s)
     return (s->negotiated ? 0 : QMP_NEGOTIATES) | (s->oob ? QMP_HAS_OOB : 0) | qmp_rules_of(s->server->vm);
 }
 
+static bool is_blank(uint8_t octet)
+{
+    return octet == ' ' || octet == '\t' || octet == '\r' || octet == '\n';
+}
+
+/* With the line's end behind it, which comes along. */
+static QmpExtent end_request(QmpServerSession *s)
+{
+    uint64_t begin = s->framed;
+
+    while (s->looked_at < s->taken->len && is_blank(s->taken->data[s->looked_at]))
+        s->looked_at++;
+    s->framed = s->came - (s->taken->len - s->looked_at);
+    return (QmpExtent){begin, s->framed};
+}
+
 /* So many of them are known before their turn; of those that overtake, too. */
 static void look_ahead(QmpServerSession *s)
 {
@@ -173,12 +192,24 @@ static void look_ahead(QmpServerSession *s)
         if (!found.json && !found.error)
             continue;
         QmpRequest *r = qmp_request_new(&found);
+        qmp_request_place(r, end_request(s));
         g_queue_push_tail(s->oob && qmp_request_is_oob(r) ? &s->ahead : &s->requests, r);
     }
     if (s->looked_at == s->taken->len) {
         g_byte_array_set_size(s->taken, 0);
         s->looked_at = 0;
     }
+}
+
+static uint64_t begin_of(GQueue *requests)
+{
+    return requests->length ? qmp_request_extent(requests->head->data).begin : UINT64_MAX;
+}
+
+/* Requests that go ahead leave others behind. */
+static void drop_descriptors(QmpServerSession *s)
+{
+    qmp_rights_answered(s->rights, MIN(MIN(begin_of(&s->requests), begin_of(&s->ahead)), s->framed));
 }
 
 static void answer(QmpServerSession *s, QmpRequest *request)
@@ -190,6 +221,7 @@ static void answer(QmpServerSession *s, QmpRequest *request)
     /* Its handler may let others work. */
     if (qmp_request_answer(r, &s->server->config.table, rules(s), &call, text_of(s)) && client == s->client)
         say_text(s);
+    drop_descriptors(s);
 }
 
 static bool has_work(const QmpServerSession *s)
@@ -229,6 +261,8 @@ static void forget(QmpServerSession *s)
     g_byte_array_set_size(s->taken, 0);
     g_byte_array_set_size(s->out, 0);
     s->looked_at = s->gone = 0;
+    s->framed = s->came;
+    qmp_rights_answered(s->rights, UINT64_MAX);
     while ((r = g_queue_pop_head(&s->requests)) || (r = g_queue_pop_head(&s->ahead)))
         qmp_request_free(r);
     g_hash_table_remove_all(s->heard);
@@ -293,7 +327,16 @@ static void receive(void *opaque, const uint8_t *data, size_t len)
     QmpServerSession *s = opaque;
 
     g_byte_array_append(s->taken, data, (guint)len);
+    s->came += len;
+    qmp_rights_end(s->rights, s->came);
     wake(s);
+}
+
+static void take_descriptors(void *opaque, const int *fds, size_t count)
+{
+    QmpServerSession *s = opaque;
+
+    qmp_rights_came(s->rights, fds, count, s->came);
 }
 
 /* What a client has asked for is done, even if it has gone and the next one is there. */
@@ -334,7 +377,11 @@ static gboolean dispatch(GSource *source, GSourceFunc callback, void *opaque)
 QmpServerSession *qmp_session_new(QmpServer *server, const QmpLine *line)
 {
     static const GSourceFuncs functions = {.dispatch = dispatch};
-    static const ChardevFront front = {can_receive, receive, event, writable};
+    static const ChardevFront front = {.can_receive = can_receive,
+                                       .receive = receive,
+                                       .event = event,
+                                       .writable = writable,
+                                       .descriptors = take_descriptors};
     QmpServerSession *s = g_new0(QmpServerSession, 1);
 
     *s = (QmpServerSession){.server = server, .line = *line};
@@ -344,6 +391,7 @@ QmpServerSession *qmp_session_new(QmpServer *server, const QmpLine *line)
     g_queue_init(&s->requests);
     g_queue_init(&s->ahead);
     s->heard = g_hash_table_new(NULL, NULL);
+    s->rights = qmp_rights_new();
     s->work = g_source_new((GSourceFuncs *)&functions, sizeof(GSource));
     g_source_set_callback(s->work, do_work, s, NULL);
     g_source_attach(s->work, server->config.context);
@@ -368,6 +416,7 @@ void qmp_session_free(QmpServerSession *s)
     g_byte_array_unref(s->taken);
     g_byte_array_unref(s->out);
     g_hash_table_unref(s->heard);
+    qmp_rights_free(s->rights);
     g_free(s);
 }
 
@@ -380,4 +429,9 @@ void qmp_session_negotiated(QmpServerSession *s, bool oob)
 {
     s->negotiated = true;
     s->oob = oob;
+}
+
+QmpRights *qmp_session_rights(QmpServerSession *s)
+{
+    return s->rights;
 }

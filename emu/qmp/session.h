@@ -46,4 +46,8 @@ void qmp_session_negotiated(QmpServerSession *s, bool oob);
 bool qmp_session_hears(const QmpServerSession *s, const QapiEvent *event);
 void qmp_session_set_hears(QmpServerSession *s, const QapiEvent *event, bool hears);
 
+/* Its descriptors: rights.h. Borrowed. */
+typedef struct QmpRights QmpRights;
+QmpRights *qmp_session_rights(QmpServerSession *s);
+
 #endif

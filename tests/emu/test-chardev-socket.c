@@ -423,3 +423,75 @@ Test(chardev, a_host_that_there_is_not_is_named)
     cr_assert_null(chardev_new_socket(&f->home, &(ChardevSocket){.host = "127.0.0.1", .port = "1"}, &second));
     cr_assert(strstr(second->message, g_strerror(ECONNREFUSED)), "%s", second->message);
 }
+
+/* --- descriptors -------------------------------------------------------------------------------------------------- */
+
+static void send_with(int peer, const char *text, const int *fds, unsigned count)
+{
+    union {
+        char octets[CMSG_SPACE(32 * sizeof(int))];
+        struct cmsghdr align;
+    } control = {.octets = {0}};
+    struct iovec iov = {(void *)text, strlen(text)};
+    struct msghdr message = {
+        .msg_iov = &iov, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = CMSG_SPACE(count * sizeof(int))};
+    struct cmsghdr *header = CMSG_FIRSTHDR(&message);
+
+    header->cmsg_level = SOL_SOCKET;
+    header->cmsg_type = SCM_RIGHTS;
+    header->cmsg_len = CMSG_LEN(count * sizeof(int));
+    memcpy(CMSG_DATA(header), fds, count * sizeof(int));
+    cr_assert_eq(sendmsg(peer, &message, 0), (ssize_t)strlen(text));
+}
+
+/* The other end of a pipe says whether somebody still has this one. */
+static bool is_held(int reads)
+{
+    char c;
+
+    return read(reads, &c, 1) < 0 && errno == EAGAIN;
+}
+
+Test(chardev, descriptors_come_with_their_characters)
+{
+    g_autoptr(Front) f = front_new();
+    int pair[2], ends[2];
+
+    cr_assert_eq(socketpair(AF_UNIX, SOCK_STREAM, 0, pair), 0);
+    cr_assert_eq(pipe2(ends, O_NONBLOCK), 0);
+    f->wants_descriptors = true;
+    front_attach(f, chardev_switch_new(
+                        &f->home, chardev_new_socket(&f->home, &(ChardevSocket){.has_fd = true, .fd = pair[0]}, NULL)));
+    send_with(pair[1], "abc", (int[]){ends[1], ends[1]}, 2);
+    close(ends[1]);
+    FRONT_RUN_UNTIL(f, f->got->len == 3);
+    cr_assert_eq(f->descriptors->len, 2);
+    cr_expect_eq(f->descriptors_at, 0, "they come before their characters");
+    for (guint i = 0; i < 2; i++) {
+        int fd = g_array_index(f->descriptors, int, i);
+        cr_expect(fcntl(fd, F_GETFD) & FD_CLOEXEC);
+        cr_expect(is_held(ends[0]));
+        close(fd);
+    }
+    cr_expect_not(is_held(ends[0]));
+    close(ends[0]);
+    close(pair[1]);
+}
+
+Test(chardev, descriptors_that_nobody_wants_are_closed)
+{
+    g_autoptr(Front) f = front_new();
+    int pair[2], ends[2], many[20];
+
+    cr_assert_eq(socketpair(AF_UNIX, SOCK_STREAM, 0, pair), 0);
+    cr_assert_eq(pipe2(ends, O_NONBLOCK), 0);
+    front_attach(f, chardev_new_socket(&f->home, &(ChardevSocket){.has_fd = true, .fd = pair[0]}, NULL));
+    for (size_t i = 0; i < G_N_ELEMENTS(many); i++)
+        many[i] = ends[1];
+    send_with(pair[1], "abc", many, G_N_ELEMENTS(many)); /* more than come at once */
+    close(ends[1]);
+    FRONT_RUN_UNTIL(f, f->got->len == 3);
+    cr_expect_not(is_held(ends[0]));
+    close(ends[0]);
+    close(pair[1]);
+}

@@ -82,6 +82,7 @@ static const Form forms[] = {
     {"nic", "user,id=n,model=virtio,mac=52:54:00:12:34:56,hostfwd=tcp::1-:2",
      "{'type':'user','id':'n','model':'virtio','mac':'52:54:00:12:34:56','hostfwd':[{'str':'tcp::1-:2'}]}"},
     {"net", "none", NULL},
+    {"add-fd", "fd=3,set=2,opaque=x", "{'fd':3,'set':2,'opaque':'x'}"},
     {"chardev", "file,id=f,path=/o,input-path=/i,append=on,mux=on",
      "{'backend':'file','id':'f','path':'/o','input-path':'/i','append':true,'mux':true}"},
     {"chardev", "socket,id=s,host=h,port=1,server=on,wait=off,delay=off,nodelay=on",

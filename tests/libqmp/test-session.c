@@ -1,7 +1,10 @@
 /* test-session.c: sessions begin, end, and break. */
 #include <criterion/criterion.h>
+#include <fcntl.h>
 #include <jansson.h>
+#include <stdlib.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "tests/libqmp/support/peer.h"
@@ -334,4 +337,106 @@ Test(session, a_trace_has_all_that_goes_over_the_wire_as_it_is)
                                 "<{\"return\": 18446744073709551615, \"id\": 2}\n");
     json_decref(arguments);
     json_decref(result);
+}
+
+/* --- descriptors -------------------------------------------------------------------------------------------------- */
+
+/* Tells of each "getfd" what kind of file came along, and answers. */
+static void tell_files(Peer *peer, void *data)
+{
+    struct stat status;
+    int64_t id;
+
+    peer_greet(peer, false);
+    while (peer_hear(peer, &id)) {
+        int fd = g_str_equal(peer_command(peer), "getfd") ? peer_take_fd(peer) : -1;
+        g_string_append(data, fd < 0 || fstat(fd, &status) != 0 ? "-" : S_ISFIFO(status.st_mode) ? "p" : "c");
+        if (fd >= 0)
+            close(fd);
+        peer_say(peer, "{\"return\": {}, \"id\": %d}", (int)id);
+    }
+}
+
+Test(session, a_descriptor_goes_along_with_the_next_command_and_no_other)
+{
+    static const char plan[] = "-c-pp-c", *const names[] = {"query-status", "getfd"};
+    LibqmpCall *calls[sizeof plan - 1];
+    g_autoptr(GString) told = g_string_new(NULL);
+    g_autoptr(QmpSession) session = peer_session(tell_files, told, NULL);
+    int null = open("/dev/null", O_RDONLY | O_CLOEXEC), ends[2];
+
+    cr_assert_eq(pipe(ends), 0);
+    for (size_t i = 0; plan[i]; i++) { /* without a look at answers */
+        if (plan[i] != '-')
+            cr_assert(libqmp_session_send_fd(session, plan[i] == 'p' ? ends[0] : null, NULL));
+        calls[i] = libqmp_execute_start(session, names[plan[i] != '-'], NULL, 0, NULL);
+        cr_assert_not_null(calls[i]);
+    }
+    close(null);
+    close(ends[0]);
+    for (size_t i = 0; plan[i]; i++)
+        json_decref(libqmp_execute_finish(calls[i], NULL));
+    cr_expect_str_eq(told->str, plan);
+    close(ends[1]);
+}
+
+Test(session, the_last_descriptor_that_was_given_goes_along)
+{
+    g_autoptr(GString) told = g_string_new(NULL);
+    g_autoptr(QmpSession) session = peer_session(tell_files, told, NULL);
+    int null = open("/dev/null", O_RDONLY | O_CLOEXEC), ends[2];
+    GError *error = NULL;
+
+    cr_assert_eq(pipe(ends), 0);
+    cr_expect(libqmp_session_send_fd(session, null, NULL) && libqmp_session_send_fd(session, ends[0], NULL));
+    json_decref(libqmp_execute(session, "getfd", NULL, 0, NULL));
+    json_decref(libqmp_execute(session, "getfd", NULL, 0, NULL));
+    cr_expect_str_eq(told->str, "p-");
+    cr_expect(libqmp_session_send_fd(session, null, NULL)); /* nobody takes it: it is closed with the session */
+    close(null);
+    close(ends[0]);
+    close(ends[1]);
+    cr_expect_not(libqmp_session_send_fd(session, null, &error));
+    peer_expect_error(error, LIBQMP_ERROR_ARGUMENT, NULL);
+}
+
+/* A transport as a program has it that was built before there were descriptors. */
+static ssize_t read_fd(void *peer, void *data, size_t size)
+{
+    return recv(GPOINTER_TO_INT(peer), data, size, MSG_DONTWAIT);
+}
+
+static ssize_t write_fd(void *peer, const void *data, size_t size)
+{
+    return send(GPOINTER_TO_INT(peer), data, size, MSG_DONTWAIT | MSG_NOSIGNAL);
+}
+
+static int wait_fd(void *peer, short events, int wake, int timeout_ms)
+{
+    return libqmp_transport_poll(GPOINTER_TO_INT(peer), events, wake, timeout_ms);
+}
+
+static void close_fd(void *peer)
+{
+    close(GPOINTER_TO_INT(peer));
+}
+
+Test(session, a_transport_that_is_older_than_descriptors_takes_none)
+{
+    const QmpTransport old = {.size = G_STRUCT_OFFSET(QmpTransport, write_fd),
+                              .read = read_fd,
+                              .write = write_fd,
+                              .wait = wait_fd,
+                              .close = close_fd,
+                              .write_fd = (ssize_t(*)(void *, const void *, size_t, int))(void (*)(void))abort};
+    g_autoptr(GString) told = g_string_new(NULL);
+    GError *error = NULL;
+
+    g_autoptr(QmpSession) session =
+        libqmp_session_new(&old, GINT_TO_POINTER(peer_start(tell_files, told)), NULL, &error);
+    cr_assert_not_null(session);
+    cr_expect_not(libqmp_session_send_fd(session, 0, &error));
+    peer_expect_error(error, LIBQMP_ERROR_UNSUPPORTED, "descriptors go over unix sockets only");
+    json_decref(libqmp_execute(session, "getfd", NULL, 0, NULL));
+    cr_expect_str_eq(told->str, "-");
 }

@@ -97,14 +97,15 @@ class Client:
 class Machine:
     """A ferry with so many monitors."""
 
-    def __init__(self, folder, monitors=1, options=()):
+    def __init__(self, folder, monitors=1, options=(), pass_fds=()):
         self.folder = tempfile.mkdtemp(dir=folder)
         self.paths = [os.path.join(self.folder, "qmp%d" % i) for i in range(monitors)]
         command = [FERRY, "-accel", "none", "-m", "16", "-nodefaults", "-display", "none", "-S"] + list(options)
         for path in self.paths:
             command += ["-qmp", "unix:%s,server=on,wait=off" % path]
         self.log = open(os.path.join(self.folder, "log"), "w+b")
-        self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=self.log, stderr=self.log)
+        self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=self.log, stderr=self.log,
+                                        pass_fds=pass_fds)
 
     def client(self, number=0, **options):
         assert self.process.poll() is None, self.said()

@@ -57,6 +57,7 @@ static void send_request(QmpSession *session, const LibqmpCall *call, const char
     json_decref(name);
     if (session->trace)
         session->trace(true, text, strlen(text) - 1, session->trace_data);
+    session_attach_fd(session);
     g_byte_array_append(session->out, (const guint8 *)text, (guint)strlen(text));
     session_flush(session);
 }

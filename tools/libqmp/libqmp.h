@@ -91,6 +91,9 @@ typedef struct QmpTransport {
     int (*descriptor)(void *peer);
 
     bool negotiated; /* somebody else has seen the greeting and negotiated capabilities */
+
+    /* As `write`, and a descriptor goes along with the octets if any do. NULL: there is no such thing. */
+    ssize_t (*write_fd)(void *peer, const void *data, size_t size, int fd);
 } QmpTransport;
 
 /* `wait` for who has a descriptor. */
@@ -208,6 +211,13 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(LibqmpCall, libqmp_call_cancel)
  */
 typedef void LibqmpDone(LibqmpCall *call, void *data);
 void libqmp_call_notify(LibqmpCall *call, LibqmpDone *done, void *data);
+
+/*
+ * The next command that is started, typed or not, takes a copy of the descriptor along (SCM_RIGHTS): "getfd" and
+ * "add-fd" want one. Over unix sockets only; LIBQMP_ERROR_UNSUPPORTED over others. What an earlier call has given, and
+ * no command has taken, is replaced.
+ */
+bool libqmp_session_send_fd(QmpSession *session, int fd, GError **error);
 
 /* --- events ------------------------------------------------------------------------------------------------------- */
 

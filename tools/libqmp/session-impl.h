@@ -31,6 +31,12 @@ typedef struct Event {
     uint64_t order;
 } Event;
 
+/* A descriptor that goes along with an octet. */
+typedef struct FdToSend {
+    uint64_t at; /* as `sent` counts them */
+    int fd;      /* a copy */
+} FdToSend;
+
 struct LibqmpCall {
     QmpSession *session;        /* a reference, unless the session has the call */
     const QapiCommand *command; /* NULL: by name, as JSON */
@@ -70,6 +76,9 @@ struct QmpSession {
     Frame in;
     GByteArray *out; /* to be written */
     size_t written;  /* of it */
+    uint64_t sent;   /* octets in all */
+    int next_fd;     /* for the next command; -1: none */
+    GQueue fds;      /* FdToSend, in the order of their octets */
 
     uint64_t next_id;
     GHashTable *calls; /* id -> call, without a reply */
@@ -95,6 +104,12 @@ struct QmpSession {
 void session_unref(QmpSession *session); /* without the lock */
 /* Ends it, if it has not ended; takes the error. */
 void session_end(QmpSession *session, GError *error);
+
+/* fds.c: the next descriptor goes along with what is put in `out` next; all are closed. */
+void session_attach_fd(QmpSession *session);
+void session_close_fds(QmpSession *session);
+/* Writes some of `out`: as transport->write. */
+ssize_t session_write(QmpSession *session);
 
 /* error.c: what "error" of a reply says. New. */
 GError *session_server_error(const struct json_t *said);

@@ -48,6 +48,8 @@ static QmpSession *make(const QmpTransport *transport, void *peer, const LibqmpS
     session->earliest = G_MAXINT64;
     frame_init(&session->in, options->reply_max, options->depth_max);
     session->out = g_byte_array_new();
+    session->next_fd = -1;
+    g_queue_init(&session->fds);
     session->calls = g_hash_table_new(g_int64_hash, g_int64_equal);
     session->late = g_hash_table_new_full(g_int64_hash, g_int64_equal, g_free, NULL);
     session->subscriptions = g_ptr_array_new_with_free_func(free_subscription);
@@ -124,6 +126,7 @@ void session_end(QmpSession *session, GError *error)
         return;
     }
     session->end = error;
+    session_close_fds(session);
     g_byte_array_set_size(session->out, 0);
     session->written = 0;
     while (session->waiting.head)
@@ -172,6 +175,7 @@ void session_unref(QmpSession *session)
 {
     if (!g_atomic_ref_count_dec(&session->references))
         return;
+    session_close_fds(session);
     session->transport->close(session->peer);
     if (session->wake >= 0)
         close(session->wake);

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -24,6 +25,24 @@ static ssize_t fd_write(void *peer, const void *data, size_t size)
     if (!p->is_socket)
         return write(p->fd, data, size);
     return send(p->fd, data, size, MSG_NOSIGNAL);
+}
+
+static ssize_t fd_write_fd(void *peer, const void *data, size_t size, int fd)
+{
+    union {
+        char octets[CMSG_SPACE(sizeof(int))];
+        struct cmsghdr align;
+    } control = {.octets = {0}};
+    struct iovec iov = {(void *)data, size};
+    struct msghdr message = {
+        .msg_iov = &iov, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = sizeof control};
+    struct cmsghdr *header = CMSG_FIRSTHDR(&message);
+
+    header->cmsg_level = SOL_SOCKET;
+    header->cmsg_type = SCM_RIGHTS;
+    header->cmsg_len = CMSG_LEN(sizeof fd);
+    memcpy(CMSG_DATA(header), &fd, sizeof fd);
+    return sendmsg(((FdPeer *)peer)->fd, &message, MSG_NOSIGNAL);
 }
 
 int libqmp_transport_poll(int fd, short events, int wake, int timeout_ms)
@@ -67,6 +86,16 @@ static const QmpTransport transport = {
     .descriptor = fd_descriptor,
 };
 
+static const QmpTransport unix_transport = {
+    .size = sizeof(QmpTransport),
+    .read = fd_read,
+    .write = fd_write,
+    .wait = fd_wait,
+    .close = fd_close,
+    .descriptor = fd_descriptor,
+    .write_fd = fd_write_fd,
+};
+
 QmpSession *libqmp_session_new_fd(int fd, const LibqmpSessionOptions *options, GError **error)
 {
     int flags = fcntl(fd, F_GETFL), type;
@@ -81,5 +110,6 @@ QmpSession *libqmp_session_new_fd(int fd, const LibqmpSessionOptions *options, G
     FdPeer *peer = g_new0(FdPeer, 1);
     peer->fd = fd;
     peer->is_socket = getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &size) == 0;
-    return libqmp_session_new(&transport, peer, options, error);
+    bool is_unix = getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &type, &size) == 0 && type == AF_UNIX;
+    return libqmp_session_new(is_unix ? &unix_transport : &transport, peer, options, error);
 }

@@ -101,8 +101,7 @@ static void end_of_writing(QmpSession *session)
 void session_flush(QmpSession *session)
 {
     while (!session->end && session->written < session->out->len) {
-        ssize_t put = session->transport->write(session->peer, session->out->data + session->written,
-                                                session->out->len - session->written);
+        ssize_t put = session_write(session);
         if (put >= 0) {
             session->written += (size_t)put;
         } else if (is_of_closed(errno)) {

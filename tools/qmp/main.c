@@ -16,7 +16,7 @@ enum { EXIT_FAILED = 1, ARGUMENTS_MAX = 100000, WAIT_MS = 1000 };
 
 typedef struct Options {
     gboolean json, text, events;
-    int count;
+    int count, fd; /* 0: none */
     char *job;
     double timeout;
 } Options;
@@ -154,6 +154,8 @@ static void check_options(const Options *options, char *const *words)
         cli_usage("--events and --wait-job exclude each other");
     if (options->count && !options->events)
         cli_usage("--count goes with --events");
+    if (options->fd < 0 || (options->fd && (!words[0] || options->events || strcmp(words[0], "help") == 0)))
+        cli_usage("--send-fd=%d: a command takes one descriptor along, 1 or more", options->fd);
     if (options->count < 0)
         cli_usage("--count=%d: this is no number of events", options->count);
     if (!(options->timeout >= 0 && options->timeout <= 1e6))
@@ -186,6 +188,7 @@ int main(int argc, char **argv)
         {"count", 0, 0, G_OPTION_ARG_INT, &options.count, "End after so many of them", "N"},
         {"wait-job", 0, 0, G_OPTION_ARG_STRING, &options.job, "Wait for the job, after the command if there is one",
          "ID"},
+        {"send-fd", 0, 0, G_OPTION_ARG_INT, &options.fd, "The command takes a copy of descriptor N along", "N"},
         {"timeout", 0, 0, G_OPTION_ARG_DOUBLE, &options.timeout, "Wait no longer than that for anything", "SECONDS"},
         {NULL, 0, 0, 0, NULL, NULL, NULL},
     };
@@ -208,6 +211,8 @@ int main(int argc, char **argv)
     qmp.session = libqmp_session_connect(
         words[0], LIBQMP_SESSION_OPTIONS(.timeout_ms = (unsigned)(options.timeout * 1000)), &error);
     if (!qmp.session)
+        return qmp_fail(error);
+    if (options.fd && !libqmp_session_send_fd(qmp.session, options.fd, &error))
         return qmp_fail(error);
     int status = run(&qmp, &options, words + 1);
     libqmp_session_free(qmp.session);

@@ -37,7 +37,18 @@ static void writable(void *opaque)
     ((Front *)opaque)->writable++;
 }
 
-static const ChardevFront front_ops = {can_receive, receive, event, writable};
+static void descriptors(void *opaque, const int *fds, size_t count)
+{
+    Front *f = opaque;
+
+    g_array_append_vals(f->descriptors, fds, (guint)count);
+    f->descriptors_at = f->got->len;
+}
+
+static const ChardevFront front_ops = {
+    .can_receive = can_receive, .receive = receive, .event = event, .writable = writable};
+static const ChardevFront front_ops_all = {
+    .can_receive = can_receive, .receive = receive, .event = event, .writable = writable, .descriptors = descriptors};
 
 Front *front_new(void)
 {
@@ -48,6 +59,7 @@ Front *front_new(void)
     f->home = (ChardevHome){.label = "serial0", .context = f->context, .lock = &f->lock};
     f->room = SIZE_MAX;
     f->got = g_byte_array_new();
+    f->descriptors = g_array_new(FALSE, FALSE, sizeof(int));
     f->folder = g_dir_make_tmp("chardev-XXXXXX", NULL);
     cr_assert_not_null(f->folder);
     return f;
@@ -57,7 +69,7 @@ Chardev *front_attach(Front *f, Chardev *c)
 {
     cr_assert_not_null(c);
     f->c = c;
-    chardev_set_front(c, &front_ops, f);
+    chardev_set_front(c, f->wants_descriptors ? &front_ops_all : &front_ops, f);
     return c;
 }
 
@@ -81,6 +93,7 @@ void front_free(Front *f)
     g_main_context_unref(f->context);
     g_rec_mutex_clear(&f->lock);
     g_byte_array_unref(f->got);
+    g_array_unref(f->descriptors);
     g_free(f);
 }
 

@@ -20,6 +20,9 @@ typedef struct Front {
     GByteArray *got;
     unsigned opened, closed, breaks, writable;
     size_t most; /* that came at once */
+    bool wants_descriptors;
+    GArray *descriptors;  /* of int: the test's to close */
+    guint descriptors_at; /* how much had come before the last ones */
 } Front;
 
 Front *front_new(void);

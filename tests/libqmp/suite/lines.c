@@ -36,6 +36,21 @@ static void cut(Suite *s, QmpYankInstance *one)
     TRY(yank, &list);
 }
 
+/* Sockets that come along. */
+static void sockets(Suite *s)
+{
+    static const char by_name[] = "type=socket,data.server=off,data.addr.type=fd,data.addr.data.str=line";
+
+    add(s, "d0", by_name);
+    suite_send_socket(s);
+    TRY(getfd, "line");
+    add(s, "d0", by_name);
+    suite_send_socket(s);
+    TRY(getfd, "line");
+    change(s, "d0", by_name);
+    TRY(chardev_remove, "d0");
+}
+
 static void yanks(Suite *s)
 {
     QmpYankInstance line = {.type = QMP_YANK_INSTANCE_TYPE_CHARDEV,
@@ -82,6 +97,7 @@ void suite_lines(Suite *s)
     add(s, "s4", "type=socket,data.addr.type=fd,data.addr.data.str=none");
     LIST(ChardevInfo, query_chardev);
     yanks(s);
+    sockets(s);
     ring(s);
     change(s, "ring", "type=ringbuf,data.size=65536");
     change(s, "ring", "{'type': 'null', 'data': {}}");
@@ -138,6 +154,10 @@ void suite_networks(Suite *s)
     BOXED(Netdev, netdev_add, "type=socket,id=s2,mcast=230.0.0.1:41234,localaddr=127.0.0.1");
     BOXED(Netdev, netdev_add, "type=socket,id=s3,udp=127.0.0.1:1,localaddr=127.0.0.1:0");
     BOXED(Netdev, netdev_add, "type=socket,id=s4,fd=none");
+    suite_send_socket(s);
+    TRY(getfd, "net");
+    BOXED(Netdev, netdev_add, "type=socket,id=s6,fd=net");
+    TRY(netdev_del, "s6");
     BOXED(Netdev, netdev_add, "type=socket,id=s5");
     BOXED(Netdev, netdev_add, "type=vde,id=v0,sock=@none,port=1,group=root,mode=448");
     LIST(RxFilterInfo, query_rx_filter, NULL);

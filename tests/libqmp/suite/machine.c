@@ -1,6 +1,28 @@
 /* machine.c: the session, the machine as a whole, its objects, and what happens when it runs. */
 #include "tests/libqmp/suite/suite.h"
 
+static void descriptors(Suite *s)
+{
+    TRY(getfd, "none"); /* nothing comes along */
+    TRY(closefd, "none");
+    suite_send_file(s);
+    TRY(getfd, "1none");
+    suite_send_file(s);
+    TRY(getfd, "one");
+    TRY(closefd, "one");
+    GET(AddfdInfo, add_fd, NULL);
+    suite_send_file(s);
+    GET(AddfdInfo, add_fd, NULL);
+    suite_send_file(s);
+    GET(AddfdInfo, add_fd, LIBQMP_ADD_FD_OPTIONS(.has_fdset_id = true, .fdset_id = 3, .opaque = "x"));
+    suite_send_file(s);
+    GET(AddfdInfo, add_fd, LIBQMP_ADD_FD_OPTIONS(.has_fdset_id = true, .fdset_id = -1));
+    LIST(FdsetInfo, query_fdsets);
+    TRY(remove_fd, 0, NULL);
+    TRY(remove_fd, 1, NULL);
+    TRY(remove_fd, 3, LIBQMP_REMOVE_FD_OPTIONS(.has_fd = true, .fd = 999));
+}
+
 void suite_control(Suite *s)
 {
     QmpQMPCapability oob = QMP_QMP_CAPABILITY_OOB;
@@ -21,13 +43,7 @@ void suite_control(Suite *s)
          LIBQMP_HUMAN_MONITOR_COMMAND_OPTIONS(.has_cpu_index = true, .cpu_index = 77));
     TEXT(human_monitor_command, "nonsense", NULL);
     TEXT(human_monitor_command, "", NULL);
-    TRY(getfd, "none"); /* nothing comes along */
-    TRY(closefd, "none");
-    GET(AddfdInfo, add_fd, NULL);
-    GET(AddfdInfo, add_fd, LIBQMP_ADD_FD_OPTIONS(.has_fdset_id = true, .fdset_id = 3, .opaque = "x"));
-    LIST(FdsetInfo, query_fdsets);
-    TRY(remove_fd, 1, NULL);
-    TRY(remove_fd, 1, LIBQMP_REMOVE_FD_OPTIONS(.has_fd = true, .fd = 3));
+    descriptors(s);
 }
 
 /* --- the machine -------------------------------------------------------------------------------------------------- */

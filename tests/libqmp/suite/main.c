@@ -1,6 +1,9 @@
 /* main.c: suite ADDRESS FOLDER machine|libvirt|incoming: asks the machine at that address (libqmp_session_connect). */
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 #include "tests/libqmp/suite/suite.h"
 
@@ -62,6 +65,31 @@ void *suite_value(const Suite *s, const QapiType *type, const char *text)
     json_decref(json);
     insist(ok, whole, ok ? "" : error->message);
     return value;
+}
+
+/* libvirt, which has the monitor, takes none. */
+static void send_fd(Suite *s, int fd)
+{
+    if (!s->libvirt)
+        insist(libqmp_session_send_fd(s->session, fd, NULL), "a descriptor", "it does not go along");
+    close(fd);
+}
+
+void suite_send_file(Suite *s)
+{
+    int fd = open(suite_file(s, "sent"), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+
+    insist(fd >= 0, "sent", "it cannot be made");
+    send_fd(s, fd);
+}
+
+void suite_send_socket(Suite *s)
+{
+    int fds[2];
+
+    insist(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds) == 0, "sockets", "they cannot be made");
+    send_fd(s, fds[0]);
+    /* the other end stays open as long as this program runs */
 }
 
 void suite_add_device(Suite *s, const char *text)

@@ -62,6 +62,10 @@ void *suite_value(const Suite *suite, const QapiType *type, const char *text);
 /* The name of a file there. Kept until the program ends. */
 const char *suite_file(const Suite *suite, const char *name);
 
+/* The next command takes one along: an open file; one end of a pair of sockets. Not through libvirt. */
+void suite_send_file(Suite *suite);
+void suite_send_socket(Suite *suite);
+
 /* A device, of JSON with apostrophes. */
 void suite_add_device(Suite *suite, const char *text);
 

@@ -11,6 +11,7 @@ struct Peer {
     PeerScript *script;
     void *data;
     GString *heard;
+    GArray *fds; /* of int, that came and were not taken */
     json_t *request;
 };
 
@@ -21,6 +22,9 @@ static void *run(void *data)
     peer->script(peer, peer->data);
     close(peer->fd);
     g_string_free(peer->heard, TRUE);
+    while (peer->fds->len)
+        close(peer_take_fd(peer));
+    g_array_unref(peer->fds);
     json_decref(peer->request);
     g_free(peer);
     return NULL;
@@ -36,6 +40,7 @@ int peer_start(PeerScript *script, void *data)
     peer->script = script;
     peer->data = data;
     peer->heard = g_string_new(NULL);
+    peer->fds = g_array_new(FALSE, FALSE, sizeof(int));
     g_thread_unref(g_thread_new("peer", run, peer));
     return fds[0];
 }
@@ -63,12 +68,41 @@ void peer_say(Peer *peer, const char *format, ...)
     peer_say_octets(peer, text, strlen(text));
 }
 
+static ssize_t receive(Peer *peer, char *data, size_t size)
+{
+    union {
+        char octets[CMSG_SPACE(sizeof(int))];
+        struct cmsghdr align;
+    } control;
+    struct iovec iov = {data, size};
+    struct msghdr message = {
+        .msg_iov = &iov, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = sizeof control};
+    ssize_t got = recvmsg(peer->fd, &message, MSG_CMSG_CLOEXEC);
+    const struct cmsghdr *header = got > 0 ? CMSG_FIRSTHDR(&message) : NULL;
+    int fd;
+
+    if (header && header->cmsg_type == SCM_RIGHTS) {
+        memcpy(&fd, CMSG_DATA(header), sizeof fd);
+        g_array_append_val(peer->fds, fd);
+    }
+    return got;
+}
+
+int peer_take_fd(Peer *peer)
+{
+    int fd = peer->fds->len ? g_array_index(peer->fds, int, 0) : -1;
+
+    if (fd >= 0)
+        g_array_remove_index(peer->fds, 0);
+    return fd;
+}
+
 const struct json_t *peer_hear(Peer *peer, int64_t *id)
 {
     char *end, chunk[4096];
 
     while (!(end = strchr(peer->heard->str, '\n'))) {
-        ssize_t got = recv(peer->fd, chunk, sizeof chunk, 0);
+        ssize_t got = receive(peer, chunk, sizeof chunk);
         if (got <= 0)
             return NULL;
         g_string_append_len(peer->heard, chunk, got);

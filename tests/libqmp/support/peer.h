@@ -18,6 +18,8 @@ void peer_say_octets(Peer *peer, const void *data, size_t size);
 
 /* The next request; NULL: there is none. Borrowed until the next one. `id` may be NULL. */
 const struct json_t *peer_hear(Peer *peer, int64_t *id);
+/* The first descriptor that came with what was heard; the caller's. -1: none. */
+int peer_take_fd(Peer *peer);
 /* The name of the command that was heard last. */
 const char *peer_command(const Peer *peer);
 
