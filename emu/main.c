@@ -210,8 +210,7 @@ static bool make_monitors(Program *p, GError **error)
     return true;
 }
 
-/* --- before there is a machine (-preconfig) ------------------------------------------------------------------------
- */
+/* --- before there is a machine (-preconfig) ----------------------------------------------------------------------- */
 
 static bool configure(void *opaque, const QmpConfiguration *more, GError **error)
 {

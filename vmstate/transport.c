@@ -53,8 +53,7 @@ static int parse_fd(const char *uri, const char *text, GError **error)
     return (int)fd;
 }
 
-/* --- a channel that has something to do at its end -----------------------------------------------------------------
- */
+/* --- a channel that has something to do at its end ---------------------------------------------------------------- */
 
 typedef struct EndChan {
     Chan chan;

@@ -361,8 +361,7 @@ static void write_registers(void *opaque, uint64_t addr, uint64_t value, unsigne
 
 static const IoOps ops = {.read = read_registers, .write = write_registers, .min = 1, .max = 8};
 
-/* --- lines ----------------------------------------------------------------------------------------------------------
- */
+/* --- lines -------------------------------------------------------------------------------------------------------- */
 
 static void pit_line(void *opaque, unsigned n, bool level)
 {

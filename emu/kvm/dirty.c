@@ -65,8 +65,7 @@ void kvm_slot_goes(KvmSlot *s)
     kvm_slot_end_log(s);
 }
 
-/* --- on and off ----------------------------------------------------------------------------------------------------
- */
+/* --- on and off --------------------------------------------------------------------------------------------------- */
 
 /* Reports are cleared by us, and at first all is reported: so to begin protects nothing. */
 static void choose_manual(Kvm *kvm)
@@ -114,8 +113,7 @@ bool kvm_dirty_start(Kvm *kvm, GError **error)
     return false;
 }
 
-/* --- reports -------------------------------------------------------------------------------------------------------
- */
+/* --- reports ------------------------------------------------------------------------------------------------------ */
 
 /* As a slot need not begin where a word of its area's bitmap does, bits are shifted. */
 static void mark_words(const KvmSlot *s)
@@ -154,8 +152,7 @@ bool kvm_dirty_sync(Kvm *kvm, GError **error)
     return true;
 }
 
-/* --- clearing ------------------------------------------------------------------------------------------------------
- */
+/* --- clearing ----------------------------------------------------------------------------------------------------- */
 
 /* What is not cleared is reported again, and sent again: a failure costs time only. */
 static void clear_chunk(Kvm *kvm, const KvmSlot *s, unsigned number, uint64_t chunk)

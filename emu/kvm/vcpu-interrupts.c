@@ -130,8 +130,7 @@ static void take_interrupt(Vcpu *v)
     v->run->request_interrupt_window = i->pending(i->opaque) || v->held;
 }
 
-/* --- around the guest ----------------------------------------------------------------------------------------------
- */
+/* --- around the guest --------------------------------------------------------------------------------------------- */
 
 /* What the LAPIC says of registers that KVM has, too: for what was loaded, or reset. */
 static void tell_kvm(Vcpu *v)

@@ -54,8 +54,7 @@ static const Parameter *find(const char *name)
     return NULL;
 }
 
-/* --- values of any kind --------------------------------------------------------------------------------------------
- */
+/* --- values of any kind ------------------------------------------------------------------------------------------- */
 
 static bool is_given(const QapiMember *m, const void *numbers)
 {
@@ -95,8 +94,7 @@ static char *value_text(const QapiMember *m, int64_t value)
                            : g_strdup_printf("%" G_GINT64_FORMAT, value);
 }
 
-/* --- parameters ----------------------------------------------------------------------------------------------------
- */
+/* --- parameters --------------------------------------------------------------------------------------------------- */
 
 void vm_migration_options_init(Vm *vm)
 {
@@ -179,8 +177,7 @@ bool vm_set_migration_parameters(Vm *vm, const QmpMigrateSetParameters *wanted, 
     return true;
 }
 
-/* --- capabilities --------------------------------------------------------------------------------------------------
- */
+/* --- capabilities ------------------------------------------------------------------------------------------------- */
 
 bool vm_migration_has(QmpMigrationCapability capability)
 {

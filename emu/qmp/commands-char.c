@@ -220,8 +220,7 @@ bool qmp_chardev_send_break(QmpCall *call, const QmpChardevSendBreakArguments *a
     return true;
 }
 
-/* --- memory --------------------------------------------------------------------------------------------------------
- */
+/* --- memory ------------------------------------------------------------------------------------------------------- */
 
 static Chardev *find_memory(QmpCall *call, const char *id, GError **error)
 {
@@ -278,8 +277,7 @@ char *qmp_ringbuf_read(QmpCall *call, const QmpRingbufReadArguments *arguments, 
                                                                                 : text_of(octets, len);
 }
 
-/* --- peers that do not answer --------------------------------------------------------------------------------------
- */
+/* --- peers that do not answer ------------------------------------------------------------------------------------- */
 
 bool qmp_query_yank(QmpCall *call, QmpYankInstanceList *result, GError **error)
 {

@@ -70,7 +70,7 @@ bool qmp_migrate_incoming(QmpCall *call, const QmpMigrateIncomingArguments *argu
     return ok;
 }
 
-/* --- what can be set -------------------------------------------------------------------------------------------------- */
+/* --- what can be set ---------------------------------------------------------------------------------------------- */
 
 bool qmp_query_migrate_capabilities(QmpCall *call, QmpMigrationCapabilityStatusList *result, GError **error)
 {

@@ -115,8 +115,7 @@ Test(dirty, nothing_is_kept_while_nobody_asks)
     teardown(&m);
 }
 
-/* --- on KVM --------------------------------------------------------------------------------------------------------
- */
+/* --- on KVM ------------------------------------------------------------------------------------------------------- */
 
 /*
  * Real mode. Writes to a page and says so, for ever: 4 pages from 0x20000 on, one after the other, each when it is told

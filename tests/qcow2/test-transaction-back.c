@@ -101,8 +101,7 @@ Test(transaction_back, the_way_back_takes_the_length_along_and_what_was_frozen_c
     image_close(image);
 }
 
-/* --- another name ---------------------------------------------------------------------------------------------------
- */
+/* --- another name ------------------------------------------------------------------------------------------------- */
 
 static bool rename_child(Image *image, GError **error)
 {

@@ -75,8 +75,7 @@ void guest_board_disk_event(GuestBoard *b, unsigned event)
     }
 }
 
-/* --- processors and power ------------------------------------------------------------------------------------------
- */
+/* --- processors and power ----------------------------------------------------------------------------------------- */
 
 /* What they would take, if there were some. */
 uint64_t guest_board_take(GuestBoard *b, unsigned cpu)
