@@ -26,7 +26,6 @@ typedef struct JsonLevel {
 typedef struct JsonIn {
     Visitor v;
     bool text;    /* leaves are text */
-    bool unknown; /* members that nobody visits are no error */
     json_t *root; /* one reference */
     JsonLevel levels[VISIT_DEPTH_MAX + 1];
 } JsonIn;
@@ -243,7 +242,7 @@ static void in_struct_end(Visitor *v)
     const char *key;
     json_t *value;
 
-    json_object_foreach (((JsonIn *)v)->unknown ? NULL : l->value, key, value) {
+    json_object_foreach (v->unknown ? NULL : l->value, key, value) {
         check_member(v, l, key, value);
         if (visit_failed(v))
             return;
@@ -543,7 +542,7 @@ Visitor *json_in_new(struct json_t *object, const char *root)
 
 void json_in_allow_unknown(Visitor *v)
 {
-    ((JsonIn *)v)->unknown = true;
+    v->unknown = true;
 }
 
 Visitor *json_in_new_text(struct json_t *object, const char *root, const char *wrong)

@@ -21,7 +21,7 @@ struct json_t;
 /* `object` is borrowed for the visitor's life; it is what is visited first. `root` starts the path. */
 Visitor *json_in_new(struct json_t *object, const char *root);
 
-/* From now on what nobody visits is no error: what is loaded may be of a later version than those who load it. */
+/* From now on what nobody knows is no error: what is loaded may be of a later version than those who load it. */
 void json_in_allow_unknown(Visitor *v);
 
 #endif

@@ -53,7 +53,8 @@ struct Visitor {
     GError *error;
     unsigned depth;
     VisitFrame frames[VISIT_DEPTH_MAX];
-    char *root; /* what the path starts with */
+    char *root;   /* what the path starts with */
+    bool unknown; /* what nobody here knows is no error */
 };
 
 /* `root` (copied; may be NULL) names what is visited. */

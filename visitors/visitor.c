@@ -21,6 +21,11 @@ bool visit_is_load(const Visitor *v)
     return v->ops->load;
 }
 
+bool visit_allows_unknown(const Visitor *v)
+{
+    return v->unknown;
+}
+
 bool visit_failed(const Visitor *v)
 {
     return v->error;

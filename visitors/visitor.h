@@ -37,6 +37,9 @@ typedef struct VisitSubsection {
 bool visit_is_load(const Visitor *v);
 bool visit_failed(const Visitor *v);
 
+/* Is what is loaded perhaps of a later version, so that what nobody here knows is no error? */
+bool visit_allows_unknown(const Visitor *v);
+
 /* After the last call: did all go well? Otherwise hands the error out. */
 bool visit_finish(Visitor *v, GError **error);
 

@@ -43,6 +43,15 @@ int qapi_enum_find(const QapiType *type, const char *name)
     return -1;
 }
 
+static int count_names(const QapiType *type)
+{
+    int count = 0;
+
+    while (type->names[count])
+        count++;
+    return count;
+}
+
 /* --- the walk ---------------------------------------------------------------------------------------------------- */
 
 static void visit_enumeration(Visitor *v, const char *name, const QapiType *type, int *value)
@@ -53,8 +62,8 @@ static void visit_enumeration(Visitor *v, const char *name, const QapiType *type
     if (visit_failed(v) || !visit_is_load(v) || !text)
         return;
     int found = qapi_enum_find(type, text);
-    if (found >= 0) {
-        *value = found;
+    if (found >= 0 || visit_allows_unknown(v)) {
+        *value = found >= 0 ? found : count_names(type);
         return;
     }
     g_autofree char *why = words_unknown("value", text, type->names);
@@ -146,6 +155,9 @@ static int branch_of(Visitor *v, const char *name, const QapiType *type)
     for (int i = 0; type->members[i].name; i++)
         if (qapi_takes(type->members[i].type, kind, text))
             return i;
+    for (int i = 0; kind == VISIT_TEXT && visit_allows_unknown(v) && type->members[i].name; i++)
+        if (type->members[i].type->kind == QAPI_ENUM)
+            return i; /* a word that nobody here knows */
     return -1;
 }
 

@@ -83,7 +83,7 @@ struct QapiType {
      * `tag` is the offset of an int that is the number of the member which the value is. */
     size_t tag; /* of a union: the offset of the enum */
     const QapiType *tag_type;
-    const QapiType *const *variants;
+    const QapiType *const *variants; /* one more than the tag has values: NULL */
     size_t variant; /* the offset of the pointer to the variant's struct */
 
     const char *const *features;
@@ -124,7 +124,11 @@ bool qapi_from_text(const QapiType *type, void *value, const char *text, const c
 /* From the tree that keyval_tree has made of the text, which it takes. */
 bool qapi_from_tree(const QapiType *type, void *value, struct json_t *tree, const char *root, GError **error);
 
-/* From JSON of what a server has said, which may be a later one: members that nobody here knows are no error. */
+/*
+ * From JSON of what a server has said, which may be a later one: what nobody here knows is no error. Members are left
+ * out; a word that an enum does not have is its count (QMP_NAME__MAX), which has no name and cannot be said; of a union
+ * whose tag that is there are the common members only.
+ */
 bool qapi_from_reply(const QapiType *type, void *value, struct json_t *json, const char *root, GError **error);
 
 /* To JSON: as a tree (new), or as the next member of what is written (`key` NULL: an element). */

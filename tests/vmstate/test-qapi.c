@@ -95,7 +95,7 @@ static const QapiMember shape_members[] = {
      .optional = true},
     {.name = "origin", .type = &type_point, .offset = offsetof(Shape, origin), .optional = true},
     {.name = NULL}};
-static const QapiType *const shape_variants[] = {&type_point, NULL};
+static const QapiType *const shape_variants[] = {&type_point, NULL, NULL};
 static const QapiType type_shape = {.name = "Shape",
                                     .kind = QAPI_UNION,
                                     .members = shape_members,
@@ -245,6 +245,41 @@ Test(qapi, a_reply_may_have_more_than_is_known)
     cr_assert(qapi_from_reply(&type_point, &point, reply, "reply", NULL));
     cr_assert_eq(point->x, 1);
     qapi_free(&type_point, point);
+    json_decref(reply);
+}
+
+Test(qapi, a_word_of_a_reply_that_nobody_knows_is_the_count)
+{
+    json_t *reply = json_pack("{s:s,s:s,s:i}", "id", "a", "colour", "mauve", "x", 6);
+    Shape *shape = NULL;
+
+    cr_assert_not(qapi_from_json(&type_shape, &shape, reply, "reply", NULL));
+    cr_assert(qapi_from_reply(&type_shape, &shape, reply, "reply", NULL));
+    cr_expect_str_eq(shape->id, "a");
+    cr_expect_eq((int)shape->colour, (int)G_N_ELEMENTS(colours) - 1);
+    cr_expect_null(shape->u.red, "of what follows such a tag nothing is known");
+    Shape *copy = qapi_copy(&type_shape, shape);
+    cr_expect_eq(copy->colour, shape->colour);
+    qapi_free(&type_shape, copy);
+    qapi_free(&type_shape, shape);
+    json_decref(reply);
+}
+
+/* An alternate of a word and a struct. */
+Test(qapi, a_word_that_nobody_knows_is_one_where_it_could_be_something_else)
+{
+    static const QapiMember members[] = {{.name = "point", .type = &type_point, .offset = offsetof(Size, u)},
+                                         {.name = "colour", .type = &type_colour, .offset = offsetof(Size, u)},
+                                         {.name = NULL}};
+    QapiType type = type_alternate;
+    json_t *reply = json_string("mauve");
+    Size *size = NULL;
+
+    type.members = members;
+    cr_assert_not(qapi_from_json(&type, &size, reply, "reply", NULL));
+    cr_assert(qapi_from_reply(&type, &size, reply, "reply", NULL));
+    cr_expect_eq(size->kind, 1);
+    qapi_free(&type, size);
     json_decref(reply);
 }
 

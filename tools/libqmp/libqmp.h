@@ -186,7 +186,8 @@ struct json_t *libqmp_execute_finish(LibqmpCall *call, GError **error);
 /*
  * As C values, as qapi_visit() takes them: `arguments` is a pointer to the struct (QAPI_ANY: a json_t), `result` is
  * where a member of that type would be (NULL: it is thrown away). Members of a reply that the type lacks are ignored: a
- * newer server has them. Members it must have and has not are LIBQMP_ERROR_REPLY.
+ * newer server has them. A word that an enum lacks is QMP_NAME__MAX or more (a newer library may know it, and this
+ * program not): compare with >=. Members it must have and has not are LIBQMP_ERROR_REPLY.
  */
 bool libqmp_call(QmpSession *session, const QapiCommand *command, const void *arguments, void *result, GError **error);
 LibqmpCall *libqmp_call_start(QmpSession *session, const QapiCommand *command, const void *arguments, GError **error);

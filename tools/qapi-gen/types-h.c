@@ -21,7 +21,7 @@ static void emit_enum(Out *out, const Definition *d)
         emit(out, "    %s,\n", value_symbol(out, d, value));
         emit_endif(out, value->cond);
     }
-    emit(out, "    QMP_%s__MAX\n} Qmp%s;\n", d->prefix, d->camel);
+    emit(out, "    QMP_%s__MAX /* of a reply: a word that is none of these */\n} Qmp%s;\n", d->prefix, d->camel);
     emit(out, "extern const QapiType qmp_type_%s;\n", d->camel);
     emit(out, "/* The name of a value; \"?\" if it is none. */\n");
     emit(out, "const char *qmp_%s_name(Qmp%s value);\n", d->camel, d->camel);
