@@ -99,6 +99,11 @@ static void migration_is(void *opaque, VmMigrationStatus status)
     qmp_tell_migration(events_of(opaque), status);
 }
 
+static void device_goes(void *opaque, const VmDevice *device)
+{
+    qmp_tell_device_goes(events_of(opaque), ((const Program *)opaque)->vm, device);
+}
+
 static void powered_down(void *opaque)
 {
     qmp_tell_powerdown(events_of(opaque));
@@ -271,6 +276,7 @@ static bool start(Program *p, GError **error)
                              .was_reset = was_reset,
                              .shut_down = shut_down,
                              .powered_down = powered_down,
+                             .device_goes = device_goes,
                              .migration_is = migration_is,
                              .quit = quit,
                              .message = message,

@@ -84,7 +84,7 @@ struct QapiType {
     size_t tag; /* of a union: the offset of the enum */
     const QapiType *tag_type;
     const QapiType *const *variants; /* one more than the tag has values: NULL */
-    size_t variant; /* the offset of the pointer to the variant's struct */
+    size_t variant;                  /* the offset of the pointer to the variant's struct */
 
     const char *const *features;
     const char *about;

@@ -5,7 +5,9 @@
  * 82371AB (PIIX4) data sheet, 7.2 (SLP_TYP); the specification of fw_cfg ("ACPI Interface").
  * What begins with 0xb0 is there to be replaced by dsdt.c: the windows of PCI, the base of the ports of power management,
  * and the bits of PRES. Processors are added at the end.
- * Not offered: hot plug of PCI devices, processors and memory; a battery, a lid, thermal zones.
+ * Hot plug of PCI devices: ACPI Specification 6.3, 5.6.4 (GPE), 5.6.6 (notifications 1 and 3), 6.1.11 (_SUN), 6.3.3
+ * (_EJ0); for the ports QEMU's docs/specs/acpi_pci_hotplug.
+ * Not offered: hot plug of processors and memory; a battery, a lid, thermal zones.
  */
 DefinitionBlock ("dsdt.aml", "DSDT", 1, "BOCHS ", "BXPC    ", 1)
 {
@@ -21,6 +23,16 @@ DefinitionBlock ("dsdt.aml", "DSDT", 1, "BOCHS ", "BXPC    ", 1)
     Name (_S5, Package (4) { 0, 0, 0, 0 })
     Name (_S4, Package (4) { 2, 2, 0, 0 })
     Name (_S3, Package (4) { 1, 1, 0, 0 })
+
+    Scope (\_GPE)
+    {
+        Name (_HID, "ACPI0006")
+
+        Method (_E01, 0, NotSerialized)
+        {
+            \_SB.PCI0.HPEV ()
+        }
+    }
 
     Scope (\_SB)
     {
@@ -182,8 +194,67 @@ DefinitionBlock ("dsdt.aml", "DSDT", 1, "BOCHS ", "BXPC    ", 1)
                         IO (Decode16, 0x0700, 0x0700, 1, 0x40)
                         IO (Decode16, 0x00b2, 0x00b2, 1, 2)
                         IO (Decode16, 0xafe0, 0xafe0, 1, 4)
+                        IO (Decode16, 0xae00, 0xae00, 1, 0x18)
                     })
                 }
+            }
+
+            /* Cards that come and go: a bit for each slot. */
+            OperationRegion (HPPT, SystemIO, 0xae00, 0x14)
+            Field (HPPT, DWordAcc, NoLock, WriteAsZeros)
+            {
+                HPUP, 32, /* came; is read once */
+                HPDN, 32, /* shall go */
+                HPEJ, 32, /* written: goes */
+                , 32,
+                HPBS, 32, /* of which bus */
+            }
+            Mutex (HPLK, 0)
+
+            Method (HPGO, 1, NotSerialized)
+            {
+                Acquire (HPLK, 0xffff)
+                Store (0, HPBS)
+                Store (ShiftLeft (1, Arg0), HPEJ)
+                Release (HPLK)
+            }
+
+#define SLOT(name, slot) \
+            Device (name) \
+            { \
+                Name (_ADR, slot << 16) \
+                Name (_SUN, slot) \
+                Method (_EJ0, 1, NotSerialized) \
+                { \
+                    HPGO (_SUN) \
+                } \
+            }
+#define TELL(name, slot) \
+                If (And (Arg0, 1 << slot)) { \
+                    Notify (name, Arg1) \
+                }
+/* All but those of the board's own: the host bridge and the PIIX. */
+#define SLOTS(X) \
+            X (S02, 0x02) X (S03, 0x03) X (S04, 0x04) X (S05, 0x05) X (S06, 0x06) X (S07, 0x07) \
+            X (S08, 0x08) X (S09, 0x09) X (S0A, 0x0a) X (S0B, 0x0b) X (S0C, 0x0c) X (S0D, 0x0d) \
+            X (S0E, 0x0e) X (S0F, 0x0f) X (S10, 0x10) X (S11, 0x11) X (S12, 0x12) X (S13, 0x13) \
+            X (S14, 0x14) X (S15, 0x15) X (S16, 0x16) X (S17, 0x17) X (S18, 0x18) X (S19, 0x19) \
+            X (S1A, 0x1a) X (S1B, 0x1b) X (S1C, 0x1c) X (S1D, 0x1d) X (S1E, 0x1e) X (S1F, 0x1f)
+            SLOTS (SLOT)
+
+            /* Slots, and what their devices are told: 1: look; 3: you shall go. */
+            Method (HPNT, 2, NotSerialized)
+            {
+                SLOTS (TELL)
+            }
+
+            Method (HPEV, 0, NotSerialized)
+            {
+                Acquire (HPLK, 0xffff)
+                Store (0, HPBS)
+                HPNT (HPUP, 1)
+                HPNT (HPDN, 3)
+                Release (HPLK)
             }
         }
 

@@ -14,7 +14,7 @@ typedef enum VmOrigin {
     VM_BY_BOARD,  /* the board has it because of -drive, -nic or -serial, or by default */
 } VmOrigin;
 
-typedef struct VmDevice {
+struct VmDevice {
     const DeviceType *type;
     Device *dev; /* borrowed; NULL: a drive of the board's, which is nothing but a part of the IDE controller */
     char *id;    /* NULL: it has none */
@@ -23,7 +23,7 @@ typedef struct VmDevice {
     unsigned unit;                 /* on an IDE cable */
     VmOrigin origin;
     bool late; /* the machine was there already */
-} VmDevice;
+};
 
 /* In the order in which they were plugged in. */
 const GPtrArray *vm_devices(const Vm *vm);
@@ -33,12 +33,15 @@ const VmDevice *vm_find_device(const Vm *vm, const Device *dev);
 const VmDevice *vm_device_of_id(const Vm *vm, const char *id);
 
 /*
- * As -device does, with the machine there already: a card on the PCI bus, as long as the machine has not run. Its ACPI
- * tables do not tell the guest of cards that come and go.
+ * As -device does, with the machine there already: a card on the PCI bus. Once the machine has run the guest is told of
+ * it by ACPI.
  */
 const VmDevice *vm_add_device(Vm *vm, struct json_t *options, GError **error);
 
-/* Likewise. The device, and `device`, are gone if it does not fail. */
+/*
+ * Before the machine runs the device, and `device`, are gone if it does not fail. Later the guest is asked, and it goes
+ * when that lets it go, or with the next reset. VmEvents tell of it.
+ */
 bool vm_remove_device(Vm *vm, const VmDevice *device, GError **error);
 
 /* Objects of the options come and go. */

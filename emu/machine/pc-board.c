@@ -241,6 +241,11 @@ static void send_smi(void *opaque, unsigned n, bool level)
         vcpu_smi(((Pc *)opaque)->vcpus[0]);
 }
 
+static void slot_ejected(void *opaque, unsigned slot)
+{
+    pc_request_eject(opaque, slot);
+}
+
 static void make_power_management(Pc *pc)
 {
     PcChips *c = &pc->chips;
@@ -249,6 +254,7 @@ static void make_power_management(Pc *pc)
     c->piix4_pm = device_new(&piix4_pm_type);
     place(pc, c->piix4_pm, PC_PIIX_SLOT, 3);
     piix4_pm_set_smbus(c->piix4_pm, c->smbus);
+    piix4_pm_set_requests(c->piix4_pm, &(Piix4Requests){.eject_slot = slot_ejected, .opaque = pc});
     device_set(c->piix4_pm, "smm", pc->smm);
     if (pc->smm)
         device_connect_irq(c->piix4_pm, "smi", 0, (Irq){.handler = send_smi, .opaque = pc});
@@ -296,6 +302,7 @@ bool pc_plug_pci(Pc *pc, Device *dev, int slot, unsigned function, GError **erro
     }
     pc->slots[at] |= (uint8_t)(1 << function);
     ((PciDevice *)dev)->devfn = PCI_DEVFN(at, function);
+    ((PciDevice *)dev)->hotpluggable = true;
     g_ptr_array_add(pc->cards, dev);
     return true;
 }
@@ -317,10 +324,26 @@ bool pc_realize_card(Pc *pc, Device *dev, GError **error)
     return false;
 }
 
+void pc_forget_card(Pc *pc, Device *dev)
+{
+    g_ptr_array_remove(pc->cards, dev);
+    free_place(pc, dev);
+}
+
 void pc_remove_card(Pc *pc, Device *dev)
 {
     free_place(pc, dev);
     machine_remove_device(pc->machine, dev);
+}
+
+void pc_tell_card(Pc *pc, const Device *dev)
+{
+    piix4_pm_slot_plugged(pc->chips.piix4_pm, ((const PciDevice *)dev)->devfn / PCI_FUNCTIONS);
+}
+
+void pc_ask_for_card(Pc *pc, const Device *dev)
+{
+    piix4_pm_slot_unplug(pc->chips.piix4_pm, ((const PciDevice *)dev)->devfn / PCI_FUNCTIONS);
 }
 
 void pc_plug(Pc *pc, Device *dev)

@@ -39,6 +39,7 @@ struct Pc {
     Irq lines[KVM_IRQS];        /* of the interrupt controllers: 0 to 15 are ISA's, 16 to 23 the I/O APIC's only */
     GMutex requests_mutex;
     unsigned requests; /* PcRequest, of the loop's thread */
+    uint32_t ejected;  /* with PC_REQUEST_EJECT: slots, a bit each */
     struct AcpiInstall *acpi;
     char *failure; /* of a processor */
     bool wanted;   /* it was started, and is to be again after a reset */
@@ -49,6 +50,7 @@ typedef enum PcRequest {
     PC_REQUEST_RESET = 1 << 0,
     PC_REQUEST_POWER_OFF = 1 << 1,
     PC_REQUEST_FAILURE = 1 << 2,
+    PC_REQUEST_EJECT = 1 << 3,
 } PcRequest;
 
 static inline bool pc_has_kvm_chips(const Pc *pc)
@@ -58,6 +60,7 @@ static inline bool pc_has_kvm_chips(const Pc *pc)
 
 /* From any thread. */
 void pc_request(Pc *pc, PcRequest request);
+void pc_request_eject(Pc *pc, unsigned slot);
 
 /* pc-memory.c: memory and firmware, what is mapped where. */
 bool pc_build_memory(Pc *pc, GError **error);

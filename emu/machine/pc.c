@@ -13,6 +13,7 @@
 #include "emu/dev/vm-timer.h"
 #include "emu/machine/inspect.h"
 #include "emu/machine/pc-impl.h"
+#include "emu/pci/chipset.h"
 
 /* --- requests --------------------------------------------------------------------------------------------------- */
 
@@ -72,11 +73,25 @@ static void fail(Pc *pc, const char *text)
     pc_request(pc, PC_REQUEST_FAILURE);
 }
 
+/* What the guest has let go; with a reset also what it was asked for, as QEMU's users expect it. Processors stand. */
+static void let_go(Pc *pc, bool reset)
+{
+    machine_lock(pc->machine);
+    g_mutex_lock(&pc->requests_mutex);
+    uint32_t slots = pc->ejected | (reset ? piix4_pm_slots_leaving(pc->chips.piix4_pm) : 0);
+    pc->ejected = 0;
+    g_mutex_unlock(&pc->requests_mutex);
+    if (slots && pc->options.events.ejected)
+        pc->options.events.ejected(pc->options.events.opaque, slots);
+    machine_unlock(pc->machine);
+}
+
 static void do_reset(Pc *pc)
 {
     g_autoptr(GError) error = NULL;
 
     stop_processors(pc);
+    let_go(pc, true);
     machine_lock(pc->machine);
     machine_reset(pc->machine);
     pc_boot_as_always(pc);
@@ -120,6 +135,11 @@ static gboolean do_requests(GSource *source, GSourceFunc callback, gpointer data
     unsigned requests = pc->requests;
     pc->requests = 0;
     g_mutex_unlock(&pc->requests_mutex);
+    bool ran = requests & PC_REQUEST_EJECT && pc_hold(pc);
+    if (requests & PC_REQUEST_EJECT)
+        let_go(pc, false);
+    if (requests == PC_REQUEST_EJECT)
+        pc_go_on(pc, ran);
     if (requests & (PC_REQUEST_POWER_OFF | PC_REQUEST_FAILURE)) {
         pc_stop(pc);
         tell(pc, requests);
@@ -151,6 +171,15 @@ void pc_request(Pc *pc, PcRequest request)
         if (pc->vcpus[i])
             vcpu_ask_to_stop(pc->vcpus[i]); /* a chip's reset line leaves them no time */
     g_source_set_ready_time(pc->request_source, 0);
+}
+
+/* The processor that asked stands until it is done: to the guest it is done at once. */
+void pc_request_eject(Pc *pc, unsigned slot)
+{
+    g_mutex_lock(&pc->requests_mutex);
+    pc->ejected |= 1U << slot;
+    g_mutex_unlock(&pc->requests_mutex);
+    pc_request(pc, PC_REQUEST_EJECT);
 }
 
 void pc_press_reset(Pc *pc)

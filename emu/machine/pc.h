@@ -22,6 +22,7 @@ typedef struct PcEvents {
     void (*powered_off)(void *opaque);                 /* the guest has switched it off; it stands */
     void (*reset)(void *opaque);                       /* it was reset */
     void (*failed)(void *opaque, const char *failure); /* KVM cannot go on; it stands */
+    void (*ejected)(void *opaque, uint32_t slots); /* of the PCI bus, a bit each: their cards go; processors stand */
 
     /*
      * It stands, and goes to another place (away), or stays after all. Without the lock. False: it cannot, and stays as
@@ -98,11 +99,16 @@ bool pc_plug_pci(Pc *pc, Device *dev, int slot, unsigned function, GError **erro
 void pc_plug(Pc *pc, Device *dev);
 
 /*
- * After pc_complete: realizes a card that pc_plug_pci took, and takes it out again. With the lock; no guest knows of
- * it. If it fails the card is the caller's, and its place free.
+ * After pc_complete: realizes a card that pc_plug_pci took, and takes it out again. With the lock, and with processors
+ * that stand (pc_hold). If it fails the card is the caller's, and its place free.
  */
 bool pc_realize_card(Pc *pc, Device *dev, GError **error);
 void pc_remove_card(Pc *pc, Device *dev);
+void pc_forget_card(Pc *pc, Device *dev); /* in place of pc_realize_card */
+
+/* Tells the guest of a card that has come; asks it to let one go (`ejected`). With the lock. */
+void pc_tell_card(Pc *pc, const Device *dev);
+void pc_ask_for_card(Pc *pc, const Device *dev);
 bool pc_has_plugged(const Pc *pc, const Device *dev);
 
 void pc_free(Pc *pc); /* without the lock */

@@ -106,6 +106,9 @@ bool vm_plug(Vm *vm, const OptionsDevice *o, Device *dev, GError **error); /* gi
 void vm_migration_options_init(Vm *vm);
 void vm_migration_options_done(Vm *vm);
 
+/* vm-hotplug.c */
+void vm_slots_ejected(void *vm, uint32_t slots); /* of PcEvents */
+
 /* vm-plugged.c. `o` NULL: the board's own; otherwise it may have an id. */
 VmDevice *vm_note_device(Vm *vm, const DeviceType *type, Device *dev, const OptionsDevice *o, const char *bus);
 void vm_forget_device(Vm *vm, VmDevice *device);

@@ -1,13 +1,11 @@
-/* vm-plugged.c: which devices a Vm has besides those of any PC; some come and go before it runs. */
+/* vm-plugged.c: which devices a Vm has besides those of any PC, and which objects they use. */
 #include <errno.h>
-#include <jansson.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "emu/machine/devices.h"
 #include "emu/machine/options-impl.h"
 #include "emu/machine/vm-impl.h"
-#include "emu/pci/pci.h"
 #include "emu/virtio/virtio-devices.h"
 
 const GPtrArray *vm_devices(const Vm *vm)
@@ -64,7 +62,17 @@ VmDevice *vm_note_device(Vm *vm, const DeviceType *type, Device *dev, const Opti
     return d;
 }
 
-/* --- coming and going -------------------------------------------------------------------------------------------- */
+/* --- objects ------------------------------------------------------------------------------------------------------ */
+
+const OptionsObject *vm_find_object(const Vm *vm, const char *id)
+{
+    for (guint i = 0; i < vm->options->objects->len; i++) {
+        const OptionsObject *o = vm->options->objects->pdata[i];
+        if (strcmp(o->id, id) == 0)
+            return o;
+    }
+    return NULL;
+}
 
 static bool refuse(GError **error, const char *format, ...) G_GNUC_PRINTF(2, 3);
 
@@ -77,120 +85,6 @@ static bool refuse(GError **error, const char *format, ...)
     va_end(ap);
     g_set_error_literal(error, FERRY_ERROR, FERRY_ERROR_REFUSED, text);
     return false;
-}
-
-static bool check_moment(const Vm *vm, const char *what, GError **error)
-{
-    if (vm->state == VM_PRELAUNCH || vm->state == VM_INMIGRATE)
-        return true;
-    return refuse(error,
-                  "%s: the machine has run already, and its ACPI tables do not tell the guest of devices that come "
-                  "and go; before it runs (-S) it can be done",
-                  what);
-}
-
-static const DeviceType *type_named(const char *name)
-{
-    const DeviceType *const *types = vm_device_types();
-
-    for (; *types; types++)
-        if (strcmp((*types)->name, name) == 0)
-            return *types;
-    return NULL;
-}
-
-static bool is_card(const DeviceType *type)
-{
-    return g_str_has_prefix(type->name, "virtio-");
-}
-
-/* What QEMU says of them, in its words. */
-static bool check_new(const Vm *vm, const json_t *options, GError **error)
-{
-    const char *driver = json_string_value(json_object_get(options, "driver"));
-    const char *id = json_string_value(json_object_get(options, "id"));
-    const char *bus = json_string_value(json_object_get(options, "bus"));
-    const DeviceType *type = driver ? type_named(driver) : NULL;
-
-    if (!driver)
-        return refuse(error, "Parameter 'driver' is missing");
-    if (!type)
-        return refuse(error, "'%s' is not a valid device model name", driver);
-    if (id && vm_device_of_id(vm, id))
-        return refuse(error, "Duplicate device ID '%s'", id);
-    if (!is_card(type))
-        return refuse(error, "Bus '%s' does not support hotplugging",
-                      g_str_has_prefix(type->name, "ide-") ? "ide.0" : "isa.0");
-    if (bus && strcmp(bus, "pci.0") != 0)
-        return refuse(error, "Bus '%s' not found", bus);
-    if (json_object_get(options, "bootindex"))
-        return refuse(error, "%s.bootindex: the firmware has got the boot order already; -device can say it", driver);
-    return check_moment(vm, driver, error);
-}
-
-static const VmDevice *plug(Vm *vm, const OptionsDevice *o, GError **error)
-{
-    g_autoptr(Device) dev = device_new(o->type);
-    Machine *machine = pc_machine(vm->pc);
-
-    machine_lock(machine);
-    bool ok = options_device_apply(o, dev, error) && vm_plug(vm, o, dev, error) && pc_realize_card(vm->pc, dev, error);
-    machine_unlock(machine);
-    VmDevice *d = (VmDevice *)vm_find_device(vm, dev);
-    if (!ok) {
-        if (d)
-            vm_forget_device(vm, d);
-        return NULL;
-    }
-    g_steal_pointer(&dev);
-    d->late = true;
-    return d;
-}
-
-const VmDevice *vm_add_device(Vm *vm, json_t *options, GError **error)
-{
-    if (!check_new(vm, options, error))
-        return NULL;
-    OptionsDevice *o = options_device_new(options, vm_device_types(), "-device", error);
-    if (!o)
-        return NULL;
-    const VmDevice *d = plug(vm, o, error);
-    options_device_free(o);
-    return d;
-}
-
-void vm_forget_device(Vm *vm, VmDevice *d)
-{
-    if (d->drive)
-        vm_release_disk(vm, d->drive);
-    if (d->netdev)
-        vm_release_net(vm, d->netdev);
-    g_ptr_array_remove(vm->devices, d);
-}
-
-bool vm_remove_device(Vm *vm, const VmDevice *d, GError **error)
-{
-    if (!is_card(d->type))
-        return refuse(error, "Bus '%s' does not support hotplugging", d->bus);
-    if (!check_moment(vm, d->id ? d->id : d->type->name, error))
-        return false;
-    machine_lock(pc_machine(vm->pc));
-    pc_remove_card(vm->pc, d->dev);
-    machine_unlock(pc_machine(vm->pc));
-    vm_forget_device(vm, (VmDevice *)d);
-    return true;
-}
-
-/* --- objects ------------------------------------------------------------------------------------------------------ */
-
-const OptionsObject *vm_find_object(const Vm *vm, const char *id)
-{
-    for (guint i = 0; i < vm->options->objects->len; i++) {
-        const OptionsObject *o = vm->options->objects->pdata[i];
-        if (strcmp(o->id, id) == 0)
-            return o;
-    }
-    return NULL;
 }
 
 /* A file that nobody could open is told of now, and not when somebody uses the object. One for memory may be made then.

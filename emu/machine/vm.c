@@ -402,6 +402,7 @@ static bool make_pc(Vm *vm, GError **error)
 
     if (!bios)
         return false;
+    pc.events.ejected = vm_slots_ejected;
     memcpy(pc.uuid, o->uuid, sizeof pc.uuid);
     vm->pc = pc_begin(&pc, vm->context, error);
     if (vm->pc)

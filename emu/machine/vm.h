@@ -45,12 +45,15 @@ typedef enum VmMigrationStatus {
     VM_MIGRATION_FAILED,
 } VmMigrationStatus;
 
+typedef struct VmDevice VmDevice;
+
 /* All may be NULL. */
 typedef struct VmEvents {
     void (*state_changed)(void *opaque, VmState state, VmState before);
     void (*was_reset)(void *opaque, VmCause cause);
     void (*shut_down)(void *opaque, VmCause cause); /* by the guest: it was switched off, or is not to be reset */
     void (*powered_down)(void *opaque);             /* the power button was pressed */
+    void (*device_goes)(void *opaque, const VmDevice *device);    /* one that was plugged in; it is still there */
     void (*migration_is)(void *opaque, VmMigrationStatus status); /* capability "events" */
     void (*quit)(void *opaque, int status);                       /* nothing more to do here; exit status */
     void (*message)(void *opaque, const char *message);           /* for the user, without a line's end */

@@ -59,6 +59,9 @@ void piix4_pm_cpu_unplug(Device *dev, unsigned cpu);
 void piix4_pm_slot_plugged(Device *dev, unsigned slot);
 void piix4_pm_slot_unplug(Device *dev, unsigned slot);
 
+/* The slots that it was asked to empty, and has not yet: a bit each. */
+uint32_t piix4_pm_slots_leaving(const Device *dev);
+
 /* After the reset that ends a suspend: what has woken it, as bits of the PM1 status (ACPI_RTC, ...) or 0. */
 void piix4_pm_wake(Device *dev, uint16_t reason);
 

@@ -113,6 +113,11 @@ void piix4_pm_slot_plugged(Device *dev, unsigned slot)
     acpi_gpe_event(&p->acpi, ACPI_GPE_PCI);
 }
 
+uint32_t piix4_pm_slots_leaving(const Device *dev)
+{
+    return ((const Pm *)dev)->s.acpi_pci_hotplug.acpi_pcihp_pci_status[0].down;
+}
+
 void piix4_pm_slot_unplug(Device *dev, unsigned slot)
 {
     Pm *p = (Pm *)dev;

@@ -5,6 +5,7 @@
 #include "emu/qmp/call.h"
 #include "emu/qmp/error.h"
 #include "emu/qmp/qom-view.h"
+#include "emu/qmp/run-state.h"
 #include "qapi/commands.h"
 #include "qapi/events.h"
 
@@ -140,18 +141,17 @@ static const VmDevice *find(Vm *vm, const char *id, GError **error)
     return NULL;
 }
 
-/* No guest knows of it yet, so that nobody has to be asked. */
 bool qmp_device_del(QmpCall *call, const QmpDeviceDelArguments *arguments, GError **error)
 {
-    Vm *vm = qmp_call_vm(call);
-    const VmDevice *device = find(vm, arguments->id, error);
+    const VmDevice *device = find(qmp_call_vm(call), arguments->id, error);
 
-    if (!device)
-        return false;
-    g_autofree char *id = g_strdup(device->id), *path = qom_path_of(vm, device);
-    const QmpDeviceDeletedData deleted = {.device = id, .path = path};
-    if (!vm_remove_device(vm, device, error))
-        return false;
-    qmp_event_device_deleted(qmp_call_events(call), &deleted);
-    return true;
+    return device && vm_remove_device(qmp_call_vm(call), device, error);
+}
+
+void qmp_tell_device_goes(QmpEvents *events, Vm *vm, const VmDevice *device)
+{
+    g_autofree char *path = qom_path_of(vm, device);
+    const QmpDeviceDeletedData deleted = {.device = device->id, .path = path};
+
+    qmp_event_device_deleted(events, &deleted);
 }

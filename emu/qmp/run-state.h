@@ -14,4 +14,7 @@ void qmp_tell_reset(QmpEvents *events, VmCause cause);
 void qmp_tell_shutdown(QmpEvents *events, VmCause cause);
 void qmp_tell_powerdown(QmpEvents *events);
 
+/* DEVICE_DELETED: of one that is about to go. */
+void qmp_tell_device_goes(QmpEvents *events, Vm *vm, const VmDevice *device);
+
 #endif

@@ -343,6 +343,23 @@ static void expect_text(const char *source, const char *text)
     cr_assert(!source || strstr(source, text), "no %s", text);
 }
 
+/* Of a card that comes or goes the event 1 tells; all slots but the board's own two can be emptied. */
+Test(acpi, slots_of_cards_can_be_told_and_emptied)
+{
+    AcpiPc acpi = plain(1);
+    g_autofree Firmware *f = boot(&acpi);
+    g_autofree char *source = disassemble(dsdt(f));
+
+    expect_text(source, "Method (_E01");
+    expect_text(source, "OperationRegion (HPPT, SystemIO, 0xAE00, 0x14)");
+    for (unsigned slot = 2; slot < 32; slot++) {
+        g_autofree char *name = g_strdup_printf("Device (S%02X)", slot), *told = g_strdup_printf("Notify (S%02X", slot);
+        expect_text(source, name);
+        expect_text(source, told);
+    }
+    cr_assert(!source || (!strstr(source, "Device (S00)") && !strstr(source, "Device (S01)")));
+}
+
 Test(acpi, the_DSDT_has_the_machine_s_windows_ports_and_processors)
 {
     AcpiPc acpi = plain(2);

@@ -15,8 +15,8 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(FdSets, fd_sets_free)
 /* A file with that text, opened so. It has no name. */
 static int file_with(const char *text, int access)
 {
-    g_autofree char *path = g_strdup("/tmp/ferry-fd-XXXXXX");
-    int fd = g_mkstemp(path), again = open(path, access | O_CLOEXEC);
+    g_autofree char *path = NULL;
+    int fd = g_file_open_tmp(NULL, &path, NULL), again = open(path, access | O_CLOEXEC);
 
     cr_assert_eq(write(fd, text, strlen(text)), (ssize_t)strlen(text));
     close(fd);

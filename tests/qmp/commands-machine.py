@@ -208,9 +208,25 @@ def _(machine):
     assert refused(client, "device_add", driver="virtio-rng-pci", bus="b") == ("GenericError", "Bus 'b' not found")
     assert "taken" in refused(client, "device_add", driver="virtio-rng-pci", addr="1")[1]
     assert "there is no network" in refused(client, "device_add", driver="virtio-net-pci", netdev="x")[1]
+
+
+@case("once the machine runs a card that shall go stays until the guest answers, or is reset")
+@with_machine(options=DEVICES)
+def _(machine):
+    client = machine.client()
     client.ask("cont")
-    assert "ACPI" in refused(client, "device_add", driver="virtio-rng-pci")[1]
-    assert "ACPI" in refused(client, "device_del", id="net0")[1]
+    client.ask("netdev_add", type="user", id="n9")
+    client.ask("device_add", driver="virtio-net-pci", id="late", netdev="n9", addr="9", romfile="")
+    assert [d["slot"] for d in client.ask("query-pci")[0]["devices"]][-1] == 9
+    assert "function 0" in refused(client, "device_add", driver="virtio-rng-pci", addr="a.1")[1]
+    client.ask("device_del", id="late")
+    client.ask("device_del", id="late")  # QEMU, too, lets it be asked again
+    assert refused(client, "netdev_del", id="n9") == ("GenericError", "the network 'n9' is in use by a card")
+    assert not [e for e in client.events if e["event"] == "DEVICE_DELETED"]
+    client.ask("system_reset")
+    assert client.event("DEVICE_DELETED")["data"] == {"device": "late", "path": "/machine/peripheral/late"}
+    client.ask("netdev_del", id="n9")
+    assert refused(client, "device_del", id="late")[0] == "DeviceNotFound"
 
 
 @case("objects come and go, unless they are used")

@@ -8,6 +8,7 @@ import base64
 import collections
 import difflib
 import hashlib
+import json
 import math
 import os
 import re
@@ -562,6 +563,85 @@ def tell_trips(name, emulators, trips):
     print(f"{name}: {trips} trips of {names}: {statistics.median(taken or [0]):.1f} s (median) to the first line there, "
           f"at most {max(taken or [0]):.1f} s; the longest sleep of 10 ms took {load.longest} ms; these moved: "
           f"{' '.join(sorted(wanted))}; the kernel said {len(load.kernel)} lines", *load.kernel, sep="\n  ", flush=True)
+
+
+class Qmp:
+    """A client of the machine's QMP."""
+
+    def __init__(self, path):
+        self.line = socket.socket(socket.AF_UNIX)
+        self.line.settimeout(WAIT)
+        self.line.connect(path)
+        self.file, self.events = self.line.makefile("rb"), []
+        self.file.readline()
+        self.ask("qmp_capabilities")
+
+    def ask(self, command, **arguments):
+        arguments = {key.replace("_", "-"): value for key, value in arguments.items()}
+        self.line.sendall(json.dumps({"execute": command, "arguments": arguments}).encode())
+        while "event" in (got := json.loads(self.file.readline())):
+            self.events.append(got)
+        if "error" in got:
+            raise RuntimeError(f"{command} {arguments}: {got['error']['desc']}")
+        return got["return"]
+
+    def await_deleted(self, device):
+        """The event that tells that it is gone."""
+        def is_it(event):
+            return event["event"] == "DEVICE_DELETED" and event["data"].get("device") == device
+        while not any(map(is_it, self.events)):
+            got = json.loads(self.file.readline())
+            if "event" in got:
+                self.events.append(got)
+        self.events = [event for event in self.events if not is_it(event)]
+
+
+def md5_of(path):
+    with open(path, "rb") as file:
+        return hashlib.md5(file.read()).hexdigest()
+
+
+UNTIL = "n=0; until {0} || [ $((n += 1)) -gt 600 ]; do sleep 0.1; done; {0}"
+
+
+def do_hotplug(emulator):
+    """A disk, a network card and a source of random numbers come and go while Linux runs."""
+    with open("/srv/more.img", "wb") as disk:
+        disk.write(b"".join(b"%511d\n" % n for n in range(8192)))
+    guest = Guest(emulator, "-qmp", "unix:/srv/qmp,server=on,wait=off")
+    guest.start()
+    qmp = Qmp("/srv/qmp")
+    for round_ in (1, 2):
+        qmp.ask("blockdev-add", driver="file", node_name="more", filename="/srv/more.img")
+        qmp.ask("device_add", driver="virtio-blk-pci", id="more", drive="more")
+        guest.run(UNTIL.format("[ -b /dev/vdb ]"))
+        check(guest.run("md5sum </dev/vdb").split()[0] == md5_of("/srv/more.img"), f"round {round_}: it sees the disk, and reads it")
+        guest.run("echo written | dd of=/dev/vdb conv=notrunc,fsync")
+        qmp.ask("netdev_add", type="user", id="net2", net="10.0.3.0/24")
+        qmp.ask("device_add", driver="virtio-net-pci", id="card", netdev="net2", romfile="")
+        guest.run(UNTIL.format("[ -d /sys/class/net/eth1 ]"))
+        guest.run("ip link set eth1 up; ip addr add 10.0.3.15/24 dev eth1")
+        check(" 0% packet loss" in guest.run("ping -c 2 10.0.3.2"), f"round {round_}: it sees the card, and uses it")
+        qmp.ask("device_add", driver="virtio-rng-pci", id="noise", addr="1f")
+        guest.run(UNTIL.format("[ -d /sys/bus/pci/devices/0000:00:1f.0 ]"))
+        qmp.ask("device_del", id="more")
+        qmp.await_deleted("more")
+        guest.run(UNTIL.format("[ ! -b /dev/vdb ]"))
+        qmp.ask("blockdev-del", node_name="more")
+        with open("/srv/more.img", "rb") as disk:
+            check(disk.read(8) == b"written\n", f"round {round_}: it lets the disk go, which has what it wrote")
+        qmp.ask("device_del", id="card")
+        qmp.await_deleted("card")
+        guest.run(UNTIL.format("[ ! -d /sys/class/net/eth1 ]"))
+        qmp.ask("netdev_del", id="net2")
+        check(True, f"round {round_}: it lets the card go")
+        guest.run("cd /sys/bus/pci/slots; for s in *; do [ $(cat $s/address) != 0000:00:1f ] || echo 0 >$s/power; done; cd /")
+        qmp.await_deleted("noise")
+        check(True, f"round {round_}: it lets go by itself what nobody has asked for")
+    guest.run("mkdir -p /mnt; mount -t ext4 /dev/vda /mnt")
+    check(guest.run("md5sum </mnt/numbers").split()[0] == NUMBERS, "what was there all the time is as it was")
+    guest.serial.sendall(b"poweroff -f\n")
+    check(guest.end() == 0, "and it switches the machine off")
 
 
 def do_time(rounds, *emulators):

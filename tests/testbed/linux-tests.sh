@@ -69,6 +69,9 @@ works_and_moves() {
 places() {
     guest 900 checks "$BIN/ferry:$1" 2 /srv/kept
 }
+comes_and_goes() {
+    guest 600 hotplug "$1"
+}
 restarts() {
     guest 400 reboot "$BIN/ferry"
 }
@@ -102,6 +105,7 @@ case_ 'the same with four' runs 4
 case_ 'and with the LAPICs only in KVM' places split
 case_ 'and with no interrupt controllers in KVM' places off
 case_ 'it starts again however it is reset, and sees the power button' restarts
+case_ 'disks, network cards and random numbers come and go while it runs' comes_and_goes "$BIN/ferry"
 case_ 'while it counts it moves from one ferry to another' moves "$BIN/ferry" "$BIN/ferry"
 case_ 'while it counts it moves between places of its interrupt controllers' moves "$BIN/ferry:off" "$BIN/ferry:split"
 case_ 'while it counts it moves from QEMU to ferry and back' moves qemu-system-x86_64 "$BIN/ferry" qemu-system-x86_64
