@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <glib/gstdio.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -93,6 +94,12 @@ static int64_t fd_size(Chan *chan)
     return fstat(c->fd, &st) == 0 && S_ISREG(st.st_mode) ? st.st_size : -1;
 }
 
+/* Of a socket; of others it is refused, and reads end by themselves. */
+static void fd_shutdown(Chan *chan)
+{
+    shutdown(((ChanFd *)chan)->fd, SHUT_RDWR);
+}
+
 static void fd_free(Chan *chan)
 {
     ChanFd *c = (ChanFd *)chan;
@@ -105,6 +112,7 @@ static const ChanOps pipe_ops = {
     .read = fd_read,
     .write = fd_write,
     .size = fd_size,
+    .shutdown = fd_shutdown,
     .free = fd_free,
 };
 

@@ -24,6 +24,25 @@ bool chan_seek(Chan *chan, uint64_t pos, GError **error)
     return chan->ops->seek(chan, pos, error);
 }
 
+void chan_shutdown(Chan *chan)
+{
+    if (chan->ops->shutdown)
+        chan->ops->shutdown(chan);
+}
+
+void chan_set_patience(Chan *chan, int ms)
+{
+    if (chan->ops->set_patience)
+        chan->ops->set_patience(chan, ms);
+}
+
+bool chan_write(Chan *chan, const void *data, size_t len, GError **error)
+{
+    struct iovec iov = {.iov_base = (void *)data, .iov_len = len};
+
+    return chan->ops->write(chan, &iov, 1, error);
+}
+
 gssize chan_read_full(Chan *chan, void *data, size_t len, GError **error)
 {
     size_t done = 0;

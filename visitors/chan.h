@@ -29,6 +29,10 @@ typedef struct ChanOps {
     int64_t (*size)(Chan *chan);
     /* The last write was done: flushes what is held back. */
     bool (*finish)(Chan *chan, GError **error);
+    /* Ends both directions: whoever waits in read or write, on any thread, finds the end, or fails. */
+    void (*shutdown)(Chan *chan);
+    /* From now on a read fails that finds nothing for so long. */
+    void (*set_patience)(Chan *chan, int ms);
     void (*free)(Chan *chan);
 } ChanOps;
 
@@ -49,6 +53,21 @@ int64_t chan_size(Chan *chan);
 
 /* Moves the position of the next read; the channel must be able to. */
 bool chan_seek(Chan *chan, uint64_t pos, GError **error);
+
+/* Can the other side be answered? */
+static inline bool chan_is_two_way(const Chan *chan)
+{
+    return chan->ops->read && chan->ops->write;
+}
+
+/* Ends both directions, from any thread, if the channel can; it is still to be freed. */
+void chan_shutdown(Chan *chan);
+
+/* From now on a read fails that finds nothing for so long, if the channel can. */
+void chan_set_patience(Chan *chan, int ms);
+
+/* Writes all of it, or fails. */
+bool chan_write(Chan *chan, const void *data, size_t len, GError **error);
 
 /* Reads until len octets are there or the input ends; returns how many, -1 with an error. */
 gssize chan_read_full(Chan *chan, void *data, size_t len, GError **error);

@@ -4,15 +4,10 @@
 
 #include <string.h>
 
+#include "vmstate/multifd.h"
 #include "vmstate/ram-load.h"
 
-enum {
-    MULTIFD_MAGIC = 0x11223344,
-    MULTIFD_VERSION = 1,
-    PACKET_DATA_MAX =
-        STREAM_PACKET_PAGES * (RAM_PAGE + 64) + 4096, /* zlib and zstd add a little to what they cannot pack */
-    BITMAP_MAX = 16 << 20,
-};
+enum { BITMAP_MAX = 16 << 20 };
 
 typedef struct ChannelLoad {
     ChanIn *in;
@@ -49,18 +44,12 @@ static bool complete(ChannelLoad *c, GError **error)
 
 /* --- multifd ---------------------------------------------------------------------------------------------------- */
 
-static bool check_magic(ChannelLoad *c, uint32_t *version, GError **error)
+/* What cannot be one is told before all of it is there. */
+static bool take_magic(ChannelLoad *c, GError **error)
 {
-    uint32_t magic = chan_in_be32(c->in);
+    const uint8_t *p = chan_in_take(c->in, MULTIFD_MAGIC_OCTETS);
 
-    *version = chan_in_be32(c->in);
-    if (!complete(c, error))
-        return false;
-    if (magic != MULTIFD_MAGIC)
-        return fail(c, error, FERRY_ERROR_DAMAGED, "the magic is 0x%08x, not 0x%08x", magic, MULTIFD_MAGIC);
-    if (*version != MULTIFD_VERSION)
-        return fail(c, error, FERRY_ERROR_UNSUPPORTED, "version %u, this program reads %d", *version, MULTIFD_VERSION);
-    return true;
+    return complete(c, error) && multifd_check_magic(p, c->what, c->element, error);
 }
 
 static bool read_greeting(ChannelLoad *c, GError **error)
@@ -69,69 +58,28 @@ static bool read_greeting(ChannelLoad *c, GError **error)
 
     c->what = "multifd greeting";
     start(c);
-    if (!check_magic(c, &g.version, error))
+    if (!take_magic(c, error))
         return false;
-    const uint8_t *p = chan_in_take(c->in, 16 + 1 + 39);
+    chan_in_take(c->in, STREAM_GREETING - MULTIFD_MAGIC_OCTETS);
     if (!complete(c, error))
         return false;
-    memcpy(g.uuid, p, 16);
-    g.channel = p[16];
-    memcpy(g.rest, p + 17, 39);
+    multifd_greeting_parse(chan_in_at(c->in, c->element), &g);
     return SINK(c->sink, greeting, &g, error);
-}
-
-void stream_packet_header(const StreamPacket *p, uint8_t header[STREAM_PACKET_HEADER])
-{
-    memset(header, 0, STREAM_PACKET_HEADER);
-    store_be32(header, MULTIFD_MAGIC);
-    store_be32(header + 4, MULTIFD_VERSION);
-    store_be32(header + 8, p->flags);
-    store_be32(header + 12, p->allocated);
-    store_be32(header + 16, p->count);
-    store_be32(header + 20, (uint32_t)p->len);
-    store_be64(header + 24, p->number);
-    memcpy(header + 64, p->block, strlen(p->block));
-    for (uint32_t i = 0; i < p->count; i++)
-        store_be64(header + 320 + 8 * i, p->offsets[i]);
-}
-
-static bool parse_packet(ChannelLoad *c, const uint8_t *h, StreamPacket *p, char block[256], GError **error)
-{
-    uint32_t size = load_be32(h + 20);
-
-    p->flags = load_be32(h + 8);
-    p->allocated = load_be32(h + 12);
-    p->count = load_be32(h + 16);
-    p->number = load_be64(h + 24);
-    if (p->allocated > STREAM_PACKET_PAGES || p->count > p->allocated)
-        return fail(c, error, FERRY_ERROR_DAMAGED, "%u pages of %u allocated, at most %d are allowed", p->count,
-                    p->allocated, STREAM_PACKET_PAGES);
-    p->len = p->count ? size : 0;
-    if (p->len > PACKET_DATA_MAX)
-        return fail(c, error, FERRY_ERROR_LIMIT, "a packet of %zu octets, at most %d make sense", p->len,
-                    PACKET_DATA_MAX);
-    memcpy(block, h + 64, 255);
-    block[255] = '\0';
-    p->block = block;
-    for (uint32_t i = 0; i < p->count; i++)
-        p->offsets[i] = load_be64(h + 320 + 8 * i);
-    return true;
 }
 
 static bool read_packet(ChannelLoad *c, GError **error)
 {
     StreamPacket p = {.offset = 0};
     uint8_t again[STREAM_PACKET_HEADER];
-    uint32_t version;
     char block[256];
 
     c->what = "multifd packet";
     start(c);
     p.offset = c->element;
-    if (!check_magic(c, &version, error))
+    if (!take_magic(c, error))
         return false;
-    chan_in_take(c->in, STREAM_PACKET_HEADER - 8);
-    if (!complete(c, error) || !parse_packet(c, chan_in_at(c->in, c->element), &p, block, error))
+    chan_in_take(c->in, STREAM_PACKET_HEADER - MULTIFD_MAGIC_OCTETS);
+    if (!complete(c, error) || !multifd_packet_parse(chan_in_at(c->in, c->element), &p, block, error))
         return false;
     p.data = chan_in_take(c->in, p.len);
     if (!complete(c, error))
@@ -302,7 +250,7 @@ static bool reads_as(const uint8_t *data, size_t len, bool whole, StreamKind kin
 
 StreamKind channel_probe(const uint8_t *data, size_t len, bool whole)
 {
-    if (len >= 4 && load_be32(data) == MULTIFD_MAGIC)
+    if (len >= 4 && multifd_is_magic(data))
         return STREAM_MULTIFD;
     if (len >= 8 && data[0] == 0x08 &&
         (load_be16(data + 1) == STREAM_RECV_BITMAP || load_be16(data + 1) == STREAM_POSTCOPY_RESUME))

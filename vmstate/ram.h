@@ -63,6 +63,17 @@ uint64_t ram_block_most(const RamBlock *block);
 /* Does the page lie in the block? */
 bool ram_block_has(const RamBlock *block, uint64_t page);
 
+/*
+ * Where pages go that come beside a stream, once its blocks are known. On any thread, on several at once; of two that
+ * write a page at the same time either may win.
+ */
+typedef struct RamPlace {
+    int (*block)(void *opaque, const char *name); /* its number; -1: there is none */
+    /* Notes that they have come; NULL: the block has not got them. */
+    uint8_t *(*pages)(void *opaque, int block, uint64_t first, uint32_t count);
+    void *opaque;
+} RamPlace;
+
 /* Consecutive pages of one block. */
 typedef struct RamRun {
     uint32_t block;

@@ -214,7 +214,9 @@ static bool read_beginning(StreamLoad *l, GError **error)
     start_element(l);
     if (l->source->kind == STREAM_MACHINE && (!read_magic(l, error) || !read_configuration(l, error)))
         return false;
-    l->footers = detect_footers(l->in, l->has_configuration || l->source->kind == STREAM_RECOVERY);
+    l->footers = l->has_configuration || l->source->kind == STREAM_RECOVERY;
+    if (!l->source->live)
+        l->footers = detect_footers(l->in, l->footers);
     l->ram->blocks.addressed = configuration_has(&l->configuration, "x-ignore-shared");
     read_trailer_ahead(l);
     return tell_header(l, error) && SINK(l->sink, schema, l->schema, 0, error) &&
@@ -247,7 +249,7 @@ static bool read_slice_body(StreamLoad *l, const StreamSlice *slice, GError **er
 
     if (strcmp(slice->name, "ram") == 0) {
         chan_in_unpin(l->in);
-        ok = ram_load_body(l->ram, error);
+        ok = ram_load_body(l->ram, error) && SINK(l->sink, ram_end, error);
         l->residue = l->ram->record;
         return ok;
     }
@@ -460,7 +462,7 @@ static bool read_end(StreamLoad *l, GError **error)
     if (!read_trailer(l, error))
         return false;
     chan_in_unpin(l->in);
-    if (!tell_rest(l, error))
+    if (!l->source->live && !tell_rest(l, error))
         return false;
     end.offset = chan_in_tell(l->in);
     if (!SINK(l->sink, end, &end, error))

@@ -11,6 +11,7 @@
 typedef struct StreamSource {
     StreamKind kind;        /* MACHINE or RECOVERY; the other kinds: channel-load.h */
     const Trailer *trailer; /* as trailer_find found it; NULL: not searched, or none. Borrowed */
+    bool live; /* who writes it may wait for an answer: nothing is read that need not come, nor behind the end */
     const Schema *borrowed; /* descriptions to use where the stream has none, from a stream like it; may be NULL */
 } StreamSource;
 

@@ -108,7 +108,7 @@ typedef struct StreamGreeting {
     uint8_t rest[39];
 } StreamGreeting;
 
-enum { STREAM_PACKET_HEADER = 1344, STREAM_PACKET_PAGES = 128 };
+enum { STREAM_GREETING = 64, STREAM_PACKET_HEADER = 1344, STREAM_PACKET_PAGES = 128 };
 
 /* A multifd packet. */
 typedef struct StreamPacket {
@@ -172,6 +172,8 @@ typedef struct StreamSinkOps {
     bool (*ram_blocks)(StreamSink *sink, const RamBlocks *blocks, size_t first, GError **error);
     bool (*ram_run)(StreamSink *sink, const RamRun *run, GError **error);
     bool (*ram_piece)(StreamSink *sink, const RamPiece *piece, GError **error);
+    /* A part of memory has come, all of it; the slice's end may be long in coming. Only of a QEMUFile. */
+    bool (*ram_end)(StreamSink *sink, GError **error);
     bool (*octets)(StreamSink *sink, const StreamOctets *octets, GError **error);
     bool (*slice_end)(StreamSink *sink, GError **error);
     bool (*section)(StreamSink *sink, const StreamSection *section, GError **error);

@@ -4,14 +4,20 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <netdb.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <poll.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/time.h>
 #include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
+
+enum { BACKLOG = 300 }; /* connections that nobody has taken yet: as many as a migration may have, and some */
 
 static bool fail(GError **error, const char *uri, const char *what, int code)
 {
@@ -61,11 +67,28 @@ typedef struct EndChan {
     char *uri;
     char *temporary, *path; /* of a file that is written: it gets its name at the end */
     GPid child;             /* of a command, 0: none */
+    int fd;                 /* the inner channel's */
+    int stop;               /* an event that ends reading from a pipe; -1: none */
 } EndChan;
+
+/* A socket can be shut down, a pipe cannot: is it told to stop before it has something to read? */
+static bool is_stopped(const EndChan *c)
+{
+    struct pollfd polled[] = {{.fd = c->stop, .events = POLLIN}, {.fd = c->fd, .events = POLLIN}};
+
+    if (c->stop < 0)
+        return false;
+    while (poll(polled, G_N_ELEMENTS(polled), -1) < 0 && errno == EINTR)
+        ;
+    return polled[0].revents;
+}
 
 static gssize end_read(Chan *chan, void *data, size_t len, GError **error)
 {
     EndChan *c = (EndChan *)chan;
+
+    if (is_stopped(c))
+        return 0;
     gssize n = c->inner->ops->read(c->inner, data, len, error);
 
     if (n < 0)
@@ -114,10 +137,37 @@ static bool end_finish(Chan *chan, GError **error)
     return reap(c, error);
 }
 
+static void signal_event(int fd)
+{
+    const uint64_t one = 1;
+
+    while (write(fd, &one, sizeof one) < 0 && errno == EINTR)
+        ;
+}
+
+static void end_shutdown(Chan *chan)
+{
+    EndChan *c = (EndChan *)chan;
+
+    if (c->stop >= 0)
+        signal_event(c->stop);
+    else
+        c->inner->ops->shutdown(c->inner);
+}
+
+static void end_set_patience(Chan *chan, int ms)
+{
+    const struct timeval patience = {.tv_sec = ms / 1000, .tv_usec = ms % 1000 * 1000};
+
+    setsockopt(((EndChan *)chan)->fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
+}
+
 static void end_free(Chan *chan)
 {
     EndChan *c = (EndChan *)chan;
 
+    if (c->stop >= 0)
+        close(c->stop);
     g_clear_pointer(&c->inner, chan_free);
     if (c->temporary)
         unlink(c->temporary);
@@ -128,16 +178,38 @@ static void end_free(Chan *chan)
     g_free(c);
 }
 
+typedef enum EndKind { END_IN, END_OUT, END_SOCKET } EndKind;
+
 /* fd is taken. */
-static EndChan *end_chan_new(const char *uri, int fd)
+static EndChan *end_chan_new(const char *uri, int fd, EndKind kind)
 {
-    static const ChanOps ops = {.read = end_read, .write = end_write, .finish = end_finish, .free = end_free};
+    static const ChanOps ops[] = {
+        [END_IN] = {.read = end_read, .finish = end_finish, .shutdown = end_shutdown, .free = end_free},
+        [END_OUT] = {.write = end_write, .finish = end_finish, .free = end_free},
+        [END_SOCKET] = {.read = end_read,
+                        .write = end_write,
+                        .finish = end_finish,
+                        .shutdown = end_shutdown,
+                        .set_patience = end_set_patience,
+                        .free = end_free},
+    };
     EndChan *c = g_new0(EndChan, 1);
 
-    c->chan.ops = &ops;
+    c->chan.ops = &ops[kind];
     c->inner = chan_fd_new(fd);
     c->uri = g_strdup(uri);
+    c->fd = fd;
+    c->stop = kind == END_IN ? eventfd(0, EFD_CLOEXEC) : -1;
     return c;
+}
+
+/* What is small, like an answer, is not to wait for more. */
+static Chan *socket_chan_new(const char *uri, int fd)
+{
+    const int yes = 1;
+
+    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &yes, sizeof yes); /* of others it is refused */
+    return &end_chan_new(uri, fd, END_SOCKET)->chan;
 }
 
 /* --- files and commands ------------------------------------------------------------------------------------------ */
@@ -151,7 +223,7 @@ static Chan *open_file_out(const char *uri, const char *path, GError **error)
         fail(error, uri, "it cannot be made", errno);
         return NULL;
     }
-    EndChan *c = end_chan_new(uri, fd);
+    EndChan *c = end_chan_new(uri, fd, END_OUT);
     c->temporary = g_steal_pointer(&temporary);
     c->path = g_strdup(path);
     return &c->chan;
@@ -170,19 +242,24 @@ static Chan *open_command(const char *uri, const char *command, bool out, GError
         return NULL;
     }
     fcntl(fd, F_SETFD, FD_CLOEXEC);
-    EndChan *c = end_chan_new(uri, fd);
+    EndChan *c = end_chan_new(uri, fd, out ? END_OUT : END_IN);
     c->child = child;
     return &c->chan;
 }
 
 /* The descriptor stays the caller's. */
-static Chan *open_descriptor(const char *uri, const char *text, GError **error)
+static Chan *open_descriptor(const char *uri, const char *text, EndKind kind, GError **error)
 {
+    struct stat st;
     int fd = parse_fd(uri, text, error), copy = fd < 0 ? -1 : fcntl(fd, F_DUPFD_CLOEXEC, 0);
 
     if (fd >= 0 && copy < 0)
         fail(error, uri, "the descriptor cannot be copied", errno);
-    return copy < 0 ? NULL : &end_chan_new(uri, copy)->chan;
+    if (copy < 0)
+        return NULL;
+    if (fstat(copy, &st) == 0 && S_ISSOCK(st.st_mode))
+        return socket_chan_new(uri, copy);
+    return &end_chan_new(uri, copy, kind)->chan;
 }
 
 /* --- sockets ---------------------------------------------------------------------------------------------------- */
@@ -249,7 +326,7 @@ static int listen_at(int fd, const struct sockaddr *address, socklen_t len)
     const int yes = 1;
 
     setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof yes);
-    return bind(fd, address, len) < 0 ? -1 : listen(fd, 1);
+    return bind(fd, address, len) < 0 ? -1 : listen(fd, BACKLOG);
 }
 
 static int open_socket(const char *uri, UriKind kind, const char *rest, bool listens, GError **error)
@@ -284,9 +361,9 @@ Chan *transport_open(const char *uri, GError **error)
     if (kind == URI_EXEC)
         return open_command(uri, rest, true, error);
     if (kind == URI_FD)
-        return open_descriptor(uri, rest, error);
+        return open_descriptor(uri, rest, END_OUT, error);
     int fd = open_socket(uri, kind, rest, false, error);
-    return fd < 0 ? NULL : &end_chan_new(uri, fd)->chan;
+    return fd < 0 ? NULL : socket_chan_new(uri, fd);
 }
 
 /* --- reading ---------------------------------------------------------------------------------------------------- */
@@ -340,7 +417,7 @@ Transport *transport_listen(const char *uri, GError **error)
     if (kind == URI_FILE)
         t->chan = chan_file_open(rest, error);
     else
-        t->chan = kind == URI_EXEC ? open_command(uri, rest, false, error) : open_descriptor(uri, rest, error);
+        t->chan = kind == URI_EXEC ? open_command(uri, rest, false, error) : open_descriptor(uri, rest, END_IN, error);
     return t->chan ? g_steal_pointer(&t) : NULL;
 }
 
@@ -372,6 +449,10 @@ Chan *transport_accept(Transport *t, GError **error)
 
     if (t->chan)
         return g_steal_pointer(&t->chan);
+    if (t->fd < 0) {
+        g_set_error(error, FERRY_ERROR, FERRY_ERROR_CUT, "%s: nobody else can come this way", t->uri);
+        return NULL;
+    }
     while (poll(polled, G_N_ELEMENTS(polled), -1) < 0 && errno == EINTR)
         ;
     if (polled[0].revents) {
@@ -383,13 +464,15 @@ Chan *transport_accept(Transport *t, GError **error)
         fail(error, t->uri, "taking the connection", errno);
         return NULL;
     }
-    return &end_chan_new(t->uri, fd)->chan;
+    return socket_chan_new(t->uri, fd);
+}
+
+bool transport_has_channels(const Transport *t)
+{
+    return t->fd >= 0;
 }
 
 void transport_cancel(Transport *t)
 {
-    const uint64_t one = 1;
-
-    while (write(t->cancel, &one, sizeof one) < 0 && errno == EINTR)
-        ;
+    signal_event(t->cancel);
 }

@@ -5,6 +5,7 @@
  *
  * Channels that write tell at the end (chan_out_finish) whether the other side has had all: a file is there only then,
  * under its name, as a whole; a command must have ended well. One that is freed before leaves no file behind.
+ * Sockets go both ways, also one that is given by its number; nothing else does (chan_is_two_way).
  * Who writes to pipes and sockets ignores SIGPIPE.
  */
 #ifndef VMSTATE_TRANSPORT_H
@@ -26,8 +27,14 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(Transport, transport_free)
  * Borrowed. */
 const char *transport_address(const Transport *transport);
 
-/* Waits, and returns the channel, once. NULL with an error, which is of FERRY_ERROR_CUT if it was cancelled. */
+/*
+ * Waits, and returns the channel; where others can connect, the next one at each call. NULL with an error, which is of
+ * FERRY_ERROR_CUT if it was cancelled, or nobody else can come.
+ */
 Chan *transport_accept(Transport *transport, GError **error);
+
+/* Can there be more than one? */
+bool transport_has_channels(const Transport *transport);
 
 /* Ends the waiting, from any thread, also before it has begun. */
 void transport_cancel(Transport *transport);

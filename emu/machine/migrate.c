@@ -92,30 +92,47 @@ static bool rehearse(Pc *pc, MachineLoad *load, GError **error)
     return true;
 }
 
-static bool read_stream(MachineLoad *load, ChanIn *in, GError **error)
+static bool read_stream(MachineLoad *load, ChanIn *in, bool live, GError **error)
 {
-    const StreamSource source = {.kind = STREAM_MACHINE, .borrowed = machine_load_schema(load)};
+    static const uint8_t qemufile[4] = "QEVM"; /* a live one may have nothing more to say yet */
+    const StreamSource source = {.kind = STREAM_MACHINE, .live = live, .borrowed = machine_load_schema(load)};
     size_t got;
-    const uint8_t *start = chan_in_peek(in, PROBE, &got);
+    const uint8_t *start = chan_in_peek(in, sizeof qemufile, &got);
 
+    if (got == sizeof qemufile && memcmp(start, qemufile, got) == 0)
+        return stream_load(in, &source, machine_load_sink(load), error);
+    start = chan_in_peek(in, PROBE, &got);
     if (berstream_probe(start, got))
         return berstream_load(in, NULL, machine_load_sink(load), error);
     return stream_load(in, &source, machine_load_sink(load), error);
 }
 
-MigrateState *migrate_read(Pc *pc, Chan *chan, GError **error)
+const uint8_t *migrate_uuid(const Pc *pc)
 {
     static const uint8_t none[sizeof pc->options.uuid];
+
+    return memcmp(pc->options.uuid, none, sizeof none) != 0 ? pc->options.uuid : NULL;
+}
+
+MigrateState *migrate_state_new(Pc *pc)
+{
     MachineIdentity identity = *pc_identity();
 
-    if (memcmp(pc->options.uuid, none, sizeof none) != 0)
-        identity.uuid = pc->options.uuid;
-    g_autoptr(MachineLoad) load = machine_load_new(pc->machine, &identity);
+    identity.uuid = migrate_uuid(pc);
+    return machine_load_new(pc->machine, &identity);
+}
+
+bool migrate_read_state(Pc *pc, MigrateState *state, ChanIn *in, bool live, GError **error)
+{
+    return read_stream(state, in, live, error) && machine_load_check(state, error) && rehearse(pc, state, error);
+}
+
+MigrateState *migrate_read(Pc *pc, Chan *chan, GError **error)
+{
+    g_autoptr(MachineLoad) load = migrate_state_new(pc);
     g_autoptr(ChanIn) in = chan_in_new(chan, 0);
 
-    if (!read_stream(load, in, error) || !machine_load_check(load, error) || !rehearse(pc, load, error))
-        return NULL;
-    return g_steal_pointer(&load);
+    return migrate_read_state(pc, load, in, false, error) ? g_steal_pointer(&load) : NULL;
 }
 
 bool migrate_commit(Pc *pc, MigrateState *state, GError **error)

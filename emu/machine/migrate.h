@@ -36,6 +36,16 @@ bool migrate_tell(const MachineCapture *capture, Chan *out, MigrateFormat format
 typedef struct MachineLoad MigrateState;
 MigrateState *migrate_read(Pc *pc, Chan *in, GError **error);
 
+/*
+ * The same for somebody who has something else to do with the state while it comes: one that is empty, and what comes
+ * from `in`. live: who sends it may wait for answers, so nothing is read ahead.
+ */
+MigrateState *migrate_state_new(Pc *pc);
+bool migrate_read_state(Pc *pc, MigrateState *state, ChanIn *in, bool live, GError **error);
+
+/* 16 octets that whoever sends a state must have; NULL: any will do. Borrowed. */
+const uint8_t *migrate_uuid(const Pc *pc);
+
 /* Puts it in place, in a machine that stands. */
 bool migrate_commit(Pc *pc, MigrateState *state, GError **error);
 

@@ -22,17 +22,18 @@ typedef struct Stage {
     RamArea *area;
     uint8_t *host; /* as much as the area may have */
     uint64_t size;
-    uint8_t *come;    /* a bit for each page */
-    uint64_t missing; /* pages that have not come */
+    uint8_t *come; /* a bit for each page; several threads set them */
 } Stage;
 
 struct MachineLoad {
     StreamSink sink;
     Machine *machine;
-    const MachineIdentity *identity;
+    MachineIdentity identity;
     Schema *schema;
     SectionLoad *sections;
-    GArray *stages; /* of Stage, one for each block of the stream */
+    GArray *stages;              /* of Stage, one for each block of the stream */
+    const MachineLoadPeer *peer; /* NULL: none */
+    bool passed;                 /* the blocks are known, and pages may come from elsewhere */
     bool complete;
 };
 
@@ -57,8 +58,8 @@ static bool mismatch(GError **error, const char *format, ...)
 
 static bool check_type(const MachineLoad *l, const char *type, GError **error)
 {
-    return strcmp(type, l->identity->type) == 0 ||
-           mismatch(error, "the stream is of machine type %s, this machine is %s", type, l->identity->type);
+    return strcmp(type, l->identity.type) == 0 ||
+           mismatch(error, "the stream is of machine type %s, this machine is %s", type, l->identity.type);
 }
 
 static bool take_header(StreamSink *sink, const StreamHeader *header, GError **error)
@@ -80,11 +81,11 @@ static bool check_uuid(const MachineLoad *l, const StreamSection *s, GError **er
             if (strcmp(f->name, "uuid") == 0 && f->size * f->count == UUID_OCTETS &&
                 vms_subsection_needed(sub, s->state))
                 theirs = (const uint8_t *)s->state + f->offset;
-    if (!theirs || !l->identity->uuid || memcmp(theirs, l->identity->uuid, UUID_OCTETS) == 0)
+    if (!theirs || !l->identity.uuid || memcmp(theirs, l->identity.uuid, UUID_OCTETS) == 0)
         return true;
     char stream[UUID_TEXT], here[UUID_TEXT];
     uuid_text(theirs, stream);
-    uuid_text(l->identity->uuid, here);
+    uuid_text(l->identity.uuid, here);
     return mismatch(error, "the stream is of the machine with UUID %s, this one has %s", stream, here);
 }
 
@@ -108,6 +109,28 @@ static bool take_configuration(MachineLoad *l, const StreamSection *s, GError **
 
 /* --- memory ----------------------------------------------------------------------------------------------------- */
 
+static uint64_t page_count(const Stage *stage)
+{
+    return (stage->size + RAM_PAGE - 1) / RAM_PAGE;
+}
+
+/* Whole words. */
+static uint64_t come_octets(const Stage *stage)
+{
+    return (page_count(stage) / 64 + 1) * 8;
+}
+
+static uint64_t come_count(const Stage *stage)
+{
+    uint64_t count = 0, word;
+
+    for (uint64_t i = 0; i < come_octets(stage); i += sizeof word) {
+        memcpy(&word, stage->come + i, sizeof word);
+        count += (uint64_t)__builtin_popcountll(word);
+    }
+    return count;
+}
+
 static bool fits(const RamArea *area, const RamBlock *block, GError **error)
 {
     if (block->length == area->size || (area->maximum > area->size && block->length <= area->maximum))
@@ -121,8 +144,7 @@ static bool fits(const RamArea *area, const RamBlock *block, GError **error)
 static bool add_stage(MachineLoad *l, const RamBlock *block, GError **error)
 {
     RamArea *area = machine_find_ram(l->machine, block->name);
-    uint64_t pages = (block->length + RAM_PAGE - 1) / RAM_PAGE;
-    Stage stage = {.area = area, .size = block->length, .missing = pages};
+    Stage stage = {.area = area, .size = block->length};
 
     if (!area)
         return mismatch(error, "RAM block \"%s\": this machine has none of that name", block->name);
@@ -135,7 +157,7 @@ static bool add_stage(MachineLoad *l, const RamBlock *block, GError **error)
         return false;
     }
     madvise(stage.host, area->maximum, MADV_HUGEPAGE); /* it is about to be filled; may fail */
-    stage.come = g_malloc0(pages / 8 + 1);
+    stage.come = g_malloc0(come_octets(&stage));
     g_array_append_val(l->stages, stage);
     return true;
 }
@@ -144,6 +166,8 @@ static bool take_blocks(StreamSink *sink, const RamBlocks *blocks, size_t first,
 {
     MachineLoad *l = load_of(sink);
 
+    if (l->passed)
+        return mismatch(error, "RAM blocks are listed after the first pages");
     for (size_t i = first; i < blocks->list->len; i++)
         if (!add_stage(l, ram_block(blocks, i), error))
             return false;
@@ -156,9 +180,7 @@ static uint8_t *page_at(const MachineLoad *l, uint32_t block, uint64_t page, boo
     Stage *stage = &g_array_index(l->stages, Stage, block);
     uint8_t bit = (uint8_t)(1 << page % 8);
 
-    *again = stage->come[page / 8] & bit;
-    stage->missing -= !*again;
-    stage->come[page / 8] |= bit;
+    *again = __atomic_fetch_or(&stage->come[page / 8], bit, __ATOMIC_RELAXED) & bit;
     return stage->host + page * RAM_PAGE;
 }
 
@@ -188,6 +210,43 @@ static bool take_piece(StreamSink *sink, const RamPiece *piece, GError **error)
         return true;
     g_prefix_error(error, "RAM block \"%s\", page 0x%" G_GINT64_MODIFIER "x: ", stage->area->name, piece->page);
     return false;
+}
+
+static bool take_ram_end(StreamSink *sink, GError **error)
+{
+    MachineLoad *l = load_of(sink);
+
+    l->passed = true;
+    return !l->peer || l->peer->memory_passed(l->peer->opaque, error);
+}
+
+static int place_block(void *opaque, const char *name)
+{
+    const MachineLoad *l = opaque;
+
+    for (guint i = 0; i < l->stages->len; i++)
+        if (strcmp(g_array_index(l->stages, Stage, i).area->name, name) == 0)
+            return (int)i;
+    return -1;
+}
+
+static uint8_t *place_pages(void *opaque, int block, uint64_t first, uint32_t count)
+{
+    const MachineLoad *l = opaque;
+    const Stage *stage = &g_array_index(l->stages, Stage, block);
+    uint64_t pages = page_count(stage);
+    bool again;
+
+    if (first >= pages || count > pages - first)
+        return NULL;
+    for (uint32_t i = 0; i < count; i++)
+        page_at(l, (uint32_t)block, first + i, &again);
+    return stage->host + first * RAM_PAGE;
+}
+
+RamPlace machine_load_place(MachineLoad *l)
+{
+    return (RamPlace){.block = place_block, .pages = place_pages, .opaque = l};
 }
 
 /* Cannot fail for want of memory: the pages are there, and their place is. */
@@ -252,10 +311,12 @@ static bool take_section(StreamSink *sink, const StreamSection *s, GError **erro
 static bool take_command(StreamSink *sink, const StreamCommand *command, GError **error)
 {
     const char *name = stream_command_name(command->id);
+    const MachineLoad *l = load_of(sink);
 
-    (void)sink;
     /* what a source asks for that nobody listens to, or might have done: a stream from a file is none the worse */
-    if (command->id == STREAM_OPEN_RETURN_PATH || command->id == STREAM_PING || command->id == STREAM_POSTCOPY_ADVISE)
+    if (command->id == STREAM_OPEN_RETURN_PATH || command->id == STREAM_PING)
+        return !l->peer || l->peer->command(l->peer->opaque, command, error);
+    if (command->id == STREAM_POSTCOPY_ADVISE)
         return true;
     return mismatch(error, "command %s @0x%" G_GINT64_MODIFIER "x: postcopy and COLO cannot come from here",
                     name ? name : "?", command->offset);
@@ -286,6 +347,7 @@ MachineLoad *machine_load_new(Machine *machine, const MachineIdentity *identity)
                                       .ram_blocks = take_blocks,
                                       .ram_run = take_run,
                                       .ram_piece = take_piece,
+                                      .ram_end = take_ram_end,
                                       .section = take_section,
                                       .command = take_command,
                                       .end = take_end};
@@ -293,7 +355,7 @@ MachineLoad *machine_load_new(Machine *machine, const MachineIdentity *identity)
 
     l->sink.ops = &ops;
     l->machine = machine;
-    l->identity = identity;
+    l->identity = *identity;
     l->sections = section_load_new(machine->sections);
     l->stages = g_array_new(FALSE, FALSE, sizeof(Stage));
     return l;
@@ -313,6 +375,11 @@ void machine_load_free(MachineLoad *l)
     section_load_free(l->sections);
     schema_unref(l->schema);
     g_free(l);
+}
+
+void machine_load_set_peer(MachineLoad *l, const MachineLoadPeer *peer)
+{
+    l->peer = peer;
 }
 
 StreamSink *machine_load_sink(MachineLoad *l)
@@ -349,11 +416,12 @@ static bool check_stages(const MachineLoad *l, GError **error)
 {
     for (guint k = 0; k < l->stages->len; k++) {
         const Stage *stage = &g_array_index(l->stages, Stage, k);
-        if (stage->missing)
+        uint64_t missing = page_count(stage) - come_count(stage);
+        if (missing)
             return mismatch(error,
                             "RAM block \"%s\": %" G_GUINT64_FORMAT " of its %" G_GUINT64_FORMAT
                             " pages are not in the stream",
-                            stage->area->name, stage->missing, (stage->size + RAM_PAGE - 1) / RAM_PAGE);
+                            stage->area->name, missing, page_count(stage));
     }
     return true;
 }

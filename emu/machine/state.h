@@ -49,9 +49,24 @@ bool machine_capture_tell(const MachineCapture *capture, const MachineIdentity *
  */
 typedef struct MachineLoad MachineLoad;
 
+/* `identity` is copied. */
 MachineLoad *machine_load_new(Machine *machine, const MachineIdentity *identity);
 void machine_load_free(MachineLoad *load);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(MachineLoad, machine_load_free)
+
+/* Who sends the stream, if he waits for answers, and pages come on other ways, too. */
+typedef struct MachineLoadPeer {
+    /* All that came of memory up to here must be in its place before what is still to come. */
+    bool (*memory_passed)(void *opaque, GError **error);
+    bool (*command)(void *opaque, const StreamCommand *command, GError **error);
+    void *opaque;
+} MachineLoadPeer;
+
+/* Borrowed; without one, commands for it are passed over. */
+void machine_load_set_peer(MachineLoad *load, const MachineLoadPeer *peer);
+
+/* To be used from the first `memory_passed` on, until that of the stream's last; it borrows the load. */
+RamPlace machine_load_place(MachineLoad *load);
 
 /* To be given to the reader. */
 StreamSink *machine_load_sink(MachineLoad *load);

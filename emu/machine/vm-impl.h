@@ -3,6 +3,7 @@
 #define EMU_MACHINE_VM_IMPL_H
 
 #include "emu/machine/devices.h"
+#include "emu/machine/incoming.h"
 #include "emu/net/net.h"
 #include "vmstate/transport.h"
 
@@ -58,12 +59,16 @@ struct Vm {
     VmMigration migration;
     struct QmpMigrationParameters *migration_parameters;
     uint32_t migration_capabilities; /* that are wanted: a bit for each of QmpMigrationCapability */
-    Transport *incoming;             /* while it waits */
-    GThread *waiter;
-    struct VmArrival *arrival;
+    Incoming *incoming;              /* while a state is waited for, and comes; NULL: not now */
+    int64_t incoming_since_us;
 };
 
 void vm_set_state(Vm *vm, VmState state);
+void vm_quit(const Vm *vm, int status); /* as the event has it */
+
+/* What a migration is at; `error` NULL: it has not failed. since_us: when it began, if it is to be told how long it
+ * took. */
+void vm_migration_is(Vm *vm, VmMigrationStatus status, int64_t since_us, const GError *error);
 void vm_say(const Vm *vm, const char *format, ...) G_GNUC_PRINTF(2, 3);
 
 /* vm.c: a file's path; a name without a folder is looked for in these of the system's data. New; NULL: not there. */

@@ -37,14 +37,15 @@ static const Parameter parameters[] = {
     {"downtime-limit", 300, 0, TIME_MAX_MS, true},
     {"x-checkpoint-delay", 20000, 0, UINT32_MAX, false},
     {"block-incremental", false, 0, 1, false},
-    {"multifd-channels", 2, 1, 255, false},
-    {"multifd-compression", QMP_MULTI_FD_COMPRESSION_NONE, 0, QMP_MULTI_FD_COMPRESSION__MAX - 1, false},
+    {"multifd-channels", 2, 1, 255, true},
+    {"multifd-compression", QMP_MULTI_FD_COMPRESSION_NONE, 0, QMP_MULTI_FD_COMPRESSION__MAX - 1, true},
     {"multifd-zlib-level", 1, 0, 9, false},
     {"multifd-zstd-level", 1, 0, 20, false},
     {"xbzrle-cache-size", 64 << 20, 1, 0, false},
 };
 
-static const QmpMigrationCapability capabilities[] = {QMP_MIGRATION_CAPABILITY_EVENTS};
+static const QmpMigrationCapability capabilities[] = {
+    QMP_MIGRATION_CAPABILITY_EVENTS, QMP_MIGRATION_CAPABILITY_RETURN_PATH, QMP_MIGRATION_CAPABILITY_MULTIFD};
 
 static const Parameter *find(const char *name)
 {

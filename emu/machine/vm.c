@@ -39,7 +39,7 @@ void vm_say(const Vm *vm, const char *format, ...)
         vm->events.message(vm->events.opaque, text);
 }
 
-static void quit(const Vm *vm, int status)
+void vm_quit(const Vm *vm, int status)
 {
     if (vm->events.quit)
         vm->events.quit(vm->events.opaque, status);
@@ -60,7 +60,7 @@ static void powered_off(void *opaque)
     tell_shut_down(vm, VM_CAUSE_GUEST_SHUTDOWN);
     vm_set_state(vm, VM_SHUTDOWN);
     if (vm->actions.ends_at_shutdown)
-        quit(vm, 0);
+        vm_quit(vm, 0);
 }
 
 /* -no-reboot: a reset is the end. */
@@ -72,7 +72,7 @@ static void was_reset(void *opaque)
     vm->reset_pressed = false;
     if (vm->actions.ends_at_reset && vm->state == VM_RUNNING) {
         tell_shut_down(vm, cause);
-        quit(vm, 0);
+        vm_quit(vm, 0);
     } else if (vm->events.was_reset) {
         vm->events.was_reset(vm->events.opaque, cause);
     }
@@ -186,8 +186,7 @@ const VmMigration *vm_migration(const Vm *vm)
     return &vm->migration;
 }
 
-/* `error` NULL: it has not failed. */
-static void migration_is(Vm *vm, VmMigrationStatus status, int64_t since_us, const GError *error)
+void vm_migration_is(Vm *vm, VmMigrationStatus status, int64_t since_us, const GError *error)
 {
     g_free(vm->migration.error);
     vm->migration = (VmMigration){.status = status,
@@ -222,95 +221,22 @@ bool vm_migrate(Vm *vm, const char *uri, MigrateFormat format, GError **error)
                     vm->snapshot_job);
         return false;
     }
+    if (vm_migration_wants(vm, QMP_MIGRATION_CAPABILITY_MULTIFD) ||
+        vm_migration_wants(vm, QMP_MIGRATION_CAPABILITY_RETURN_PATH)) {
+        g_set_error(error, FERRY_ERROR, FERRY_ERROR_UNSUPPORTED,
+                    "the capability multifd or return-path is on: so far a state can only come that way");
+        return false;
+    }
     int64_t start_us = g_get_monotonic_time();
     GError *why = NULL;
-    migration_is(vm, VM_MIGRATION_ACTIVE, 0, NULL);
+    vm_migration_is(vm, VM_MIGRATION_ACTIVE, 0, NULL);
     if (!send_state(vm, uri, format, &why)) {
-        migration_is(vm, VM_MIGRATION_FAILED, 0, why);
+        vm_migration_is(vm, VM_MIGRATION_FAILED, 0, why);
         g_propagate_error(error, why);
         return false;
     }
-    migration_is(vm, VM_MIGRATION_COMPLETED, start_us, NULL);
+    vm_migration_is(vm, VM_MIGRATION_COMPLETED, start_us, NULL);
     vm_set_state(vm, VM_POSTMIGRATE);
-    return true;
-}
-
-/* --- its state in ----------------------------------------------------------------------------------------------- */
-
-/* What the thread that waits has got, for the loop's. */
-typedef struct VmArrival {
-    Vm *vm;
-    Chan *chan;
-    GError *error;
-} VmArrival;
-
-static void stop_waiting(Vm *vm)
-{
-    if (!vm->incoming)
-        return;
-    transport_cancel(vm->incoming);
-    g_thread_join(vm->waiter);
-    transport_free(vm->incoming);
-    vm->incoming = NULL;
-}
-
-/* A machine whose state has not come is of no use to anybody, unless its user can try another way. */
-static void load_fails(Vm *vm, GError *error)
-{
-    migration_is(vm, VM_MIGRATION_FAILED, 0, error);
-    vm_say(vm, "-incoming: %s", error->message);
-    if (!vm->options->incoming || !g_str_equal(vm->options->incoming, "defer"))
-        quit(vm, 1);
-}
-
-static gboolean arrive(void *opaque)
-{
-    VmArrival *a = opaque;
-    Vm *vm = a->vm;
-    g_autoptr(GError) error = g_steal_pointer(&a->error);
-    Chan *chan = g_steal_pointer(&a->chan);
-
-    int64_t start_us = g_get_monotonic_time();
-    stop_waiting(vm);
-    if (chan)
-        migration_is(vm, VM_MIGRATION_ACTIVE, 0, NULL);
-    if (!chan || !migrate_in(vm->pc, chan, &error)) {
-        load_fails(vm, error);
-        return G_SOURCE_REMOVE;
-    }
-    migration_is(vm, VM_MIGRATION_COMPLETED, start_us, NULL);
-    bool runs = vm->goes_on && g_str_equal(pc_run_state(vm->pc), "running");
-    vm_set_state(vm, VM_PAUSED);
-    if (runs && !vm_continue(vm, &error))
-        vm_say(vm, "it cannot go on here: %s", error->message);
-    return G_SOURCE_REMOVE;
-}
-
-static void *wait_for_state(void *opaque)
-{
-    Vm *vm = opaque;
-
-    vm->arrival->chan = transport_accept(vm->incoming, &vm->arrival->error);
-    if (vm->arrival->chan || !g_error_matches(vm->arrival->error, FERRY_ERROR, FERRY_ERROR_CUT)) {
-        g_autoptr(GSource) source = g_idle_source_new();
-        g_source_set_callback(source, arrive, vm->arrival, NULL);
-        g_source_attach(source, vm->context);
-    }
-    return NULL;
-}
-
-bool vm_incoming(Vm *vm, const char *uri, GError **error)
-{
-    if (vm->state != VM_INMIGRATE || vm->incoming) {
-        g_set_error(error, FERRY_ERROR, FERRY_ERROR_REFUSED, "the machine does not wait for a state (-incoming defer)");
-        return false;
-    }
-    vm->incoming = transport_listen(uri, error);
-    if (!vm->incoming)
-        return false;
-    g_clear_error(&vm->arrival->error);
-    migration_is(vm, VM_MIGRATION_WAITS, 0, NULL);
-    vm->waiter = g_thread_new("incoming", wait_for_state, vm);
     return true;
 }
 
@@ -429,15 +355,13 @@ Vm *vm_begin(const VmEvents *events, GMainContext *context)
     vm->boots = g_array_new(FALSE, FALSE, sizeof(VmBoot));
     g_array_set_clear_func(vm->boots, vm_boot_done);
     vm_migration_options_init(vm);
-    vm->arrival = g_new0(VmArrival, 1);
-    vm->arrival->vm = vm;
     return vm;
 }
 
 /* All but the first so many lines. */
 static void unmake(Vm *vm, unsigned lines)
 {
-    stop_waiting(vm);
+    g_clear_pointer(&vm->incoming, incoming_free);
     if (vm->pc)
         pc_stop(vm->pc);
     g_clear_pointer(&vm->pc, pc_free);
@@ -520,11 +444,6 @@ void vm_free(Vm *vm)
         return;
     vm_end_jobs(vm);
     unmake(vm, 0);
-    while (g_source_remove_by_user_data(vm->arrival))
-        continue;
-    chan_free(vm->arrival->chan);
-    g_clear_error(&vm->arrival->error);
-    g_free(vm->arrival);
     fd_sets_free(vm->fd_sets);
     g_ptr_array_unref(vm->muxes);
     g_ptr_array_unref(vm->chardevs);

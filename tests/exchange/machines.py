@@ -9,7 +9,7 @@ import threading
 import time
 from pathlib import Path
 
-PATIENCE = 180  # seconds for anything that a machine is asked to do
+PATIENCE = int(__import__("os").environ.get("EXCHANGE_PATIENCE", "180"))  # seconds for anything that a machine is asked to do
 
 running = set()  # every process that was started and not yet ended
 

@@ -58,9 +58,7 @@ def _(machine):
 @with_machine()
 def _(machine):
     client = machine.client()
-    for name, value, text in (("multifd-channels", 3, "3 is not there yet (accepted: 2)"),
-                              ("multifd-compression", "zstd", "zstd is not there yet (accepted: none)"),
-                              ("compress-wait-thread", False, "false is not there yet (accepted: true)"),
+    for name, value, text in (("compress-wait-thread", False, "false is not there yet (accepted: true)"),
                               ("max-postcopy-bandwidth", 1, "1 is not there yet (accepted: 0)"),
                               ("tls-creds", "x", "'x' is not there yet: no TLS")):
         said = refused(client, "migrate-set-parameters", **{"max-bandwidth": 5, name: value})
