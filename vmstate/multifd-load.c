@@ -4,9 +4,9 @@
 #include <string.h>
 
 enum {
-    PATIENCE_S = 5, /* for channels that were opened before what was just read */
-    STRANGERS = 8,  /* connections more than there are to be, before nobody listens to more of them */
-    DIRECT = 4,     /* runs of pages up to which each is read to its place, and not copied there */
+    PATIENCE_MS = 5000, /* for channels that were opened before what was just read */
+    STRANGERS = 8,      /* connections more than there are to be, before nobody listens to more of them */
+    DIRECT = 4,         /* runs of pages up to which each is read to its place, and not copied there */
 };
 
 typedef struct Channel {
@@ -328,13 +328,14 @@ void multifd_load_add(MultifdLoad *l, Chan *chan)
 /* With the lock: have all come that are to come? */
 static bool wait_for_channels(MultifdLoad *l, GError **error)
 {
-    int64_t end = g_get_monotonic_time() + PATIENCE_S * G_TIME_SPAN_SECOND;
+    unsigned ms = l->options.patience_ms ? l->options.patience_ms : PATIENCE_MS;
+    int64_t end = g_get_monotonic_time() + ms * G_TIME_SPAN_MILLISECOND;
 
     while (l->count < l->options.channels && !l->error)
         if (!g_cond_wait_until(&l->changed, &l->lock, end)) {
             g_set_error(error, FERRY_ERROR, FERRY_ERROR_MISMATCH,
-                        "multifd: the source has opened %u channels in %d s, multifd-channels is %u here%s", l->count,
-                        PATIENCE_S, l->options.channels, l->count ? "" : ": is the capability off there?");
+                        "multifd: the source has opened %u channels in %g s, multifd-channels is %u here%s", l->count,
+                        ms / 1000.0, l->options.channels, l->count ? "" : ": is the capability off there?");
             return false;
         }
     return !l->error;

@@ -16,6 +16,7 @@ typedef struct MultifdLoadOptions {
     unsigned channels; /* as many must come; 0: none may, as the capability is off. At most MULTIFD_CHANNELS_MAX */
     MultifdMethod method;
     const uint8_t *uuid;          /* 16 octets that every channel must have; NULL: any will do. Borrowed */
+    unsigned patience_ms;         /* for channels that were opened before what was just read; 0: as usual */
     RamPlace place;               /* used from the first pass on */
     void (*failed)(void *opaque); /* on any thread, once: the main channel is not to be waited for any more */
     void *opaque;

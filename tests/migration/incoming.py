@@ -2,10 +2,12 @@
 TAP. A second argument: only the cases that have it in their names; a third: so many runs of each way (1).
 """
 import os
+import random
 import shutil
 import socket
 import struct
 import sys
+import threading
 import time
 import traceback
 
@@ -14,6 +16,7 @@ from rig import Rig, capabilities, free_port, lines, move, outcome, parameters, 
 BIN, ONLY, RUNS = sys.argv[1], sys.argv[2] if len(sys.argv) > 2 else "", int(sys.argv[3]) if len(sys.argv) > 3 else 1
 GUEST = "build/release/guest/witness.elf"
 WAYS = [(0, "none"), (2, "none"), (4, "none"), (2, "zlib"), (4, "zlib"), (2, "zstd"), (4, "zstd")]
+CUTS = 12 * RUNS
 CASES = []
 
 
@@ -206,6 +209,93 @@ def _():
         target.wait_until("loading", target.has_loaded)
         target.cont()
         lines(target, 1)
+
+
+# --- streams that break off ----------------------------------------------------------------------------------------
+
+class Tap:
+    """Between a source and a target: keeps what each connection of the source has said."""
+
+    def __init__(self, rig):
+        self.path, self.said, self.threads = f"{rig.folder}/tap", [], []
+        self.listener = socket.socket(socket.AF_UNIX)
+        self.listener.bind(self.path)
+        self.listener.listen(9)
+
+    def forward(self, number, here, there):
+        while data := here.recv(1 << 20):
+            self.said[number] += data
+            there.sendall(data)
+        there.close()
+
+    def run(self, connections, target):
+        for number in range(connections):
+            here, _ = self.listener.accept()
+            there = socket.socket(socket.AF_UNIX)
+            there.connect(target)
+            self.said.append(bytearray())
+            self.threads.append(threading.Thread(target=self.forward, args=(number, here, there)))
+            self.threads[-1].start()
+
+
+def send_some(path, said, most):
+    """Each connection says as much as it may, and ends."""
+    def say(line, data):
+        try:
+            line.sendall(data)
+        except OSError:
+            pass  # it was ended there
+        line.close()
+    threads = []
+    for data, limit in zip(said, most):
+        line = socket.socket(socket.AF_UNIX)
+        try:
+            line.connect(path)
+        except OSError:
+            break  # what was said before was enough
+        threads.append(threading.Thread(target=say, args=(line, data[:limit])))
+        threads[-1].start()
+        time.sleep(0.002)  # the first is the main channel
+    for thread in threads:
+        thread.join()
+
+
+@case("a live stream that breaks off anywhere is refused in a line, and the machine waits on")
+def _():
+    seed = random.randrange(1 << 32)
+    print(f"# seed {seed}")
+    choose = random.Random(seed)
+    with Rig(BIN, GUEST) as rig:
+        source, target = rig.start("qemu", mib=96, dirty=8), rig.make("ferry", mib=96, incoming="defer")
+        tap, path = Tap(rig), f"{rig.folder}/m"
+        for machine in (source, target):
+            setting(machine, 2)
+        target.command("migrate-incoming", uri=f"unix:{path}")
+        source.command("migrate", uri=f"unix:{tap.path}")
+        tap.run(3, path)
+        assert outcome(source) == "completed" == outcome(target)
+        target.quit()
+        target = rig.make("ferry", mib=96, incoming="defer")
+        setting(target, 2)
+        said = 0
+        for number in range(CUTS):
+            target.command("migrate-incoming", uri=f"unix:{path}")
+            most = [len(data) for data in tap.said]
+            which = number % 3
+            most[which] = choose.choice((choose.randrange(most[which]), choose.randrange(min(most[which], 3000))))
+            if which:  # what comes behind the last sync nobody waits for
+                most[which] = min(most[which], len(tap.said[which]) - 3000)
+            send_some(path, tap.said, most)
+            info = outcome(target)
+            assert info.startswith("failed: "), (info, seed, number, which, most)
+            assert target.command("query-status")["status"] == "inmigrate"
+            said += 1
+            assert len(target.said().splitlines()) == said, (target.said(), seed)
+        target.command("migrate-incoming", uri=f"unix:{path}")
+        send_some(path, tap.said, [len(data) for data in tap.said])
+        assert outcome(target) == "completed"
+        target.cont()
+        lines(target, 2)
 
 
 def main():
