@@ -189,7 +189,6 @@ Test(multifd_save, the_wire_is_that_of_the_format)
 
 Test(multifd_save, a_channel_that_breaks_is_told_of, .timeout = 30)
 {
-    g_autoptr(GRand) rand = g_rand_new_with_seed(1);
     g_autoptr(GError) error = NULL;
     Rig r;
 
