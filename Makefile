@@ -42,10 +42,10 @@ endif
 # --- setup --------------------------------------------------------------------------------------------------------
 
 PACKAGES_BUILD := gcc clang libclang-rt-dev make pkg-config libglib2.0-dev libtasn1-6-dev libtasn1-bin libzstd-dev zlib1g-dev \
-    liblzma-dev libbz2-dev libxxhash-dev libjansson-dev liburing-dev libslirp-dev libvdeplug-dev libedit-dev acpica-tools
+    liblzma-dev libbz2-dev libxxhash-dev libjansson-dev liburing-dev libslirp-dev libvdeplug-dev libedit-dev libgnutls28-dev acpica-tools
 PACKAGES_TEST := libcriterion-dev dumpasn1 openssl gdb binutils python3 xz-utils bzip2 zstd qemu-system-x86 qemu-utils seabios \
     clang-format cppcheck mandoc gcovr git e2fsprogs grub-pc-bin grub-common xorriso mtools pciutils \
-    libvirt-dev libvirt-daemon libvirt-daemon-driver-qemu libvirt-clients socat
+    libvirt-dev libvirt-daemon libvirt-daemon-driver-qemu libvirt-clients socat gnutls-bin
 
 .PHONY: setup
 setup:
@@ -83,7 +83,7 @@ BIN := $(if $(filter release,$(CONFIG)),build/bin,$(B)/bin)
 
 PACKAGES := glib-2.0 libtasn1 libzstd zlib liblzma libxxhash jansson liburing slirp libedit
 PKG_CFLAGS := $(shell pkg-config --cflags $(PACKAGES) 2>/dev/null)
-PKG_LIBS := $(shell pkg-config --libs $(PACKAGES) 2>/dev/null) -lbz2 -lvdeplug -lm
+PKG_LIBS := $(shell pkg-config --libs $(PACKAGES) 2>/dev/null) $(shell pkg-config --libs gnutls 2>/dev/null) -lbz2 -lvdeplug -lm
 
 # libqmp goes through libvirt, too, if that is there.
 LIBVIRT := $(shell pkg-config --exists libvirt-qemu 2>/dev/null && echo libvirt libvirt-qemu)
