@@ -44,6 +44,8 @@ void suite_control(Suite *s)
     TEXT(human_monitor_command, "nonsense", NULL);
     TEXT(human_monitor_command, "", NULL);
     descriptors(s);
+    LIST(TPMInfo, query_tpm);
+    LIST(TpmModel, query_tpm_models);
 }
 
 /* --- the machine -------------------------------------------------------------------------------------------------- */
