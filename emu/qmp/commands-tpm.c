@@ -10,6 +10,14 @@ bool qmp_query_tpm_models(QmpCall *call, QmpTpmModelList *result, GError **error
     return true;
 }
 
+bool qmp_query_tpm_types(QmpCall *call, QmpTpmTypeList *result, GError **error)
+{
+    (void)call;
+    (void)result;
+    (void)error;
+    return true;
+}
+
 bool qmp_query_tpm(QmpCall *call, QmpTPMInfoList *result, GError **error)
 {
     (void)call;

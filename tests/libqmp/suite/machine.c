@@ -46,6 +46,7 @@ void suite_control(Suite *s)
     descriptors(s);
     LIST(TPMInfo, query_tpm);
     LIST(TpmModel, query_tpm_models);
+    LIST(TpmType, query_tpm_types);
 }
 
 /* --- the machine -------------------------------------------------------------------------------------------------- */
