@@ -407,6 +407,13 @@ uint64_t chan_out_tell(const ChanOut *out)
     return out->written;
 }
 
+bool chan_out_check(const ChanOut *out, GError **error)
+{
+    if (out->error && error)
+        *error = g_error_copy(out->error);
+    return !out->error;
+}
+
 Chan *chan_out_flush(ChanOut *out)
 {
     flush_buffer(out);

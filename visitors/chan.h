@@ -77,6 +77,13 @@ gssize chan_read_full(Chan *chan, void *data, size_t len, GError **error);
 /* A file descriptor, which is taken and closed. A regular file can seek. */
 Chan *chan_fd_new(int fd);
 
+/*
+ * The same, to write to; a write that has to wait fails as soon as `stop`, a descriptor of the caller's, can be read.
+ * At the end a socket's other side is told that there is no more, and asked whether it has read all: if it has gone
+ * before, that is an error.
+ */
+Chan *chan_fd_new_until(int fd, int stop);
+
 /* Opens a file for reading. */
 Chan *chan_file_open(const char *path, GError **error);
 
@@ -176,6 +183,9 @@ void chan_out_put(ChanOut *out, const void *data, size_t len);
 /* As chan_out_put for each, without copying long ones. */
 void chan_out_putv(ChanOut *out, const struct iovec *iov, int count);
 uint64_t chan_out_tell(const ChanOut *out);
+
+/* Has all gone well so far? */
+bool chan_out_check(const ChanOut *out, GError **error);
 
 /* The channel behind, with nothing held back. */
 Chan *chan_out_flush(ChanOut *out);

@@ -7,6 +7,7 @@
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <poll.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/eventfd.h>
@@ -67,6 +68,7 @@ typedef struct EndChan {
     char *uri;
     char *temporary, *path; /* of a file that is written: it gets its name at the end */
     GPid child;             /* of a command, 0: none */
+    bool hurries;           /* it is not waited for if it does not get all */
     int fd;                 /* the inner channel's */
     int stop;               /* an event that ends reading from a pipe; -1: none */
 } EndChan;
@@ -171,6 +173,8 @@ static void end_free(Chan *chan)
     g_clear_pointer(&c->inner, chan_free);
     if (c->temporary)
         unlink(c->temporary);
+    if (c->child && c->hurries)
+        kill(c->child, SIGTERM);
     reap(c, NULL);
     g_free(c->temporary);
     g_free(c->path);
@@ -298,13 +302,15 @@ static struct addrinfo *tcp_addresses(const char *uri, const char *rest, bool li
 }
 
 /* Tries one address after the other; a descriptor, or -1 and errno of the last. */
-static int try_addresses(const struct addrinfo *list, int (*use)(int fd, const struct sockaddr *address, socklen_t len))
+typedef int UseAddress(int fd, int stop, const struct sockaddr *address, socklen_t len);
+
+static int try_addresses(const struct addrinfo *list, int stop, UseAddress *use)
 {
     int fd = -1, code = 0;
 
     for (const struct addrinfo *a = list; a && fd < 0; a = a->ai_next) {
         fd = socket(a->ai_family, a->ai_socktype | SOCK_CLOEXEC, a->ai_protocol);
-        if (fd >= 0 && use(fd, a->ai_addr, a->ai_addrlen) < 0) {
+        if (fd >= 0 && use(fd, stop, a->ai_addr, a->ai_addrlen) < 0) {
             code = errno;
             close(fd);
             fd = -1;
@@ -316,20 +322,55 @@ static int try_addresses(const struct addrinfo *list, int (*use)(int fd, const s
     return fd;
 }
 
-static int connect_to(int fd, const struct sockaddr *address, socklen_t len)
+/* The result of what connect has begun. */
+static int await_connection(int fd, int stop)
 {
-    return connect(fd, address, len);
+    struct pollfd polled[] = {{.fd = fd, .events = POLLOUT}, {.fd = stop, .events = POLLIN}};
+    int code = 0;
+    socklen_t len = sizeof code;
+
+    while (poll(polled, G_N_ELEMENTS(polled), -1) < 0 && errno == EINTR)
+        ;
+    if (polled[1].revents)
+        code = ECANCELED;
+    else
+        getsockopt(fd, SOL_SOCKET, SO_ERROR, &code, &len);
+    errno = code;
+    return code ? -1 : 0;
 }
 
-static int listen_at(int fd, const struct sockaddr *address, socklen_t len)
+static int connect_to(int fd, int stop, const struct sockaddr *address, socklen_t len)
+{
+    int flags = fcntl(fd, F_GETFL);
+
+    if (stop < 0)
+        return connect(fd, address, len);
+    fcntl(fd, F_SETFL, flags | O_NONBLOCK);
+    int result = connect(fd, address, len);
+    if (result < 0 && errno == EINPROGRESS)
+        result = await_connection(fd, stop);
+    int code = errno;
+    fcntl(fd, F_SETFL, flags);
+    errno = code;
+    return result;
+}
+
+static int listen_at(int fd, int stop, const struct sockaddr *address, socklen_t len)
 {
     const int yes = 1;
 
+    (void)stop;
     setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof yes);
     return bind(fd, address, len) < 0 ? -1 : listen(fd, BACKLOG);
 }
 
-static int open_socket(const char *uri, UriKind kind, const char *rest, bool listens, GError **error)
+/* What a socket is for: to listen, or to connect, until somebody ends it (below 0: nobody does). */
+typedef struct SocketUse {
+    bool listens;
+    int stop;
+} SocketUse;
+
+static int open_socket(const char *uri, UriKind kind, const char *rest, const SocketUse *use, GError **error)
 {
     struct sockaddr_un un;
     struct addrinfo local = {
@@ -338,19 +379,20 @@ static int open_socket(const char *uri, UriKind kind, const char *rest, bool lis
 
     if (kind == URI_UNIX && !unix_address(uri, rest, &un, error))
         return -1;
-    if (kind == URI_TCP && !(list = tcp_addresses(uri, rest, listens, error)))
+    if (kind == URI_TCP && !(list = tcp_addresses(uri, rest, use->listens, error)))
         return -1;
-    int fd = try_addresses(list, listens ? listen_at : connect_to);
+    int fd = try_addresses(list, use->stop, use->listens ? listen_at : connect_to);
     int code = errno;
     if (list != &local)
         freeaddrinfo(list);
     if (fd < 0)
-        fail(error, uri, listens ? "listening" : "connecting", code);
+        fail(error, uri, use->listens ? "listening" : "connecting", code);
     return fd;
 }
 
-Chan *transport_open(const char *uri, GError **error)
+static Chan *open_any(const char *uri, int stop, GError **error)
 {
+    const SocketUse use = {.stop = stop};
     const char *rest;
     UriKind kind;
 
@@ -362,8 +404,40 @@ Chan *transport_open(const char *uri, GError **error)
         return open_command(uri, rest, true, error);
     if (kind == URI_FD)
         return open_descriptor(uri, rest, END_OUT, error);
-    int fd = open_socket(uri, kind, rest, false, error);
+    int fd = open_socket(uri, kind, rest, &use, error);
     return fd < 0 ? NULL : socket_chan_new(uri, fd);
+}
+
+Chan *transport_open(const char *uri, GError **error)
+{
+    return open_any(uri, -1, error);
+}
+
+Chan *transport_open_until(const char *uri, int stop, GError **error)
+{
+    EndChan *c = (EndChan *)open_any(uri, stop, error);
+    int fd = c ? fcntl(c->fd, F_DUPFD_CLOEXEC, 0) : -1;
+
+    if (c && fd < 0) {
+        fail(error, uri, "the descriptor cannot be copied", errno);
+        chan_free(&c->chan);
+        return NULL;
+    }
+    if (!c)
+        return NULL;
+    chan_free(c->inner);
+    c->inner = chan_fd_new_until(fd, stop);
+    c->fd = fd;
+    c->hurries = true;
+    return &c->chan;
+}
+
+bool transport_check(const char *uri, GError **error)
+{
+    const char *rest;
+    UriKind kind;
+
+    return parse(uri, &kind, &rest, error) && (kind != URI_FD || parse_fd(uri, rest, error) >= 0);
 }
 
 /* --- reading ---------------------------------------------------------------------------------------------------- */
@@ -390,7 +464,7 @@ static char *address_of(int fd, const char *uri, UriKind kind)
 
 static bool listen_on(Transport *t, UriKind kind, const char *rest, GError **error)
 {
-    t->fd = open_socket(t->uri, kind, rest, true, error);
+    t->fd = open_socket(t->uri, kind, rest, &(SocketUse){.listens = true, .stop = -1}, error);
     if (t->fd < 0)
         return false;
     if (kind == URI_UNIX)

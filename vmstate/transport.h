@@ -16,6 +16,12 @@
 /* To write to: unix and tcp connect. NULL with an error that has the name in it. */
 Chan *transport_open(const char *uri, GError **error);
 
+/* The same; all waiting, also that of who writes, ends with an error as soon as the descriptor `stop` can be read. */
+Chan *transport_open_until(const char *uri, int stop, GError **error);
+
+/* Is that a name of a place, as far as can be told without going there? */
+bool transport_check(const char *uri, GError **error);
+
 /* To read from. unix and tcp wait for somebody to connect, the others are there at once. */
 typedef struct Transport Transport;
 

@@ -39,13 +39,11 @@ void dirty_mark_host(const GPtrArray *areas, const void *host, size_t len)
     }
 }
 
-void dirty_take(RamArea *area, uint64_t *bits)
+void dirty_take(RamArea *area, uint64_t *bits, uint64_t pages)
 {
-    size_t words = dirty_octets(area) / sizeof *bits;
-
     if (!area->dirty)
         return;
-    for (size_t i = 0; i < words; i++)
+    for (uint64_t i = 0; i * DIRTY_WORD < pages; i++)
         bits[i] |= area->dirty[i];
-    memset(area->dirty, 0, words * sizeof *bits);
+    memset(area->dirty, 0, dirty_octets(area));
 }

@@ -42,7 +42,7 @@ static inline void dirty_mark(RamArea *area, uint64_t offset, uint64_t len)
 /* The same of memory by its place in this program, which may be of any of the areas, or of none. */
 void dirty_mark_host(const GPtrArray *areas, const void *host, size_t len);
 
-/* Adds the marks to `bits` (dirty_octets), and takes them away. Nothing while it is off. */
-void dirty_take(RamArea *area, uint64_t *bits);
+/* Adds the marks of the first `pages` to `bits`, and takes all away. Nothing while it is off. */
+void dirty_take(RamArea *area, uint64_t *bits, uint64_t pages);
 
 #endif

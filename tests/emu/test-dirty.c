@@ -46,7 +46,7 @@ static const char *marked(Memory *m, RamArea *area, char *text)
 
     *text = 0;
     memset(m->bits, 0, dirty_octets(m->second));
-    dirty_take(area, m->bits);
+    dirty_take(area, m->bits, dirty_pages(area));
     for (uint64_t page = 0; page < dirty_pages(area); page++)
         if (m->bits[page / DIRTY_WORD] >> page % DIRTY_WORD & 1)
             to += sprintf(to, "%s%u", to == text ? "" : " ", (unsigned)page);
@@ -160,7 +160,7 @@ static void report(Logged *l)
     memset(l->bits, 0, sizeof l->bits);
     machine_lock(m);
     cr_assert(kvm_dirty_sync(l->rig->kvm, &error), "%s", error ? error->message : "");
-    dirty_take(l->rig->ram, l->bits);
+    dirty_take(l->rig->ram, l->bits, RAM / PAGE);
     machine_unlock(m);
 }
 

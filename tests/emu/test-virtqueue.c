@@ -59,10 +59,10 @@ Test(virtqueue, buffers_are_marked_as_written_when_they_are_given_back)
     dirty_start(rig->board->machine->areas);
     g_autofree VirtqueueChain *chain = virtqueue_pop(vq);
     cr_assert_not_null(chain);
-    dirty_take(ram, bits);
+    dirty_take(ram, bits, dirty_pages(ram));
     memset(bits, 0, dirty_octets(ram));
     virtqueue_push(vq, chain, 1);
-    dirty_take(ram, bits);
+    dirty_take(ram, bits, dirty_pages(ram));
     cr_assert_eq(bits[FIRST / DIRTY_WORD], UINT64_C(3) << FIRST % DIRTY_WORD);
     uint64_t used = (rig_ring(0) + 0x2000) / DIRTY_PAGE, marked = 0;
     for (uint64_t i = rig_ring(0) / DIRTY_PAGE; i <= used + 2; i++)
