@@ -18,6 +18,7 @@
 #   make interop         record streams from the installed QEMU and take them there and back
 #   make peers           clients of QMP that others wrote: QEMU's own (fetched from Debian), socat, libvirt
 #   make exchange        a guest that checks itself, moved between QEMU and Ferry, many times (EXCHANGE_ARGS)
+#   make exchange-live   the same while it runs, also with connections that are cut and migrations that are cancelled
 #   make symmetry        what is saved and what is loaded agree, visit by visit, in Ferry and QEMU; which fields tests move
 #   make testbed         tests in throw-away Debian hosts with a real KVM, in QEMU's TCG
 #   make testbed-trips   Debian's Linux at work, moved between QEMU and Ferry there, TRIPS (50) times to and fro
@@ -380,10 +381,13 @@ $(B)/guest/witness.elf: $(GUEST_OBJ) tests/guest/witness.ld
 	$(Q)ld -nostdlib -static -T tests/guest/witness.ld --build-id=none -z max-page-size=4096 --no-warn-rwx-segments \
 	    -o $@.64 $(GUEST_OBJ)
 	$(Q)objcopy -O elf32-i386 $@.64 $@
-.PHONY: guest exchange
+.PHONY: guest exchange exchange-live
 guest: $(B)/guest/witness.elf
 exchange: all guest
 	@tests/exchange/exchange --bin=$(BIN) --guest=$(B)/guest/witness.elf $(EXCHANGE_ARGS)
+
+exchange-live: all guest
+	@tests/exchange/live --bin=$(BIN) --guest=$(B)/guest/witness.elf $(EXCHANGE_ARGS)
 
 # What is saved and what is loaded, visit by visit.
 TRACER := $(B)/tests/symmetry/tracer

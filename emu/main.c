@@ -104,6 +104,11 @@ static void device_goes(void *opaque, const VmDevice *device)
     qmp_tell_device_goes(events_of(opaque), ((const Program *)opaque)->vm, device);
 }
 
+static void migration_pass(void *opaque, uint64_t number)
+{
+    qmp_tell_migration_pass(events_of(opaque), number);
+}
+
 static void powered_down(void *opaque)
 {
     qmp_tell_powerdown(events_of(opaque));
@@ -278,6 +283,7 @@ static bool start(Program *p, GError **error)
                              .powered_down = powered_down,
                              .device_goes = device_goes,
                              .migration_is = migration_is,
+                             .migration_pass = migration_pass,
                              .quit = quit,
                              .message = message,
                              .opaque = p,

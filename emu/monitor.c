@@ -21,7 +21,7 @@
 
 #include "emu/qmp/hmp.h"
 
-enum { INPUT_MAX = 2048, ANSWER_MAX = 4 << 20, REMEMBERED = 200 };
+enum { INPUT_MAX = 2048, ANSWER_MAX = 4 << 20, REMEMBERED = 200, FOLLOW_MS = 5 };
 
 static const char prompt[] = "(ferry) ";
 
@@ -34,7 +34,10 @@ struct Monitor {
     FILE *in, *out;
     EditLine *edit;
     History *history;
+    GMainContext *context;
     GSource *typed, *echoed; /* something to read at the slave, at the master */
+    GSource *follower;       /* looks whether the last command is done; NULL: it is, */
+    char *followed;          /* and was this */
 
     GString *answer; /* with the lock: what the line has not taken yet */
     bool starts;     /* somebody new is there; with the lock */
@@ -85,8 +88,55 @@ static void start_line(Monitor *m)
     fflush(m->out);
 }
 
+static gboolean on_typed(int fd, GIOCondition condition, void *opaque);
+
+static void end_watch(GSource *source)
+{
+    if (!source)
+        return;
+    g_source_destroy(source);
+    g_source_unref(source);
+}
+
+static GSource *watch(Monitor *m, int fd, GUnixFDSourceFunc callback)
+{
+    GSource *source = g_unix_fd_source_new(fd, G_IO_IN);
+
+    g_source_set_callback(source, G_SOURCE_FUNC(callback), m, NULL);
+    g_source_attach(source, m->context);
+    return source;
+}
+
+static gboolean follow(void *opaque)
+{
+    Monitor *m = opaque;
+    bool goes_on;
+    g_autofree char *end = hmp_follow(m->server, m->followed, &goes_on);
+
+    if (goes_on)
+        return G_SOURCE_CONTINUE;
+    fputs(end, m->out);
+    g_clear_pointer(&m->followed, g_free);
+    end_watch(g_steal_pointer(&m->follower));
+    start_line(m);
+    m->typed = watch(m, m->slave, on_typed);
+    return G_SOURCE_REMOVE;
+}
+
+/* Nothing is read until it is done. */
+static void start_following(Monitor *m, const char *command)
+{
+    m->followed = g_strdup(command);
+    end_watch(g_steal_pointer(&m->typed));
+    m->follower = g_timeout_source_new(FOLLOW_MS);
+    g_source_set_callback(m->follower, follow, m, NULL);
+    g_source_attach(m->follower, m->context);
+}
+
 static void do_line(Monitor *m, const char *text)
 {
+    bool goes_on = false;
+
     g_autofree char *command = g_strstrip(g_strdup(text));
     HistEvent event;
 
@@ -94,8 +144,13 @@ static void do_line(Monitor *m, const char *text)
         history(m->history, &event, H_ENTER, command);
         g_autofree char *answer = hmp_run(m->server, command);
         fputs(answer, m->out);
+        if (!*answer)
+            g_free(hmp_follow(m->server, command, &goes_on));
     }
-    start_line(m);
+    if (goes_on)
+        start_following(m, command);
+    else
+        start_line(m);
 }
 
 /* Letters that all words have in common after the first `from`. New string. */
@@ -143,7 +198,7 @@ static gboolean on_typed(int fd, GIOCondition condition, void *opaque)
     int count = 0;
 
     (void)condition;
-    while (poll(&ready, 1, 0) == 1 && (ready.revents & POLLIN)) {
+    while (!m->followed && poll(&ready, 1, 0) == 1 && (ready.revents & POLLIN)) {
         const char *text = el_gets(m->edit, &count);
         if (text && count > 0 && text[count - 1] == '\n')
             do_line(m, text);
@@ -224,15 +279,6 @@ static const ChardevFront front = {
 
 /* --- life ------------------------------------------------------------------------------------------------------- */
 
-static GSource *watch(Monitor *m, int fd, GUnixFDSourceFunc callback, GMainContext *context)
-{
-    GSource *source = g_unix_fd_source_new(fd, G_IO_IN);
-
-    g_source_set_callback(source, G_SOURCE_FUNC(callback), m, NULL);
-    g_source_attach(source, context);
-    return source;
-}
-
 /* A terminal of one's own; nobody's controlling one. */
 static bool open_pty(Monitor *m, GError **error)
 {
@@ -272,27 +318,19 @@ Monitor *monitor_new(QmpServer *server, Chardev *line, GRecMutex *lock, GMainCon
 {
     Monitor *m = g_new0(Monitor, 1);
 
-    *m = (Monitor){.server = server, .line = line, .lock = lock, .master = -1, .slave = -1};
+    *m = (Monitor){.server = server, .line = line, .lock = lock, .context = context, .master = -1, .slave = -1};
     m->answer = g_string_new(NULL);
     if (!open_pty(m, error)) {
         monitor_free(m);
         return NULL;
     }
     start_editing(m);
-    m->typed = watch(m, m->slave, on_typed, context);
-    m->echoed = watch(m, m->master, on_echoed, context);
+    m->typed = watch(m, m->slave, on_typed);
+    m->echoed = watch(m, m->master, on_echoed);
     g_rec_mutex_lock(lock);
     chardev_set_front(line, &front, m);
     g_rec_mutex_unlock(lock);
     return m;
-}
-
-static void end_watch(GSource *source)
-{
-    if (!source)
-        return;
-    g_source_destroy(source);
-    g_source_unref(source);
 }
 
 void monitor_free(Monitor *m)
@@ -304,6 +342,7 @@ void monitor_free(Monitor *m)
         chardev_set_front(m->line, NULL, NULL);
         g_rec_mutex_unlock(m->lock);
         end_watch(m->typed);
+        end_watch(m->follower);
         end_watch(m->echoed);
         el_end(m->edit);
         history_end(m->history);
@@ -313,5 +352,6 @@ void monitor_free(Monitor *m)
     if (m->master >= 0)
         close(m->master);
     g_string_free(m->answer, TRUE);
+    g_free(m->followed);
     g_free(m);
 }

@@ -26,11 +26,13 @@ struct Vcpu {
 
     pthread_mutex_t mutex; /* of these: */
     pthread_cond_t changed;
-    gint wanted;  /* it shall run; read without the mutex, too */
-    bool running; /* it does, or is about to */
-    bool kicked;  /* what it waits for may have come */
-    gint inside;  /* it is in the guest, or about to go there; cleared without the mutex */
-    gint smi;     /* it has an interrupt to system management mode to take; read without the mutex, too */
+    gint wanted;         /* it shall run; read without the mutex, too */
+    bool running;        /* it does, or is about to */
+    bool kicked;         /* what it waits for may have come */
+    gint inside;         /* it is in the guest, or about to go there; cleared without the mutex */
+    gint smi;            /* it has an interrupt to system management mode to take; read without the mutex, too */
+    gint rests;          /* it is to rest; read without the mutex, too */
+    int64_t rest_end_us; /* until then, of the monotonic clock */
     bool quit;
 };
 

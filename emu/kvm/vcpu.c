@@ -252,6 +252,40 @@ void vcpu_smi(Vcpu *v)
         vcpu_kick(v);
 }
 
+/* Out of the guest until the time has come, or it is stopped. */
+static void take_rest(Vcpu *v)
+{
+    struct timespec end;
+
+    if (!g_atomic_int_get(&v->rests))
+        return;
+    pthread_mutex_lock(&v->mutex);
+    g_atomic_int_set(&v->rests, false);
+    if (!vcpu_has_interrupts(v))
+        v->run->immediate_exit = !g_atomic_int_get(&v->wanted); /* vcpu_rest has set it */
+    int64_t left = v->rest_end_us - g_get_monotonic_time();
+    clock_gettime(CLOCK_REALTIME, &end);
+    end.tv_sec += (MAX(left, 0) + end.tv_nsec / 1000) / G_USEC_PER_SEC;
+    end.tv_nsec = (MAX(left, 0) + end.tv_nsec / 1000) % G_USEC_PER_SEC * 1000;
+    while (g_atomic_int_get(&v->wanted) && pthread_cond_timedwait(&v->changed, &v->mutex, &end) != ETIMEDOUT)
+        ;
+    pthread_mutex_unlock(&v->mutex);
+}
+
+void vcpu_rest(Vcpu *v, int64_t end_us)
+{
+    pthread_mutex_lock(&v->mutex);
+    v->rest_end_us = end_us;
+    g_atomic_int_set(&v->rests, true);
+    if (v->running && !vcpu_has_interrupts(v)) {
+        v->run->immediate_exit = 1; /* until take_rest */
+        pthread_kill(v->thread, VCPU_KICK);
+    }
+    pthread_mutex_unlock(&v->mutex);
+    if (vcpu_has_interrupts(v))
+        vcpu_kick(v);
+}
+
 /*
  * In the guest until somebody wants it out. What an exit has asked for (the value of a port) KVM takes at the next
  * KVM_RUN: so there is one more, which immediate_exit makes return at once.
@@ -263,6 +297,7 @@ static void run_guest(Vcpu *v)
     if (vcpu_has_interrupts(v))
         vcpu_interrupts_start(v);
     while (g_atomic_int_get(&v->wanted) || half_done) {
+        take_rest(v);
         if (vcpu_has_interrupts(v) && !vcpu_interrupts_enter(v, half_done))
             continue;
         take_smi(v);

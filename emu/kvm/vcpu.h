@@ -93,6 +93,9 @@ void vcpu_stop(Vcpu *vcpu);
 void vcpu_ask_to_stop(Vcpu *vcpu);
 bool vcpu_is_running(const Vcpu *vcpu);
 
+/* It does nothing for the guest until then, of the monotonic clock; it may be stopped meanwhile. From any thread. */
+void vcpu_rest(Vcpu *vcpu, int64_t end_us);
+
 /* Its state, while it stands. */
 /* Registers and the octets at RIP, for people. It stands. New string. */
 char *vcpu_tell_registers(Vcpu *v);

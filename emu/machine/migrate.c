@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "emu/machine/migrate-impl.h"
 #include "emu/machine/pc-impl.h"
 #include "vmstate/berstream-load.h"
 #include "vmstate/berstream-save.h"
@@ -11,7 +12,7 @@
 
 enum { PROBE = 32 };
 
-static StreamSink *sink_new(ChanOut *out, MigrateFormat format)
+StreamSink *migrate_sink_new(ChanOut *out, MigrateFormat format)
 {
     const MachineIdentity *id = pc_identity();
     const BerstreamOptions options = {
@@ -20,7 +21,7 @@ static StreamSink *sink_new(ChanOut *out, MigrateFormat format)
     return format == MIGRATE_QEMUFILE ? stream_save_new(out, NULL) : berstream_save_new(out, &options);
 }
 
-static void sink_free(StreamSink *sink, MigrateFormat format)
+void migrate_sink_free(StreamSink *sink, MigrateFormat format)
 {
     if (format == MIGRATE_QEMUFILE)
         stream_save_free(sink);
@@ -32,10 +33,10 @@ bool migrate_tell(const MachineCapture *capture, Chan *chan, MigrateFormat forma
                   void *opaque, GError **error)
 {
     g_autoptr(ChanOut) out = chan_out_new(chan);
-    StreamSink *sink = sink_new(out, format);
+    StreamSink *sink = migrate_sink_new(out, format);
     bool ok = machine_capture_tell(capture, pc_identity(), sink, pages, opaque, error);
 
-    sink_free(sink, format);
+    migrate_sink_free(sink, format);
     return ok && chan_out_finish(out, error);
 }
 
@@ -48,32 +49,6 @@ bool migrate_save(Pc *pc, Chan *out, MigrateFormat format, GError **error)
     if (!now)
         chan_free(out);
     return ok;
-}
-
-/* What the machine uses must be free for others before they can have heard of the state, all of it. */
-static bool leave(Pc *pc, bool away, GError **error)
-{
-    const PcEvents *e = &pc->options.events;
-
-    return !e->moves || e->moves(e->opaque, away, error);
-}
-
-bool migrate_out(Pc *pc, Chan *out, MigrateFormat format, GError **error)
-{
-    g_autoptr(Chan) taken = out;
-    bool ran = pc_is_running(pc);
-
-    if (ran)
-        pc_stop(pc);
-    pc_set_run_state(pc, ran ? "running" : "paused");
-    bool left = leave(pc, true, error);
-    if (left && migrate_save(pc, g_steal_pointer(&taken), format, error)) {
-        pc_set_run_state(pc, "postmigrate");
-        return true;
-    }
-    if ((!left || leave(pc, false, NULL)) && ran)
-        pc_start(pc);
-    return false;
 }
 
 /* --- in --------------------------------------------------------------------------------------------------------- */

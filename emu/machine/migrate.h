@@ -1,5 +1,5 @@
 /*
- * migrate.h: a PC's state to another place: stop, and copy.
+ * migrate.h: a PC's state to another place, when the PC stands (else: migrate-live.h), and from there.
  *
  * Called on the loop's thread, without the lock unless it is said. What fails leaves the machine as it was, running or
  * standing.
@@ -15,12 +15,6 @@ typedef enum MigrateFormat {
     MIGRATE_BER,      /* what says what it is */
     MIGRATE_BER_ZSTD,
 } MigrateFormat;
-
-/*
- * Stops the machine and writes its state to `out`, taken. If all of it has arrived the machine stands, with run state
- * "postmigrate": somebody else goes on with it. Otherwise it goes on here if it ran.
- */
-bool migrate_out(Pc *pc, Chan *out, MigrateFormat format, GError **error);
 
 /* Writes the state of a machine that stands to `out`, taken; nothing else changes. With the lock. */
 bool migrate_save(Pc *pc, Chan *out, MigrateFormat format, GError **error);

@@ -63,6 +63,15 @@ bool pc_is_running(const Pc *pc)
     return pc->machine->running;
 }
 
+void pc_rest(Pc *pc, int64_t us)
+{
+    int64_t end_us = g_get_monotonic_time() + us;
+
+    for (unsigned i = 0; i < pc->options.cpus; i++)
+        if (pc->vcpus[i])
+            vcpu_rest(pc->vcpus[i], end_us);
+}
+
 /* The first failure is the one to tell. */
 static void fail(Pc *pc, const char *text)
 {

@@ -23,12 +23,6 @@ typedef struct PcEvents {
     void (*reset)(void *opaque);                       /* it was reset */
     void (*failed)(void *opaque, const char *failure); /* KVM cannot go on; it stands */
     void (*ejected)(void *opaque, uint32_t slots); /* of the PCI bus, a bit each: their cards go; processors stand */
-
-    /*
-     * It stands, and goes to another place (away), or stays after all. Without the lock. False: it cannot, and stays as
-     * it was. NULL: nobody needs to know.
-     */
-    bool (*moves)(void *opaque, bool away, GError **error);
     void *opaque;
 } PcEvents;
 
@@ -121,6 +115,9 @@ Loop *pc_loop(Pc *pc);
 void pc_start(Pc *pc);
 void pc_stop(Pc *pc);
 bool pc_is_running(const Pc *pc);
+
+/* For this time the processors that run do nothing for the guest. From any thread. */
+void pc_rest(Pc *pc, int64_t us);
 
 /* The button on the front, and the one beside it. From any thread. */
 void pc_press_power(Pc *pc);

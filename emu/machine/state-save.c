@@ -69,7 +69,7 @@ static void leave_out(GArray *devices)
     }
 }
 
-static bool list_areas(const Machine *m, RamBlocks *blocks, GError **error)
+bool machine_list_memory(const Machine *m, RamBlocks *blocks, GError **error)
 {
     blocks->listed = true;
     for (guint i = 0; i < m->areas->len; i++) {
@@ -93,7 +93,7 @@ MachineCapture *machine_capture(Machine *m, GError **error)
         if (!capture_device(c, i, error))
             return NULL;
     leave_out(c->devices);
-    return list_areas(m, &c->blocks, error) ? g_steal_pointer(&c) : NULL;
+    return machine_list_memory(m, &c->blocks, error) ? g_steal_pointer(&c) : NULL;
 }
 
 void machine_capture_free(MachineCapture *c)
@@ -107,6 +107,20 @@ void machine_capture_free(MachineCapture *c)
 
 /* --- what comes first ------------------------------------------------------------------------------------------- */
 
+static SchemaSection section_of(const char *name, uint32_t instance, const VMStateDescription *desc)
+{
+    return (SchemaSection){.name = name, .instance = instance, .version = desc->version, .desc = desc, .octets = -1};
+}
+
+static StreamHeader header_of(const MachineIdentity *identity)
+{
+    return (StreamHeader){.kind = STREAM_MACHINE,
+                          .writer = identity->writer,
+                          .writer_version = identity->writer_version,
+                          .machine = identity->type,
+                          .footers = true};
+}
+
 static bool tell_schema(const MachineCapture *c, StreamSink *sink, Schema *schema, GError **error)
 {
     SchemaSection first = {.name = "configuration", .version = 1, .desc = &configuration_state, .octets = -1};
@@ -115,8 +129,7 @@ static bool tell_schema(const MachineCapture *c, StreamSink *sink, Schema *schem
         return false;
     for (guint i = 0; i < c->devices->len; i++) {
         const Captured *d = &g_array_index(c->devices, Captured, i);
-        SchemaSection listed = {
-            .name = d->name, .instance = d->instance, .version = d->desc->version, .desc = d->desc, .octets = -1};
+        const SchemaSection listed = section_of(d->name, d->instance, d->desc);
         if (!schema_add_section(schema, &listed, error))
             return false;
     }
@@ -202,21 +215,77 @@ static bool tell_devices(const MachineCapture *c, StreamSink *sink, GError **err
     return true;
 }
 
+static bool tell_end(StreamSink *sink, GError **error)
+{
+    const StreamTrailer trailer = {.present = true};
+    const StreamEnd end = {.complete = true};
+
+    return SINK(sink, eof, &trailer, error) && SINK(sink, end, &end, error);
+}
+
 bool machine_capture_tell(const MachineCapture *c, const MachineIdentity *identity, StreamSink *sink,
                           MachineTellPages *pages, void *opaque, GError **error)
 {
-    const StreamHeader header = {.kind = STREAM_MACHINE,
-                                 .writer = identity->writer,
-                                 .writer_version = identity->writer_version,
-                                 .machine = identity->type,
-                                 .footers = true};
-    const StreamTrailer trailer = {.present = true};
-    const StreamEnd end = {.complete = true};
+    const StreamHeader header = header_of(identity);
     g_autoptr(Schema) schema = schema_new();
 
     return SINK(sink, header, &header, error) && tell_schema(c, sink, schema, error) &&
            tell_configuration(identity, sink, error) && tell_memory(c, sink, pages, opaque, error) &&
-           tell_devices(c, sink, error) && SINK(sink, eof, &trailer, error) && SINK(sink, end, &end, error);
+           tell_devices(c, sink, error) && tell_end(sink, error);
+}
+
+/* --- of a machine that runs -------------------------------------------------------------------------------------- */
+
+bool machine_tell_head(const Machine *m, const MachineIdentity *identity, StreamSink *sink, Schema *schema,
+                       GError **error)
+{
+    const StreamHeader header = header_of(identity);
+    const SchemaSection first = {.name = "configuration", .version = 1, .desc = &configuration_state, .octets = -1};
+
+    if (!schema_add_section(schema, &first, error))
+        return false;
+    for (size_t i = 0; i < section_list_length(m->sections); i++) {
+        const Section *s = section_list_get(m->sections, i);
+        const SchemaSection listed = section_of(s->name, s->instance, s->desc);
+        if ((!s->desc->needed || s->desc->needed(s->state)) && !schema_add_section(schema, &listed, error))
+            return false;
+    }
+    return SINK(sink, header, &header, error) && SINK(sink, schema, schema, 0, error) &&
+           tell_configuration(identity, sink, error);
+}
+
+/* What has come to be needed since. */
+static bool tell_more_schema(const MachineCapture *c, StreamSink *sink, Schema *schema, GError **error)
+{
+    size_t before = schema_section_count(schema);
+
+    for (guint i = 0; i < c->devices->len; i++) {
+        const Captured *d = &g_array_index(c->devices, Captured, i);
+        const SchemaSection listed = section_of(d->name, d->instance, d->desc);
+        if (!schema_find(schema, d->name, d->instance, 0) && !schema_add_section(schema, &listed, error))
+            return false;
+    }
+    return schema_section_count(schema) == before || SINK(sink, schema, schema, before, error);
+}
+
+static bool same_memory(const MachineCapture *c, const RamBlocks *blocks, GError **error)
+{
+    bool same = c->blocks.list->len == blocks->list->len;
+
+    for (guint i = 0; same && i < blocks->list->len; i++)
+        same = strcmp(ram_block(&c->blocks, i)->name, ram_block(blocks, i)->name) == 0 &&
+               ram_block(&c->blocks, i)->length == ram_block(blocks, i)->length;
+    if (!same)
+        g_set_error_literal(error, FERRY_ERROR, FERRY_ERROR_REFUSED,
+                            "the machine's memory has other blocks than when it began to move");
+    return same;
+}
+
+bool machine_capture_tell_tail(const MachineCapture *c, const RamBlocks *blocks, StreamSink *sink, Schema *schema,
+                               GError **error)
+{
+    return same_memory(c, blocks, error) && tell_more_schema(c, sink, schema, error) && tell_devices(c, sink, error) &&
+           tell_end(sink, error);
 }
 
 bool machine_save(Machine *m, const MachineIdentity *identity, StreamSink *sink, GError **error)

@@ -43,6 +43,17 @@ bool machine_capture_tell(const MachineCapture *capture, const MachineIdentity *
                           MachineTellPages *pages, void *opaque, GError **error);
 
 /*
+ * The same of a machine that runs while its memory is told: what comes before memory, with sections as they would be
+ * now, which are added to `schema`; and what comes behind it, of a capture. The blocks of memory are numbered as in
+ * machine->areas, and a capture in which they are not the same any more is no continuation. With the lock, the first.
+ */
+bool machine_list_memory(const Machine *machine, RamBlocks *blocks, GError **error);
+bool machine_tell_head(const Machine *machine, const MachineIdentity *identity, StreamSink *sink, Schema *schema,
+                       GError **error);
+bool machine_capture_tell_tail(const MachineCapture *capture, const RamBlocks *blocks, StreamSink *sink, Schema *schema,
+                               GError **error);
+
+/*
  * Loads what a reader (stream-load.h, berstream-load.h) tells. Memory and sections are collected apart, also for a
  * machine that is new: nothing of it changes before machine_load_commit, and nothing if that is not called, or fails.
  * So while a stream is read there must be room for the guest's memory twice, as far as it is not zeros.

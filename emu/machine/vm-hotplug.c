@@ -34,7 +34,7 @@ static bool has_run(const Vm *vm)
 
 static bool check_moment(const Vm *vm, const char *command, GError **error)
 {
-    if (vm->migration.status == VM_MIGRATION_ACTIVE)
+    if (vm->move || vm->migration.status == VM_MIGRATION_ACTIVE)
         return refuse(error, "%s not allowed while migrating", command);
     if (vm->state == VM_POSTMIGRATE)
         return refuse(error, "%s: the machine is somewhere else now", command);

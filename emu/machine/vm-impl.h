@@ -5,6 +5,7 @@
 #include "emu/machine/devices.h"
 #include "emu/machine/incoming.h"
 #include "emu/net/net.h"
+#include "vmstate/live-source.h"
 #include "vmstate/transport.h"
 
 typedef struct VmNet {
@@ -60,15 +61,16 @@ struct Vm {
     struct QmpMigrationParameters *migration_parameters;
     uint32_t migration_capabilities; /* that are wanted: a bit for each of QmpMigrationCapability */
     Incoming *incoming;              /* while a state is waited for, and comes; NULL: not now */
-    int64_t incoming_since_us;
+    Jobs *moves;                     /* of which there is one at a time, and nobody is told */
+    struct VmMove *move;             /* NULL: it stays */
+    bool has_moved;                  /* it did, or tried, and then: */
+    LiveProgress moved;
+    int64_t moved_downtime_ms; /* -1: it was not completed */
 };
 
 void vm_set_state(Vm *vm, VmState state);
 void vm_quit(const Vm *vm, int status); /* as the event has it */
 
-/* What a migration is at; `error` NULL: it has not failed. since_us: when it began, if it is to be told how long it
- * took. */
-void vm_migration_is(Vm *vm, VmMigrationStatus status, int64_t since_us, const GError *error);
 void vm_say(const Vm *vm, const char *format, ...) G_GNUC_PRINTF(2, 3);
 
 /* vm.c: a file's path; a name without a folder is looked for in these of the system's data. New; NULL: not there. */
@@ -106,6 +108,14 @@ void vm_release_net(Vm *vm, const char *id);
 bool vm_make_devices(Vm *vm, GError **error);
 void vm_boot_done(void *boot);
 bool vm_plug(Vm *vm, const OptionsDevice *o, Device *dev, GError **error); /* gives it to the PC */
+
+/* vm.c: another step of a migration; `error` NULL: it has not failed. */
+void vm_migration_is(Vm *vm, VmMigrationStatus status, const GError *error);
+
+/* vm-migrate.c: there are other limits; it is not to run if it stays; cancels it, and waits for it. */
+void vm_migration_limit(Vm *vm);
+void vm_migration_stay(Vm *vm);
+void vm_end_migration(Vm *vm);
 
 /* vm-migration-options.c */
 void vm_migration_options_init(Vm *vm);

@@ -6,8 +6,7 @@ static void began(void *opaque)
 {
     Vm *vm = opaque;
 
-    vm->incoming_since_us = g_get_monotonic_time();
-    vm_migration_is(vm, VM_MIGRATION_ACTIVE, 0, NULL);
+    vm_migration_is(vm, VM_MIGRATION_ACTIVE, NULL);
 }
 
 /* Where the source can still be told that it must go on, it is told if the disks cannot be had here. */
@@ -31,7 +30,7 @@ static bool come(void *opaque, MigrateState *state, GError **error)
 
     if (!take(vm, state, error))
         return false;
-    vm_migration_is(vm, VM_MIGRATION_COMPLETED, vm->incoming_since_us, NULL);
+    vm_migration_is(vm, VM_MIGRATION_COMPLETED, NULL);
     bool runs = vm->goes_on && g_str_equal(pc_run_state(vm->pc), "running");
     vm_set_state(vm, VM_PAUSED);
     if (runs && !vm_continue(vm, &why))
@@ -49,7 +48,7 @@ static void failed(void *opaque, const GError *error)
 {
     Vm *vm = opaque;
 
-    vm_migration_is(vm, VM_MIGRATION_FAILED, 0, error);
+    vm_migration_is(vm, VM_MIGRATION_FAILED, error);
     vm_say(vm, "-incoming: %s", error->message);
     g_clear_pointer(&vm->incoming, incoming_free); /* and the error with it */
     if (!vm->options->incoming || !g_str_equal(vm->options->incoming, "defer"))
@@ -81,6 +80,6 @@ bool vm_incoming(Vm *vm, const char *uri, GError **error)
     vm->incoming = incoming_new(vm->pc, uri, &options, &events, error);
     if (!vm->incoming)
         return false;
-    vm_migration_is(vm, VM_MIGRATION_WAITS, 0, NULL);
+    vm_migration_is(vm, VM_MIGRATION_WAITS, NULL);
     return true;
 }

@@ -45,7 +45,8 @@ static const Parameter parameters[] = {
 };
 
 static const QmpMigrationCapability capabilities[] = {
-    QMP_MIGRATION_CAPABILITY_EVENTS, QMP_MIGRATION_CAPABILITY_RETURN_PATH, QMP_MIGRATION_CAPABILITY_MULTIFD};
+    QMP_MIGRATION_CAPABILITY_AUTO_CONVERGE, QMP_MIGRATION_CAPABILITY_EVENTS, QMP_MIGRATION_CAPABILITY_RETURN_PATH,
+    QMP_MIGRATION_CAPABILITY_PAUSE_BEFORE_SWITCHOVER, QMP_MIGRATION_CAPABILITY_MULTIFD};
 
 static const Parameter *find(const char *name)
 {
@@ -175,6 +176,7 @@ bool vm_set_migration_parameters(Vm *vm, const QmpMigrateSetParameters *wanted, 
     }
     qmp_MigrationParameters_free(vm->migration_parameters);
     vm->migration_parameters = new;
+    vm_migration_limit(vm);
     return true;
 }
 
@@ -206,6 +208,8 @@ bool vm_set_migration_capabilities(Vm *vm, const QmpMigrationCapabilityStatusLis
 {
     uint32_t wanted = vm->migration_capabilities;
 
+    if (vm_is_moving(vm, error))
+        return false;
     for (size_t i = 0; i < list->count; i++) {
         const QmpMigrationCapabilityStatus *one = list->items[i];
         uint32_t bit = UINT32_C(1) << one->capability;

@@ -5,6 +5,7 @@
 
 #include "emu/block/blk-qcow2.h"
 #include "emu/machine/vm-impl.h"
+#include "emu/machine/vm-migration.h"
 #include "emu/machine/vm-snapshot-impl.h"
 #include "qcow2/header.h"
 #include "qcow2/snapshot-list.h"
@@ -124,6 +125,8 @@ static bool may_begin(const Vm *vm, GError **error)
     if (vm->snapshot_job)
         g_set_error(error, FERRY_ERROR, FERRY_ERROR_REFUSED, "'%s' is at work on snapshots, and one is at a time",
                     vm->snapshot_job);
+    else if (vm_is_moving(vm, error))
+        return false;
     else if (vm->state == VM_INMIGRATE)
         g_set_error(error, FERRY_ERROR, FERRY_ERROR_REFUSED, "the machine waits for its state (-incoming)");
     else

@@ -13,8 +13,8 @@
 
 const char *vm_state_name(VmState state)
 {
-    static const char *const names[] = {"prelaunch",   "running",  "paused",        "inmigrate",
-                                        "postmigrate", "shutdown", "internal-error"};
+    static const char *const names[] = {"prelaunch",      "running",     "paused",   "inmigrate",
+                                        "finish-migrate", "postmigrate", "shutdown", "internal-error"};
 
     return names[state];
 }
@@ -102,11 +102,6 @@ static void failed(void *opaque, const char *failure)
     dump(vm);
 }
 
-static bool moves(void *opaque, bool away, GError **error)
-{
-    return vm_set_disks_active(opaque, !away, error);
-}
-
 bool vm_stop(Vm *vm, GError **error)
 {
     (void)error;
@@ -114,6 +109,7 @@ bool vm_stop(Vm *vm, GError **error)
         pc_stop(vm->pc);
         vm_set_state(vm, VM_PAUSED);
     }
+    vm_migration_stay(vm);
     vm->goes_on = false; /* also what is still to come does not start by itself */
     return true;
 }
@@ -135,6 +131,9 @@ bool vm_continue(Vm *vm, GError **error)
     case VM_INMIGRATE:
         vm->goes_on = true; /* as soon as it is there */
         return true;
+    case VM_FINISH_MIGRATE:
+        g_set_error_literal(error, FERRY_ERROR, FERRY_ERROR_REFUSED, "Migration is not finalized yet");
+        return false;
     case VM_INTERNAL_ERROR:
     case VM_SHUTDOWN:
         g_set_error(error, FERRY_ERROR, FERRY_ERROR_REFUSED, "the machine is in state '%s' and needs a reset first",
@@ -156,7 +155,7 @@ void vm_reset(Vm *vm)
 {
     if (vm->state == VM_INTERNAL_ERROR || vm->state == VM_SHUTDOWN)
         vm_set_state(vm, VM_PAUSED);
-    if (vm->state == VM_INMIGRATE)
+    if (vm->state == VM_INMIGRATE || vm->state == VM_FINISH_MIGRATE)
         return;
     vm->reset_pressed = true;
     pc_press_reset(vm->pc);
@@ -179,65 +178,28 @@ void vm_set_actions(Vm *vm, VmActions actions)
     vm->actions = actions;
 }
 
-/* --- its state out ---------------------------------------------------------------------------------------------- */
+/* --- what has become of a migration
+ * ---------------------------------------------------------------------------------------------- */
 
 const VmMigration *vm_migration(const Vm *vm)
 {
     return &vm->migration;
 }
 
-void vm_migration_is(Vm *vm, VmMigrationStatus status, int64_t since_us, const GError *error)
+void vm_migration_is(Vm *vm, VmMigrationStatus status, const GError *error)
 {
-    g_free(vm->migration.error);
-    vm->migration = (VmMigration){.status = status,
-                                  .took_ms = since_us ? (g_get_monotonic_time() - since_us) / 1000 : 0,
-                                  .error = g_strdup(error ? error->message : NULL)};
+    VmMigration *m = &vm->migration;
+    bool begins = m->status == VM_MIGRATION_NONE || m->status == VM_MIGRATION_COMPLETED ||
+                  m->status == VM_MIGRATION_FAILED || m->status == VM_MIGRATION_CANCELLED ||
+                  m->status == VM_MIGRATION_WAITS;
+    int64_t now_us = g_get_monotonic_time();
+
+    g_free(m->error);
+    *m = (VmMigration){
+        .status = status, .start_us = begins ? now_us : m->start_us, .error = g_strdup(error ? error->message : NULL)};
+    m->took_ms = (now_us - m->start_us) / 1000;
     if (vm_migration_wants(vm, QMP_MIGRATION_CAPABILITY_EVENTS) && vm->events.migration_is)
         vm->events.migration_is(vm->events.opaque, status);
-}
-
-static bool send_state(Vm *vm, const char *uri, MigrateFormat format, GError **error)
-{
-    Chan *out = transport_open(uri, error);
-
-    if (!out)
-        return false;
-    if (migrate_out(vm->pc, out, format, error))
-        return true;
-    if (vm->state == VM_RUNNING && !pc_is_running(vm->pc))
-        vm_set_state(vm, VM_PAUSED); /* others have its disks */
-    return false;
-}
-
-bool vm_migrate(Vm *vm, const char *uri, MigrateFormat format, GError **error)
-{
-    if (vm->state == VM_INMIGRATE || vm->state == VM_INTERNAL_ERROR) {
-        g_set_error(error, FERRY_ERROR, FERRY_ERROR_REFUSED, "a machine in state '%s' cannot be migrated",
-                    vm_state_name(vm->state));
-        return false;
-    }
-    if (vm->snapshot_job) {
-        g_set_error(error, FERRY_ERROR, FERRY_ERROR_REFUSED, "'%s' is at work on snapshots, and the disks with it",
-                    vm->snapshot_job);
-        return false;
-    }
-    if (vm_migration_wants(vm, QMP_MIGRATION_CAPABILITY_MULTIFD) ||
-        vm_migration_wants(vm, QMP_MIGRATION_CAPABILITY_RETURN_PATH)) {
-        g_set_error(error, FERRY_ERROR, FERRY_ERROR_UNSUPPORTED,
-                    "the capability multifd or return-path is on: so far a state can only come that way");
-        return false;
-    }
-    int64_t start_us = g_get_monotonic_time();
-    GError *why = NULL;
-    vm_migration_is(vm, VM_MIGRATION_ACTIVE, 0, NULL);
-    if (!send_state(vm, uri, format, &why)) {
-        vm_migration_is(vm, VM_MIGRATION_FAILED, 0, why);
-        g_propagate_error(error, why);
-        return false;
-    }
-    vm_migration_is(vm, VM_MIGRATION_COMPLETED, start_us, NULL);
-    vm_set_state(vm, VM_POSTMIGRATE);
-    return true;
 }
 
 /* --- life ------------------------------------------------------------------------------------------------------- */
@@ -309,22 +271,21 @@ static bool make_pc(Vm *vm, GError **error)
     static const char *const folders[] = {"qemu", NULL}; /* Debian's package is qemu-system-data */
     g_autofree char *bios = find_bios(o->bios ? o->bios : "bios-256k.bin", error);
     g_autofree char *vapic_rom = vm_find_file("kvmvapic.bin", folders); /* a machine that has none does without */
-    PcOptions pc = {
-        .ram = o->memory.size,
-        .cpus = o->smp.cpus,
-        .cpu = {.model = o->cpu.model ? o->cpu.model : "qemu64",
-                .settings = settings,
-                .setting_count = o->cpu.features->len,
-                .topology = {o->smp.sockets, o->smp.dies, o->smp.cores, o->smp.threads}},
-        .bios = bios,
-        .vapic_rom = vapic_rom,
-        .kernel = {.path = o->kernel, .initrd = o->initrd, .command_line = o->append},
-        .kvm = o->accel == OPTIONS_ACCEL_KVM,
-        .chips = places[o->machine.irqchip],
-        .smm = smm[o->machine.smm],
-        .rtc_offset = rtc_offset(&o->rtc),
-        .lock = &vm->lock,
-        .events = {.powered_off = powered_off, .reset = was_reset, .failed = failed, .moves = moves, .opaque = vm}};
+    PcOptions pc = {.ram = o->memory.size,
+                    .cpus = o->smp.cpus,
+                    .cpu = {.model = o->cpu.model ? o->cpu.model : "qemu64",
+                            .settings = settings,
+                            .setting_count = o->cpu.features->len,
+                            .topology = {o->smp.sockets, o->smp.dies, o->smp.cores, o->smp.threads}},
+                    .bios = bios,
+                    .vapic_rom = vapic_rom,
+                    .kernel = {.path = o->kernel, .initrd = o->initrd, .command_line = o->append},
+                    .kvm = o->accel == OPTIONS_ACCEL_KVM,
+                    .chips = places[o->machine.irqchip],
+                    .smm = smm[o->machine.smm],
+                    .rtc_offset = rtc_offset(&o->rtc),
+                    .lock = &vm->lock,
+                    .events = {.powered_off = powered_off, .reset = was_reset, .failed = failed, .opaque = vm}};
 
     if (!bios)
         return false;
@@ -345,6 +306,7 @@ Vm *vm_begin(const VmEvents *events, GMainContext *context)
     vm->events = *events;
     vm->context = context;
     vm->jobs = jobs_new(context, &events->jobs);
+    vm->moves = jobs_new(context, &(JobEvents){.opaque = NULL});
     vm->chardevs = g_ptr_array_new();
     vm->line_kinds = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
     vm->fd_sets = fd_sets_new();
@@ -434,8 +396,10 @@ void vm_launch(Vm *vm)
 
 void vm_end_jobs(Vm *vm)
 {
-    if (vm)
-        jobs_free(g_steal_pointer(&vm->jobs));
+    if (!vm)
+        return;
+    vm_end_migration(vm);
+    jobs_free(g_steal_pointer(&vm->jobs));
 }
 
 void vm_free(Vm *vm)

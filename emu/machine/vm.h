@@ -19,10 +19,11 @@ typedef enum VmState {
     VM_PRELAUNCH, /* it has not run yet */
     VM_RUNNING,
     VM_PAUSED,
-    VM_INMIGRATE,     /* it waits for its state */
-    VM_POSTMIGRATE,   /* somebody else goes on with it */
-    VM_SHUTDOWN,      /* the guest has switched it off */
-    VM_INTERNAL_ERROR /* KVM cannot go on */
+    VM_INMIGRATE,      /* it waits for its state */
+    VM_FINISH_MIGRATE, /* it stands, for the last of its state is on its way */
+    VM_POSTMIGRATE,    /* somebody else goes on with it */
+    VM_SHUTDOWN,       /* the guest has switched it off */
+    VM_INTERNAL_ERROR  /* KVM cannot go on */
 } VmState;
 
 const char *vm_state_name(VmState state);
@@ -40,7 +41,12 @@ typedef enum VmCause {
 typedef enum VmMigrationStatus {
     VM_MIGRATION_NONE,
     VM_MIGRATION_WAITS, /* for a state to come */
+    VM_MIGRATION_SETUP, /* it begins */
     VM_MIGRATION_ACTIVE,
+    VM_MIGRATION_PRE_SWITCHOVER, /* the machine stands, and it waits for a word */
+    VM_MIGRATION_DEVICE,         /* and that has come */
+    VM_MIGRATION_CANCELLING,
+    VM_MIGRATION_CANCELLED,
     VM_MIGRATION_COMPLETED,
     VM_MIGRATION_FAILED,
 } VmMigrationStatus;
@@ -55,6 +61,7 @@ typedef struct VmEvents {
     void (*powered_down)(void *opaque);             /* the power button was pressed */
     void (*device_goes)(void *opaque, const VmDevice *device);    /* one that was plugged in; it is still there */
     void (*migration_is)(void *opaque, VmMigrationStatus status); /* capability "events" */
+    void (*migration_pass)(void *opaque, uint64_t number);        /* likewise; from any thread */
     void (*quit)(void *opaque, int status);                       /* nothing more to do here; exit status */
     void (*message)(void *opaque, const char *message);           /* for the user, without a line's end */
     void *opaque;
@@ -186,13 +193,11 @@ typedef struct VmActions {
 VmActions vm_actions(const Vm *vm);
 void vm_set_actions(Vm *vm, VmActions actions);
 
-/* Stop and copy. Where it ran, it goes on if it fails. */
-bool vm_migrate(Vm *vm, const char *uri, MigrateFormat format, GError **error);
-
 typedef struct VmMigration {
     VmMigrationStatus status;
-    int64_t took_ms; /* of one that is completed */
-    char *error;     /* of one that has failed */
+    int64_t start_us; /* of the monotonic clock */
+    int64_t took_ms;  /* of one that has ended */
+    char *error;      /* of one that has failed */
 } VmMigration;
 
 const VmMigration *vm_migration(const Vm *vm);

@@ -14,6 +14,7 @@ static QmpRunState run_state(VmState state)
                                          [VM_RUNNING] = QMP_RUN_STATE_RUNNING,
                                          [VM_PAUSED] = QMP_RUN_STATE_PAUSED,
                                          [VM_INMIGRATE] = QMP_RUN_STATE_INMIGRATE,
+                                         [VM_FINISH_MIGRATE] = QMP_RUN_STATE_FINISH_MIGRATE,
                                          [VM_POSTMIGRATE] = QMP_RUN_STATE_POSTMIGRATE,
                                          [VM_SHUTDOWN] = QMP_RUN_STATE_SHUTDOWN,
                                          [VM_INTERNAL_ERROR] = QMP_RUN_STATE_INTERNAL_ERROR};

@@ -242,6 +242,24 @@ void hmp_print_qdm(GString *out, const void *result)
 
 /* --- what happens to it ------------------------------------------------------------------------------------------ */
 
+static void print_ram(GString *out, const QmpMigrationStats *ram)
+{
+    g_string_append_printf(out,
+                           "transferred ram: %" PRId64 " kbytes\nthroughput: %.2f mbps\nremaining ram: %" PRId64
+                           " kbytes\ntotal ram: %" PRId64 " kbytes\nduplicate: %" PRId64 " pages\nnormal: %" PRId64
+                           " pages\nnormal bytes: %" PRId64 " kbytes\ndirty sync count: %" PRId64 "\n",
+                           ram->transferred >> 10, ram->mbps, ram->remaining >> 10, ram->total >> 10, ram->duplicate,
+                           ram->normal, ram->normal_bytes >> 10, ram->dirty_sync_count);
+    if (ram->dirty_pages_rate)
+        g_string_append_printf(out, "dirty pages rate: %" PRId64 " pages\n", ram->dirty_pages_rate);
+}
+
+static void print_ms(GString *out, const char *what, bool known, int64_t ms)
+{
+    if (known)
+        g_string_append_printf(out, "%s: %" PRId64 " ms\n", what, ms);
+}
+
 void hmp_print_migrate(GString *out, const void *result)
 {
     const QmpMigrationInfo *info = *(QmpMigrationInfo *const *)result;
@@ -250,10 +268,34 @@ void hmp_print_migrate(GString *out, const void *result)
         g_string_append_printf(out, "Migration status: %s\n", qmp_MigrationStatus_name(info->status));
     if (info->error_desc)
         g_string_append_printf(out, "Error: %s\n", info->error_desc);
-    if (info->has_total_time)
-        g_string_append_printf(out, "total time: %" PRId64 " ms\n", info->total_time);
-    if (info->has_downtime)
-        g_string_append_printf(out, "downtime: %" PRId64 " ms\n", info->downtime);
+    print_ms(out, "total time", info->has_total_time, info->total_time);
+    print_ms(out, "expected downtime", info->has_expected_downtime, info->expected_downtime);
+    print_ms(out, "downtime", info->has_downtime, info->downtime);
+    print_ms(out, "setup", info->has_setup_time, info->setup_time);
+    if (info->ram)
+        print_ram(out, info->ram);
+    if (info->has_cpu_throttle_percentage)
+        g_string_append_printf(out, "cpu throttle percentage: %" PRId64 "\n", info->cpu_throttle_percentage);
+    if (info->prospect)
+        g_string_append_printf(out, "prospect: %s\n", info->prospect);
+}
+
+void hmp_print_capabilities(GString *out, const void *result)
+{
+    const QmpMigrationCapabilityStatusList *all = result;
+
+    for (size_t i = 0; i < all->count; i++)
+        g_string_append_printf(out, "%s: %s\n", qmp_MigrationCapability_name(all->items[i]->capability),
+                               all->items[i]->state ? "on" : "off");
+}
+
+/* In the order of their names. */
+void hmp_print_parameters(GString *out, const void *result)
+{
+    json_t *all = qapi_to_json(&qmp_type_MigrationParameters, result);
+
+    hmp_print_tree(out, all, 0);
+    json_decref(all);
 }
 
 void hmp_print_jobs(GString *out, const void *result)

@@ -4,6 +4,7 @@
 #include <jansson.h>
 #include <string.h>
 
+#include "emu/machine/vm.h"
 #include "emu/qmp/dispatch.h"
 #include "emu/qmp/error.h"
 #include "emu/qmp/hmp-impl.h"
@@ -84,11 +85,13 @@ static char *shown_arguments(const HmpCommand *c)
     GString *shown = g_string_new(NULL);
 
     for (char **w = words; *w; w++) {
-        const char *word = strchr("*+", **w) && **w ? *w + 1 : *w;
+        const char *word = strchr("*+@", **w) && **w ? *w + 1 : *w;
+        if (!g_str_has_prefix(word, "[-") && strchr(word, ':'))
+            *strchr(*w, ':') = 0;
         if (g_str_has_prefix(word, "[-"))
             g_string_append_printf(shown, "[-%c] ", word[2]);
         else if (*word && *word != '!')
-            g_string_append_printf(shown, "%s%s ", word, **w == '*' ? "[,key=value...]" : "");
+            g_string_append_printf(shown, "%s%s ", word, **w == '*' ? "[,key=value...]" : **w == '@' ? " value" : "");
     }
     if (shown->len)
         g_string_truncate(shown, shown->len - 1);
@@ -182,6 +185,18 @@ static bool add_letter(Arguments *a, char **specs, const char *word, GError **er
     return wrong(error, a->command, what);
 }
 
+/* A key and its value; of a bandwidth, as in QEMU's monitor, a number without a unit is of MiB. */
+static bool add_pair(Arguments *a, const char **line)
+{
+    g_autofree char *key = next_word(line), *value = next_word(line);
+    bool bare = value && *value && strspn(value, "0123456789") == strlen(value) && g_str_has_suffix(key, "-bandwidth");
+    g_autofree char *whole = g_strconcat(value ? value : "", bare ? "M" : "", NULL);
+
+    if (value)
+        add_value(a, key, whole);
+    return value;
+}
+
 /* One word that the command has a place for; the rest of the line, if that is it. */
 static bool add_word(Arguments *a, const char *spec, const char **line)
 {
@@ -198,8 +213,11 @@ static bool add_word(Arguments *a, const char *spec, const char **line)
         *line += strlen(*line);
         return true;
     }
+    if (*spec == '@')
+        return add_pair(a, line);
     g_autofree char *word = next_word(line);
-    g_autofree char *key = *spec == '[' ? g_strndup(spec + 1, len - 2) : g_strdup(spec);
+    const char *other = strchr(spec, ':');
+    g_autofree char *key = *spec == '[' ? g_strndup(spec + 1, len - 2) : g_strdup(other ? other + 1 : spec);
     if (word && *spec == '+')
         add_keys(a, spec + 1, word);
     else if (word)
@@ -224,7 +242,7 @@ static bool add_words(Arguments *a, const char *line, GError **error)
             continue;
         letters = false;
         if (*line ? !add_word(a, *s, &line) : **s != '[') {
-            g_autofree char *what = g_strdup_printf("'%s' is missing", strchr("*+", **s) ? *s + 1 : *s);
+            g_autofree char *what = g_strdup_printf("'%s' is missing", strchr("*+@", **s) ? *s + 1 : *s);
             return wrong(error, a->command, what);
         }
     }
@@ -319,6 +337,22 @@ char *hmp_run(QmpServer *server, const char *line)
     else if (!run(server, out, c, line, &error))
         g_string_append_printf(out, "Error: %s\n", error->message);
     return g_string_free(out, FALSE);
+}
+
+/* --- what goes on behind a command ------------------------------------------------------------------------------- */
+
+char *hmp_follow(QmpServer *server, const char *line, bool *goes_on)
+{
+    const QmpCall call = {.server = server};
+    const Vm *vm = qmp_call_vm(&call);
+    g_autofree char *name = next_word(&line);
+    const VmMigration *m = vm ? vm_migration(vm) : NULL;
+    bool follows = m && name && g_str_equal(name, "migrate") && !g_str_has_prefix(line, "-d");
+
+    *goes_on = follows && m->status >= VM_MIGRATION_SETUP && m->status <= VM_MIGRATION_CANCELLING;
+    if (follows && m->status == VM_MIGRATION_CANCELLED)
+        return g_strdup("Error: the migration was cancelled\n");
+    return follows && m->error ? g_strdup_printf("Error: %s\n", m->error) : g_strdup("");
 }
 
 /* --- completion -------------------------------------------------------------------------------------------------- */

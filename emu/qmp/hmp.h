@@ -13,6 +13,12 @@
 char *hmp_run(QmpServer *server, const char *line);
 
 /*
+ * Is what the line has begun still at work, and the line's user to wait for it? When not any more: what is to be shown
+ * of its end. New string.
+ */
+char *hmp_follow(QmpServer *server, const char *line, bool *goes_on);
+
+/*
  * How the word could go on that ends at the end of `line`: names of commands, what "info" knows, names of enums,
  * devices and nodes. New, ended by NULL; what is there of the word comes first in each.
  */

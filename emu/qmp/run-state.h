@@ -8,6 +8,9 @@
 /* MIGRATION. */
 void qmp_tell_migration(QmpEvents *events, VmMigrationStatus status);
 
+/* MIGRATION_PASS. From any thread. */
+void qmp_tell_migration_pass(QmpEvents *events, uint64_t number);
+
 /* STOP, RESUME, RUN_STATE_CHANGE; RESET; SHUTDOWN; POWERDOWN. */
 void qmp_tell_state(QmpEvents *events, VmState state, VmState before);
 void qmp_tell_reset(QmpEvents *events, VmCause cause);

@@ -201,6 +201,7 @@ class Ferry(Machine):
 
     def greet(self):
         self.command("info status")
+        self.command("migrate_set_parameter max-bandwidth 1T")
 
     def command(self, text):
         """The answer to a command, without its echo."""

@@ -361,7 +361,10 @@ Test(live_source, a_guest_that_writes_faster_than_it_is_sent_is_slowed_down_and_
     setup(&g, MOST);
     watched.source = g.source;
     GThread *thread = g_thread_new("watch", look_on, &watched);
-    cr_assert_not(run(&g, false, &limits, &error));
+    bool ok = run(&g, false, &limits, &error);
+    LiveProgress p = live_source_progress(g.source);
+    cr_assert_not(ok, "after %lu looks, at %lu pages a second written, %lu sent, %d writes", p.passes, p.dirty_rate,
+                  p.page_rate, g.writes);
     g_thread_join(thread);
     cr_assert_str_eq(error->message, "it was cancelled");
     cr_assert_not(g.stopped);

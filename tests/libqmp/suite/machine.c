@@ -334,8 +334,8 @@ static void actions(Suite *s)
                                               .has_shutdown = true, .shutdown = QMP_SHUTDOWN_ACTION_PAUSE));
 }
 
-/* Until the state is written. */
-static void await_migration(Suite *s)
+/* Until the state is written, or that is so. */
+static void await_migration(Suite *s, QmpMigrationStatus wanted)
 {
     bool goes_on = true;
 
@@ -343,8 +343,8 @@ static void await_migration(Suite *s)
     while (goes_on) {
         g_autoptr(QmpMigrationInfo) info = libqmp_query_migrate(s->session, &s->error);
         suite_settle(s, "query_migrate", info != NULL);
-        goes_on = info && info->has_status && info->status != QMP_MIGRATION_STATUS_COMPLETED &&
-                  info->status != QMP_MIGRATION_STATUS_FAILED;
+        goes_on = info && info->has_status && info->status != wanted &&
+                  info->status != QMP_MIGRATION_STATUS_COMPLETED && info->status != QMP_MIGRATION_STATUS_FAILED;
         g_usleep(10000);
     }
     s->quiet = false;
@@ -368,8 +368,14 @@ void suite_run(Suite *s)
     GET(MigrationInfo, query_migrate);
     TRY(migrate_incoming, "defer");
     TRY(migrate, "nonsense", NULL);
+    TRY(migrate_cancel);
+    set_capability(s, QMP_MIGRATION_CAPABILITY_PAUSE_BEFORE_SWITCHOVER, true);
+    TRY(migrate_continue, QMP_MIGRATION_STATUS_PRE_SWITCHOVER);
     TRY(migrate, to, LIBQMP_MIGRATE_OPTIONS(.has_detach = true, .detach = true));
-    await_migration(s);
+    await_migration(s, QMP_MIGRATION_STATUS_PRE_SWITCHOVER);
+    TRY(migrate_continue, QMP_MIGRATION_STATUS_PRE_SWITCHOVER);
+    await_migration(s, QMP_MIGRATION_STATUS_COMPLETED);
+    set_capability(s, QMP_MIGRATION_CAPABILITY_PAUSE_BEFORE_SWITCHOVER, false);
     GET(MigrationInfo, query_migrate);
     GET(StatusInfo, query_status);
     TRY(screendump, suite_file(s, "screen"), NULL);
