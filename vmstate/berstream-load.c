@@ -376,6 +376,22 @@ static bool read_record(BerLoad *l, BerRecord *r, GError **error)
     return ber_cursor_fail(&r->members, "no record has such an identifier");
 }
 
+/* What the sink does not want: only its checks count. */
+static void skip_gap(BerLoad *l)
+{
+    const StreamGap *gap = l->sink->ops->ram_gap ? l->sink->ops->ram_gap(l->sink) : NULL;
+    uint8_t check[8];
+
+    if (!gap || chan_in_tell(l->in) != gap->from || gap->to <= gap->from)
+        return;
+    for (uint64_t i = 0; i < gap->records; i++) {
+        store_be64(check, gap->checks[i]);
+        XXH3_128bits_update(l->checks, check, sizeof check);
+    }
+    l->ordinal += gap->records;
+    chan_in_skip(l->in, gap->to - gap->from);
+}
+
 static bool read_records(BerLoad *l, GError **error)
 {
     g_autofree char *what = NULL;
@@ -383,6 +399,7 @@ static bool read_records(BerLoad *l, GError **error)
 
     for (;;) {
         BerRecord r;
+        skip_gap(l);
         /* the digest is over the checks of the records before */
         l->digest = XXH3_128bits_digest(l->checks);
         if (!berload_take_record(l, &r, &end, &what, error))
@@ -452,6 +469,27 @@ bool berstream_load(ChanIn *in, const Schema *borrowed, StreamSink *sink, GError
     if (wrong)
         g_propagate_error(error, wrong);
     return !wrong;
+}
+
+/* --- only some pages -------------------------------------------------------------------------------------------- */
+
+bool berstream_load_run(ChanIn *in, uint64_t ordinal, const RamBlocks *blocks, StreamSink *sink, GError **error)
+{
+    g_autofree char *what = NULL;
+    bool end = false, ok = true;
+    BerRecord r;
+    BerLoad l;
+
+    load_init(&l, in, sink);
+    l.ordinal = ordinal;
+    for (guint i = 0; ok && i < blocks->list->len; i++)
+        ok = ram_blocks_add(&l.blocks, ram_block(blocks, i), error);
+    ok = ok && berload_take_record(&l, &r, &end, &what, error);
+    if (ok && (r.form != (BER_APPLICATION | BER_CONSTRUCTED) || r.tag != BERSTREAM_RAM_PAGES))
+        ok = ber_cursor_fail(&r.members, "pages should be here");
+    ok = ok && berload_ram_pages(&l, &r, error);
+    load_done(&l);
+    return ok;
 }
 
 /* --- only the schema -------------------------------------------------------------------------------------------- */

@@ -13,6 +13,12 @@
  */
 bool berstream_load(ChanIn *in, const Schema *borrowed, StreamSink *sink, GError **error);
 
+/*
+ * Only one record of pages, at which `in` stands: number `ordinal` of the stream, whose blocks are `blocks`. The sink
+ * is told of nothing else.
+ */
+bool berstream_load_run(ChanIn *in, uint64_t ordinal, const RamBlocks *blocks, StreamSink *sink, GError **error);
+
 /* Only the schema, as far as it comes before anything else: what a destination judges before RAM moves. */
 Schema *berstream_load_schema(ChanIn *in, GError **error);
 

@@ -14,6 +14,7 @@ typedef struct BerstreamSave {
     ChanOut *out;
     BerstreamOptions options;
     uint64_t ordinal;
+    uint64_t check; /* of the last record */
     bool in_slice;
     XXH3_state_t *record, *checks;
     ByteOut buf; /* the record under construction */

@@ -100,7 +100,8 @@ static void put_run_record(BerstreamSave *s, const RamRun *run, const ByteOut *m
     }
     if (tail.len)
         XXH3_64bits_update(s->record, tail.data, tail.len);
-    store_be64(check, XXH3_64bits_digest(s->record));
+    s->check = XXH3_64bits_digest(s->record);
+    store_be64(check, s->check);
     ber_put_opaque(&tail, BERSTREAM_CHECK_TAG, check, sizeof check);
     iov[1 + count] = (struct iovec){.iov_base = tail.data, .iov_len = tail.len};
     XXH3_128bits_update(s->checks, check, sizeof check);

@@ -39,7 +39,8 @@ void bersave_end(BerstreamSave *s)
     byte_out_room(&s->buf, BERSTREAM_CHECK);
     ber_end(&s->buf, s->mark);
     s->buf.len -= BERSTREAM_CHECK;
-    store_be64(check, berstream_check(s->buf.data, s->buf.len, s->ordinal++));
+    s->check = berstream_check(s->buf.data, s->buf.len, s->ordinal++);
+    store_be64(check, s->check);
     ber_put_opaque(&s->buf, BERSTREAM_CHECK_TAG, check, sizeof check);
     XXH3_128bits_update(s->checks, check, sizeof check);
     chan_out_put(s->out, s->buf.data, s->buf.len);
@@ -405,4 +406,12 @@ void berstream_save_free(StreamSink *sink)
     byte_out_done(&s->buf);
     byte_out_done(&s->pieces.octets);
     g_free(s);
+}
+
+uint64_t berstream_save_last(StreamSink *sink, uint64_t *ordinal)
+{
+    const BerstreamSave *s = bersave_of(sink);
+
+    *ordinal = s->ordinal - 1;
+    return s->check;
 }

@@ -19,4 +19,7 @@ typedef struct BerstreamOptions {
 StreamSink *berstream_save_new(ChanOut *out, const BerstreamOptions *options);
 void berstream_save_free(StreamSink *sink);
 
+/* The check of the last record, and its number. */
+uint64_t berstream_save_last(StreamSink *sink, uint64_t *ordinal);
+
 #endif

@@ -279,12 +279,26 @@ static bool read_record(RamLoad *ram, bool *end, GError **error)
     return read_page(ram, kind, (uint32_t)block, offset / RAM_PAGE, named, error);
 }
 
+/* What the sink does not want. Behind it, the block that CONTINUE means is not known. */
+static void skip_gap(RamLoad *ram)
+{
+    const StreamGap *gap = ram->sink->ops->ram_gap ? ram->sink->ops->ram_gap(ram->sink) : NULL;
+
+    if (!gap || ram->record != gap->from || gap->to <= gap->from)
+        return;
+    chan_in_unpin(ram->in);
+    chan_in_skip(ram->in, gap->to - gap->from);
+    ram->record = chan_in_tell(ram->in);
+    ram->last = -1;
+}
+
 bool ram_load_body(RamLoad *ram, GError **error)
 {
     bool end = false, ok = true;
 
     while (ok && !end) {
         ram->record = chan_in_tell(ram->in);
+        skip_gap(ram);
         if (ram->run.count == 0)
             chan_in_pin(ram->in);
         ok = read_record(ram, &end, error);

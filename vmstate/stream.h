@@ -160,6 +160,13 @@ typedef struct StreamEnd {
     uint8_t origin_digest[16];
 } StreamEnd;
 
+/* Records of RAM in a row that a sink does not want to be told, since it knows where they are (ram-index.h). */
+typedef struct StreamGap {
+    uint64_t from, to; /* offsets in the stream; from = to: there is none */
+    uint64_t records;
+    const uint64_t *checks; /* of BER's records: what its end is held against */
+} StreamGap;
+
 typedef struct StreamSink StreamSink;
 
 /* Every entry may be NULL: the sink does not care. False with an error ends the reading. */
@@ -170,6 +177,7 @@ typedef struct StreamSinkOps {
     bool (*slice_start)(StreamSink *sink, const StreamSlice *slice, GError **error);
     /* Blocks from number `first` on are new. */
     bool (*ram_blocks)(StreamSink *sink, const RamBlocks *blocks, size_t first, GError **error);
+    const StreamGap *(*ram_gap)(StreamSink *sink); /* NULL: all is wanted */
     bool (*ram_run)(StreamSink *sink, const RamRun *run, GError **error);
     bool (*ram_piece)(StreamSink *sink, const RamPiece *piece, GError **error);
     /* A part of memory has come, all of it; the slice's end may be long in coming. Only of a QEMUFile. */

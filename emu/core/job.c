@@ -16,7 +16,7 @@ struct Job {
 
     /* With the lock. */
     JobStatus status;
-    bool cancelled, pausing, completing;
+    bool cancelled, pausing, completing, sealed;
     uint64_t done, total;
     int64_t started_us, told_us;
     GCond wake;
@@ -170,6 +170,15 @@ void job_call(Job *job, JobCall *call, void *data)
     g_mutex_unlock(&job->jobs->lock);
     g_source_destroy(source);
     g_source_unref(source);
+}
+
+bool job_seal(Job *job)
+{
+    g_mutex_lock(&job->jobs->lock);
+    job->sealed = !job->cancelled;
+    bool ok = job->sealed;
+    g_mutex_unlock(&job->jobs->lock);
+    return ok;
 }
 
 static bool flag(Job *job, const bool *which)
@@ -354,6 +363,9 @@ static bool is_sensible(const Job *job, JobVerb verb, GError **error)
 {
     if (verb == JOB_PAUSE && job->pausing)
         g_set_error(error, FERRY_ERROR, FERRY_ERROR_REFUSED, "the job '%s' is paused already", job->id);
+    else if (verb == JOB_CANCEL && job->sealed)
+        g_set_error(error, FERRY_ERROR, FERRY_ERROR_REFUSED,
+                    "the job '%s' cannot be cancelled any more: the machine is what it makes of it", job->id);
     else if (verb == JOB_RESUME && !job->pausing)
         g_set_error(error, FERRY_ERROR, FERRY_ERROR_REFUSED, "the job '%s' is not paused (it is %s)", job->id,
                     job_status_name(job->status));

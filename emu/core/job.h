@@ -98,6 +98,9 @@ JobInfo jobs_info(Jobs *jobs, size_t index);
 /* Stops here as long as the job is paused. False: it was cancelled, and should end soon. */
 bool job_checkpoint(Job *job);
 
+/* From now on it cannot be cancelled, for others see what it does. False: it was before. On any thread. */
+bool job_seal(Job *job);
+
 /* A unit of its own; both may grow at any time. */
 void job_progress(Job *job, uint64_t done, uint64_t total);
 

@@ -29,12 +29,39 @@ void migrate_sink_free(StreamSink *sink, MigrateFormat format)
         berstream_save_free(sink);
 }
 
-bool migrate_tell(const MachineCapture *capture, Chan *chan, MigrateFormat format, MachineTellPages *pages,
-                  void *opaque, GError **error)
+typedef struct Indexed {
+    const MigratePages *pages;
+    RamIndexer *indexer;
+} Indexed;
+
+static bool tell_indexed(void *opaque, Machine *machine, StreamSink *sink, GError **error)
+{
+    const Indexed *x = opaque;
+
+    (void)sink; /* behind the indexer */
+    return x->pages->tell(x->pages->opaque, machine, ram_indexer_sink(x->indexer), error);
+}
+
+static bool tell_with_index(const MachineCapture *capture, StreamSink *sink, MigrateFormat format,
+                            const MigratePages *pages, ChanOut *out, GError **error)
+{
+    RamIndexFormat as = format == MIGRATE_QEMUFILE ? RAM_INDEX_QEMUFILE : RAM_INDEX_BER;
+    g_autoptr(RamIndexer) indexer = ram_indexer_new(as, sink, out);
+    Indexed x = {pages, indexer};
+
+    if (!machine_capture_tell(capture, pc_identity(), sink, tell_indexed, &x, error))
+        return false;
+    ram_indexer_put(indexer, machine_capture_blocks(capture), out);
+    return true;
+}
+
+bool migrate_tell(const MachineCapture *capture, Chan *chan, MigrateFormat format, const MigratePages *pages,
+                  GError **error)
 {
     g_autoptr(ChanOut) out = chan_out_new(chan);
     StreamSink *sink = migrate_sink_new(out, format);
-    bool ok = machine_capture_tell(capture, pc_identity(), sink, pages, opaque, error);
+    bool ok = pages->indexed ? tell_with_index(capture, sink, format, pages, out, error)
+                             : machine_capture_tell(capture, pc_identity(), sink, pages->tell, pages->opaque, error);
 
     migrate_sink_free(sink, format);
     return ok && chan_out_finish(out, error);
@@ -44,7 +71,7 @@ bool migrate_save(Pc *pc, Chan *out, MigrateFormat format, GError **error)
 {
     machine_lock(pc->machine);
     g_autoptr(MachineCapture) now = machine_capture(pc->machine, error);
-    bool ok = now && migrate_tell(now, out, format, machine_tell_pages, NULL, error);
+    bool ok = now && migrate_tell(now, out, format, &(MigratePages){.tell = machine_tell_pages}, error);
     machine_unlock(pc->machine);
     if (!now)
         chan_free(out);
@@ -104,9 +131,15 @@ bool migrate_read_state(Pc *pc, MigrateState *state, ChanIn *in, bool live, GErr
 
 MigrateState *migrate_read(Pc *pc, Chan *chan, GError **error)
 {
+    return migrate_read_lazily(pc, chan, NULL, error);
+}
+
+MigrateState *migrate_read_lazily(Pc *pc, Chan *chan, RamFill *fill, GError **error)
+{
     g_autoptr(MachineLoad) load = migrate_state_new(pc);
     g_autoptr(ChanIn) in = chan_in_new(chan, 0);
 
+    machine_load_lazily(load, fill);
     return migrate_read_state(pc, load, in, false, error) ? g_steal_pointer(&load) : NULL;
 }
 

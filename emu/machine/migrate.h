@@ -19,8 +19,15 @@ typedef enum MigrateFormat {
 /* Writes the state of a machine that stands to `out`, taken; nothing else changes. With the lock. */
 bool migrate_save(Pc *pc, Chan *out, MigrateFormat format, GError **error);
 
+/* Who tells the pages of a state that was captured. */
+typedef struct MigratePages {
+    MachineTellPages *tell;
+    void *opaque;
+    bool indexed; /* where they are comes behind the state (vmstate/ram-index.h) */
+} MigratePages;
+
 /* Writes a state that was captured to `out`, taken. On any thread. */
-bool migrate_tell(const MachineCapture *capture, Chan *out, MigrateFormat format, MachineTellPages *pages, void *opaque,
+bool migrate_tell(const MachineCapture *capture, Chan *out, MigrateFormat format, const MigratePages *pages,
                   GError **error);
 
 /*
@@ -39,6 +46,9 @@ bool migrate_read_state(Pc *pc, MigrateState *state, ChanIn *in, bool live, GErr
 
 /* 16 octets that whoever sends a state must have; NULL: any will do. Borrowed. */
 const uint8_t *migrate_uuid(const Pc *pc);
+
+/* The same, but that memory comes by `fill` (borrowed) when the state is put in place. */
+MigrateState *migrate_read_lazily(Pc *pc, Chan *in, RamFill *fill, GError **error);
 
 /* Puts it in place, in a machine that stands. */
 bool migrate_commit(Pc *pc, MigrateState *state, GError **error);

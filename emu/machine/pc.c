@@ -51,10 +51,36 @@ void pc_stop(Pc *pc)
     let_time_run(pc, false);
 }
 
+bool pc_stop_around(Pc *pc, PcWaits *waits, void *opaque)
+{
+    bool all = true;
+
+    pc->wanted = false;
+    for (unsigned i = 0; i < pc->options.cpus; i++) {
+        if (!pc->vcpus[i])
+            continue;
+        bool stuck = waits(opaque, vcpu_thread_id(pc->vcpus[i]));
+        if (!stuck)
+            vcpu_ask_to_stop(pc->vcpus[i]);
+        all &= !stuck;
+    }
+    if (all)
+        pc_stop(pc);
+    return all;
+}
+
+void pc_ask_to_stop(Pc *pc)
+{
+    for (unsigned i = 0; i < pc->options.cpus; i++)
+        if (pc->vcpus[i])
+            vcpu_ask_to_stop(pc->vcpus[i]);
+}
+
 void pc_start(Pc *pc)
 {
     pc->wanted = true;
-    let_time_run(pc, true);
+    if (!pc->machine->running) /* pc_stop_around may have left it so */
+        let_time_run(pc, true);
     start_processors(pc);
 }
 

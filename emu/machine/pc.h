@@ -114,6 +114,17 @@ Loop *pc_loop(Pc *pc);
 /* Without the lock, on the loop's thread. */
 void pc_start(Pc *pc);
 void pc_stop(Pc *pc);
+
+/*
+ * Stops it, but not a processor whose thread (gettid(2)) waits for memory: it may do so in the kernel, which holds
+ * there what others need to stop, and executes nothing. False: there is one; the others are about to stop, and time
+ * goes on.
+ */
+typedef bool PcWaits(void *opaque, int thread);
+bool pc_stop_around(Pc *pc, PcWaits *waits, void *opaque);
+
+/* Its processors are about to stop. */
+void pc_ask_to_stop(Pc *pc);
 bool pc_is_running(const Pc *pc);
 
 /* For this time the processors that run do nothing for the guest. From any thread. */

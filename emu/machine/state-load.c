@@ -34,6 +34,7 @@ struct MachineLoad {
     GArray *stages;              /* of Stage, one for each block of the stream */
     const MachineLoadPeer *peer; /* NULL: none */
     bool passed;                 /* the blocks are known, and pages may come from elsewhere */
+    RamFill *fill; /* memory comes by this, later, and not to the stages; NULL: it comes with the stream */
     bool complete;
 };
 
@@ -141,6 +142,18 @@ static bool fits(const RamArea *area, const RamBlock *block, GError **error)
                     block->name, block->length, area->size);
 }
 
+/* The index of its pages must be of this stream. */
+static bool check_index(const MachineLoad *l, const RamBlock *block, GError **error)
+{
+    const RamBlocks *indexed = &ram_fill_index(l->fill)->blocks;
+    guint i = l->stages->len;
+
+    if (i < indexed->list->len && strcmp(ram_block(indexed, i)->name, block->name) == 0 &&
+        ram_block(indexed, i)->length == block->length)
+        return true;
+    return mismatch(error, "RAM block \"%s\": the index of its pages is of other blocks", block->name);
+}
+
 static bool add_stage(MachineLoad *l, const RamBlock *block, GError **error)
 {
     RamArea *area = machine_find_ram(l->machine, block->name);
@@ -150,6 +163,12 @@ static bool add_stage(MachineLoad *l, const RamBlock *block, GError **error)
         return mismatch(error, "RAM block \"%s\": this machine has none of that name", block->name);
     if (!fits(area, block, error))
         return false;
+    if (l->fill) {
+        if (!check_index(l, block, error))
+            return false;
+        g_array_append_val(l->stages, stage);
+        return true;
+    }
     stage.host = mmap(NULL, area->maximum, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     if (stage.host == MAP_FAILED) {
         g_set_error(error, FERRY_ERROR, FERRY_ERROR_IO, "RAM block \"%s\": there is no room to load it: %s",
@@ -174,6 +193,18 @@ static bool take_blocks(StreamSink *sink, const RamBlocks *blocks, size_t first,
     return true;
 }
 
+static const StreamGap *gap_of(StreamSink *sink)
+{
+    const MachineLoad *l = load_of(sink);
+
+    return l->fill ? &ram_fill_index(l->fill)->gap : NULL;
+}
+
+static bool is_beside(const MachineLoad *l, GError **error)
+{
+    return l->fill && !mismatch(error, "there are pages in the stream that the index of its pages does not have");
+}
+
 /* Where a page goes that comes. The reader has seen to it that block and page are there. *again: it has come before. */
 static uint8_t *page_at(const MachineLoad *l, uint32_t block, uint64_t page, bool *again)
 {
@@ -189,7 +220,8 @@ static bool take_run(StreamSink *sink, const RamRun *run, GError **error)
     MachineLoad *l = load_of(sink);
     bool again;
 
-    (void)error;
+    if (is_beside(l, error))
+        return false;
     for (uint32_t i = 0; i < run->count; i++) {
         uint8_t *page = page_at(l, run->block, run->first + i, &again);
         if (run->pages[i])
@@ -206,6 +238,8 @@ static bool take_piece(StreamSink *sink, const RamPiece *piece, GError **error)
     const Stage *stage = &g_array_index(l->stages, Stage, piece->block);
     bool again;
 
+    if (is_beside(l, error))
+        return false;
     if (ram_piece_apply(piece, page_at(l, piece->block, piece->page, &again), error))
         return true;
     g_prefix_error(error, "RAM block \"%s\", page 0x%" G_GINT64_MODIFIER "x: ", stage->area->name, piece->page);
@@ -247,6 +281,20 @@ static uint8_t *place_pages(void *opaque, int block, uint64_t first, uint32_t co
 RamPlace machine_load_place(MachineLoad *l)
 {
     return (RamPlace){.block = place_block, .pages = place_pages, .opaque = l};
+}
+
+/* Memory will come: all of the areas are told, in the order of the index. */
+static bool begin_to_fill(const MachineLoad *l, GError **error)
+{
+    g_autoptr(GPtrArray) areas = g_ptr_array_new();
+
+    for (guint i = 0; i < l->stages->len; i++)
+        g_ptr_array_add(areas, g_array_index(l->stages, Stage, i).area);
+    if (!ram_fill_begin(l->fill, areas, error))
+        return false;
+    for (guint i = 0; i < l->stages->len; i++)
+        g_array_index(l->stages, Stage, i).area->size = g_array_index(l->stages, Stage, i).size;
+    return true;
 }
 
 /* Cannot fail for want of memory: the pages are there, and their place is. */
@@ -345,6 +393,7 @@ MachineLoad *machine_load_new(Machine *machine, const MachineIdentity *identity)
     static const StreamSinkOps ops = {.header = take_header,
                                       .slice_start = take_slice,
                                       .ram_blocks = take_blocks,
+                                      .ram_gap = gap_of,
                                       .ram_run = take_run,
                                       .ram_piece = take_piece,
                                       .ram_end = take_ram_end,
@@ -382,6 +431,11 @@ void machine_load_set_peer(MachineLoad *l, const MachineLoadPeer *peer)
     l->peer = peer;
 }
 
+void machine_load_lazily(MachineLoad *l, RamFill *fill)
+{
+    l->fill = fill;
+}
+
 StreamSink *machine_load_sink(MachineLoad *l)
 {
     return &l->sink;
@@ -414,7 +468,8 @@ const void *machine_load_state(const MachineLoad *l, const char *name, uint32_t 
 /* Every page must have come: with several channels, or memory that both sides share, some are not in the stream. */
 static bool check_stages(const MachineLoad *l, GError **error)
 {
-    for (guint k = 0; k < l->stages->len; k++) {
+    /* an index has been held against that when it was read */
+    for (guint k = 0; !l->fill && k < l->stages->len; k++) {
         const Stage *stage = &g_array_index(l->stages, Stage, k);
         uint64_t missing = page_count(stage) - come_count(stage);
         if (missing)
@@ -450,9 +505,9 @@ bool machine_load_check(MachineLoad *l, GError **error)
 
 bool machine_load_commit(MachineLoad *l, GError **error)
 {
-    if (!machine_load_check(l, error))
+    if (!machine_load_check(l, error) || (l->fill && !begin_to_fill(l, error)))
         return false;
-    for (guint i = 0; i < l->stages->len; i++) {
+    for (guint i = 0; !l->fill && i < l->stages->len; i++) {
         Stage *stage = &g_array_index(l->stages, Stage, i);
         if (!put_in_place(stage, error))
             return false;

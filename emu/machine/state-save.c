@@ -105,6 +105,11 @@ void machine_capture_free(MachineCapture *c)
     g_free(c);
 }
 
+const RamBlocks *machine_capture_blocks(const MachineCapture *c)
+{
+    return &c->blocks;
+}
+
 /* --- what comes first ------------------------------------------------------------------------------------------- */
 
 static SchemaSection section_of(const char *name, uint32_t instance, const VMStateDescription *desc)

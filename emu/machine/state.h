@@ -7,6 +7,7 @@
 #define EMU_MACHINE_STATE_H
 
 #include "emu/core/machine.h"
+#include "emu/core/ram-fill.h"
 #include "vmstate/stream.h"
 
 /* What a stream says of the whole machine. Borrowed. */
@@ -30,6 +31,7 @@ bool machine_save(Machine *machine, const MachineIdentity *identity, StreamSink 
 typedef struct MachineCapture MachineCapture;
 MachineCapture *machine_capture(Machine *machine, GError **error);
 void machine_capture_free(MachineCapture *capture);
+const RamBlocks *machine_capture_blocks(const MachineCapture *capture);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(MachineCapture, machine_capture_free)
 
 /* Tells the pages of all areas, whose number in the stream is that in machine->areas, each page at least once. */
@@ -78,6 +80,12 @@ void machine_load_set_peer(MachineLoad *load, const MachineLoadPeer *peer);
 
 /* To be used from the first `memory_passed` on, until that of the stream's last; it borrows the load. */
 RamPlace machine_load_place(MachineLoad *load);
+
+/*
+ * Before the reader begins: memory is not read with the stream, but by `fill` (borrowed), which begins when all is put
+ * in place.
+ */
+void machine_load_lazily(MachineLoad *load, RamFill *fill);
 
 /* To be given to the reader. */
 StreamSink *machine_load_sink(MachineLoad *load);

@@ -4,6 +4,7 @@
 
 #include "emu/machine/devices.h"
 #include "emu/machine/incoming.h"
+#include "emu/machine/vm-snapshot.h"
 #include "emu/net/net.h"
 #include "vmstate/live-source.h"
 #include "vmstate/transport.h"
@@ -56,6 +57,8 @@ struct Vm {
 
     char *snapshot_job; /* who is at work on snapshots; NULL: nobody */
     bool held;          /* it needs the machine to stand */
+    RamFill *fill;      /* brings memory of a snapshot while the machine runs; NULL: all is there. Borrowed */
+    VmLoad last_load;
 
     VmMigration migration;
     struct QmpMigrationParameters *migration_parameters;

@@ -2,6 +2,7 @@
 #ifndef EMU_MACHINE_VM_SNAPSHOT_IMPL_H
 #define EMU_MACHINE_VM_SNAPSHOT_IMPL_H
 
+#include "emu/core/ram-fill.h"
 #include "emu/machine/vm-snapshot.h"
 #include "qcow2/qcow2.h"
 
@@ -62,5 +63,22 @@ void snapshot_drain(const SnapshotWork *work);
 
 /* Forgets what the disks were. */
 void snapshot_abandon(SnapshotWork *work);
+
+/* --- vm-snapshot-lazy.c ------------------------------------------------------------------------------------------- */
+
+/* What brings the pages of a state, `chan` (taken). NULL: the host cannot, or the state has no index of them. */
+RamFill *snapshot_lazy_open(Vm *vm, Chan *chan, GError **error);
+
+/* Brings all of them, on the job's thread. False: the program ends. */
+bool snapshot_lazy_fill(Job *job, RamFill *fill);
+
+/* Nobody brings pages any more. Where some have not come, the machine does not go on. */
+void snapshot_lazy_end(const SnapshotWork *work);
+
+/* A load has begun; its guest runs; all its pages have come; it has ended. `eager` NULL: as it was asked for. */
+void snapshot_report(const SnapshotWork *work, int64_t began_us);
+void snapshot_report_runs(Vm *vm, int64_t stood_us, const char *eager);
+void snapshot_report_filled(Vm *vm);
+void snapshot_report_ended(const SnapshotWork *work, bool well);
 
 #endif

@@ -16,6 +16,9 @@ typedef struct Load {
     QmpSnapshotLoadOptions *options;
     char *path, *id; /* of the image with the machine's state, and of the snapshot in it */
     MigrateState *state;
+    RamFill *fill; /* memory comes by this when the guest runs again; NULL: with the state */
+    char *eager;   /* why it does not, though that was asked for; NULL: it does */
+    int64_t began_us;
     bool ran; /* it has to go on */
 } Load;
 
@@ -26,8 +29,10 @@ static bool begin(void *opaque, GError **error)
     Load *l = opaque;
     SnapshotWork *w = &l->work;
 
-    if (!snapshot_choose(w, l->options->has_devices, &l->options->devices, l->options->vmstate, error) ||
-        !snapshot_find(w, l->options->vmstate, error))
+    if (!snapshot_choose(w, l->options->has_devices, &l->options->devices, l->options->vmstate, error))
+        return false;
+    snapshot_report(w, l->began_us);
+    if (!snapshot_find(w, l->options->vmstate, error))
         return false;
     SnapshotDisk *main = SNAPSHOT_DISK(w, w->main);
     if (main->snapshot && !main->snapshot->vm_state_size)
@@ -46,6 +51,7 @@ typedef struct Watched {
     Chan chan;
     Chan *inner;
     Job *job;
+    bool told; /* how far it is: otherwise it is not worth it */
     uint64_t done, all;
 } Watched;
 
@@ -59,8 +65,19 @@ static gssize read_watched(Chan *chan, void *data, size_t len, GError **error)
     }
     gssize got = w->inner->ops->read(w->inner, data, len, error);
     w->done += (uint64_t)MAX(got, 0);
-    job_progress(w->job, w->done, w->all);
+    if (w->told)
+        job_progress(w->job, w->done, w->all);
     return got;
+}
+
+static bool seek_watched(Chan *chan, uint64_t pos, GError **error)
+{
+    return chan_seek(((Watched *)chan)->inner, pos, error);
+}
+
+static int64_t size_of_watched(Chan *chan)
+{
+    return chan_size(((Watched *)chan)->inner);
 }
 
 static void free_watched(Chan *chan)
@@ -69,12 +86,13 @@ static void free_watched(Chan *chan)
     g_free(chan);
 }
 
-static Chan *watch(Job *job, Chan *inner)
+static Chan *watch(Job *job, Chan *inner, bool told)
 {
-    static const ChanOps ops = {.read = read_watched, .free = free_watched};
+    static const ChanOps ops = {
+        .read = read_watched, .seek = seek_watched, .size = size_of_watched, .free = free_watched};
     Watched *w = g_new0(Watched, 1);
 
-    *w = (Watched){.chan = {&ops}, .inner = inner, .job = job, .all = (uint64_t)chan_size(inner)};
+    *w = (Watched){.chan = {&ops}, .inner = inner, .job = job, .told = told, .all = (uint64_t)chan_size(inner)};
     return &w->chan;
 }
 
@@ -89,22 +107,41 @@ static const Qcow2Snapshot *find_by_id(const Image *image, const char *id)
     return NULL;
 }
 
-static bool read_state(Load *l, GError **error)
+/* New: the machine's state in the image, which is opened for it. */
+static Chan *open_state(const Load *l, GError **error)
 {
     const ImagePath path = {.path = l->path, .format = "qcow2", .read_only = true, .shared = true, .no_backing = true};
     Image *image = image_open(&path, error);
     const Qcow2Snapshot *s = image ? find_by_id(image, l->id) : NULL;
 
-    if (!s) {
-        if (image)
-            g_set_error(error, FERRY_ERROR, FERRY_ERROR_REFUSED, "%s: the snapshot with id %s is gone", l->path, l->id);
-        g_clear_pointer(&image, image_close);
-        return false;
-    }
-    Chan *chan = qcow2_vm_state_chan(image, s);
-    if (l->work.job)
-        chan = watch(l->work.job, chan);
-    l->state = migrate_read(l->work.vm->pc, chan, error);
+    if (s)
+        return qcow2_vm_state_chan(image, s);
+    if (image)
+        g_set_error(error, FERRY_ERROR, FERRY_ERROR_REFUSED, "%s: the snapshot with id %s is gone", l->path, l->id);
+    g_clear_pointer(&image, image_close);
+    return NULL;
+}
+
+/* Where memory cannot come later it comes now. */
+static void open_fill(Load *l)
+{
+    g_autoptr(GError) why = NULL;
+    Chan *chan = open_state(l, &why);
+
+    l->fill = chan ? snapshot_lazy_open(l->work.vm, chan, &why) : NULL;
+    l->eager = why ? g_strdup(why->message) : NULL;
+}
+
+static bool read_state(Load *l, GError **error)
+{
+    if (l->options->lazy)
+        open_fill(l);
+    Chan *chan = open_state(l, error);
+    if (chan)
+        chan = ram_index_stream_chan(chan, error);
+    if (chan && l->work.job)
+        chan = watch(l->work.job, chan, !l->fill);
+    l->state = chan ? migrate_read_lazily(l->work.vm->pc, chan, l->fill, error) : NULL;
     if (!l->state)
         g_prefix_error(error, "snapshot '%s', the machine's state on '%s': ", l->work.tag,
                        SNAPSHOT_DISK(&l->work, l->work.main)->disk->id);
@@ -184,7 +221,12 @@ static bool change_all(void *opaque, GError **error)
 {
     Load *l = opaque;
     SnapshotWork *w = &l->work;
+    int64_t stood_us = g_get_monotonic_time();
 
+    if (w->job && !job_seal(w->job)) {
+        g_set_error(error, FERRY_ERROR, FERRY_ERROR_REFUSED, "it was cancelled");
+        return false;
+    }
     stop(l);
     snapshot_drain(w);
     if (!change_disks(w, error)) {
@@ -198,10 +240,20 @@ static bool change_all(void *opaque, GError **error)
         vm_set_state(w->vm, VM_INTERNAL_ERROR);
         return false;
     }
+    w->vm->fill = l->fill;
     /* One that had ended, or was switched off, is there again. */
     if (w->vm->state == VM_SHUTDOWN || w->vm->state == VM_INTERNAL_ERROR)
         vm_set_state(w->vm, VM_PAUSED);
     go_on(l);
+    snapshot_report_runs(w->vm, stood_us, l->eager);
+    return true;
+}
+
+/* On the context's thread. */
+static bool tell_filled(void *opaque, GError **error)
+{
+    (void)error;
+    snapshot_report_filled(((Load *)opaque)->work.vm);
     return true;
 }
 
@@ -209,11 +261,18 @@ static bool run(Load *l, GError **error)
 {
     const SnapshotWork *w = &l->work;
 
-    return snapshot_do(w, begin, l, error) && read_state(l, error) && snapshot_do(w, change_all, l, error);
+    return snapshot_do(w, begin, l, error) && read_state(l, error) && snapshot_do(w, change_all, l, error) &&
+           (!l->fill || (snapshot_lazy_fill(w->job, l->fill) && snapshot_do(w, tell_filled, l, error)));
 }
 
-static void end(Load *l)
+static void end(Load *l, bool well)
 {
+    Vm *vm = l->work.vm;
+
+    if (vm->fill && vm->fill == l->fill)
+        snapshot_lazy_end(&l->work);
+    g_clear_pointer(&l->fill, ram_fill_free);
+    snapshot_report_ended(&l->work, well);
     snapshot_abandon(&l->work);
     snapshot_let_go(&l->work);
 }
@@ -227,6 +286,8 @@ static void load_free(void *opaque)
     g_clear_pointer(&l->state, machine_load_free);
     snapshot_work_done(&l->work);
     qmp_SnapshotLoadOptions_free(l->options);
+    g_clear_pointer(&l->fill, ram_fill_free);
+    g_free(l->eager);
     g_free(l->path);
     g_free(l->id);
     g_free(l);
@@ -236,6 +297,7 @@ static Load *load_new(Vm *vm, const QmpSnapshotLoadOptions *options)
 {
     Load *l = g_new0(Load, 1);
 
+    l->began_us = g_get_monotonic_time();
     l->options = qapi_copy(&qmp_type_SnapshotLoadOptions, options);
     snapshot_work_init(&l->work, vm, l->options->job_id, "loaded", l->options->tag);
     return l;
@@ -249,21 +311,31 @@ static bool run_job(Job *job, void *opaque, GError **error)
     return run(l, error);
 }
 
-static void end_job(void *opaque)
+static void commit(void *opaque)
 {
-    end(opaque);
+    end(opaque, true);
+}
+
+static void undo(void *opaque)
+{
+    end(opaque, false);
 }
 
 bool vm_snapshot_load(Vm *vm, const QmpSnapshotLoadOptions *options, GError **error)
 {
     static const JobType type = {
-        .name = "snapshot-load", .run = run_job, .commit = end_job, .undo = end_job, .free = load_free};
-    Load *l = load_new(vm, options);
+        .name = "snapshot-load", .run = run_job, .commit = commit, .undo = undo, .free = load_free};
 
+    if (options->lazy && !options->job_id) {
+        g_set_error(error, FERRY_ERROR, FERRY_ERROR_REFUSED,
+                    "lazy: a job brings the pages, so it must have a name: job-id is missing");
+        return false;
+    }
+    Load *l = load_new(vm, options);
     if (options->job_id)
         return snapshot_start(vm, options->job_id, &type, l, error);
     bool ok = run(l, error);
-    end(l);
+    end(l, ok);
     load_free(l);
     return ok;
 }

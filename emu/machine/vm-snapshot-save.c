@@ -198,8 +198,8 @@ static bool write_state(Save *s, GError **error)
     const SnapshotDisk *main = SNAPSHOT_DISK(&s->work, s->work.main);
 
     s->out = state_out_new(s->work.job, main->disk->block, main->pending);
-    return migrate_tell(s->capture, state_out_chan(s->out), s->format, s->freeze ? tell_frozen : machine_tell_pages, s,
-                        error);
+    const MigratePages pages = {.tell = s->freeze ? tell_frozen : machine_tell_pages, .opaque = s, .indexed = true};
+    return migrate_tell(s->capture, state_out_chan(s->out), s->format, &pages, error);
 }
 
 /* --- the end ------------------------------------------------------------------------------------------------------ */

@@ -6,6 +6,7 @@
 #ifndef EMU_MACHINE_VM_SNAPSHOT_H
 #define EMU_MACHINE_VM_SNAPSHOT_H
 
+#include "emu/core/ram-fill.h"
 #include "emu/machine/vm.h"
 #include "qapi/types.h"
 
@@ -19,5 +20,27 @@ GPtrArray *vm_snapshot_disks(const Vm *vm, bool can);
 bool vm_snapshot_save(Vm *vm, const QmpSnapshotSaveOptions *options, GError **error);
 bool vm_snapshot_load(Vm *vm, const QmpSnapshotLoadOptions *options, GError **error);
 bool vm_snapshot_delete(Vm *vm, const QmpSnapshotDeleteOptions *options, GError **error);
+
+typedef enum VmLoadStatus {
+    VM_LOAD_NONE, /* nothing was loaded yet */
+    VM_LOAD_READS,
+    VM_LOAD_FILLS, /* the machine goes on, and memory comes */
+    VM_LOAD_COMPLETED,
+    VM_LOAD_FAILED,
+} VmLoadStatus;
+
+/* The last load, or the one that is at work. */
+typedef struct VmLoad {
+    VmLoadStatus status;
+    char *tag, *job;
+    char *eager; /* why memory did not come later, as was asked for; NULL: it did, or was not to */
+    int64_t began_us;
+    int64_t stood_us, runs_us, filled_us; /* the machine stood; then since the beginning; filled -1: not yet */
+    RamFillProgress progress;             /* of memory that comes later */
+} VmLoad;
+
+/* Borrowed but for progress.why. */
+VmLoad vm_last_load(const Vm *vm);
+void vm_load_done(VmLoad *load);
 
 #endif

@@ -13,8 +13,8 @@
 
 const char *vm_state_name(VmState state)
 {
-    static const char *const names[] = {"prelaunch",      "running",     "paused",   "inmigrate",
-                                        "finish-migrate", "postmigrate", "shutdown", "internal-error"};
+    static const char *const names[] = {"prelaunch",   "running",  "paused",         "inmigrate", "finish-migrate",
+                                        "postmigrate", "shutdown", "internal-error", "io-error"};
 
     return names[state];
 }
@@ -142,8 +142,11 @@ bool vm_continue(Vm *vm, GError **error)
     case VM_PRELAUNCH:
     case VM_PAUSED:
     case VM_POSTMIGRATE:
+    case VM_IO_ERROR:
         break;
     }
+    if (vm->fill)
+        ram_fill_retry(vm->fill);
     if (!vm_set_disks_active(vm, true, error))
         return false;
     pc_start(vm->pc);
@@ -418,6 +421,7 @@ void vm_free(Vm *vm)
     g_array_unref(vm->boots);
     vm_migration_options_done(vm);
     g_free(vm->migration.error);
+    vm_load_done(&vm->last_load);
     g_rec_mutex_clear(&vm->lock);
     g_free(vm);
 }

@@ -23,7 +23,8 @@ typedef enum VmState {
     VM_FINISH_MIGRATE, /* it stands, for the last of its state is on its way */
     VM_POSTMIGRATE,    /* somebody else goes on with it */
     VM_SHUTDOWN,       /* the guest has switched it off */
-    VM_INTERNAL_ERROR  /* KVM cannot go on */
+    VM_INTERNAL_ERROR, /* KVM cannot go on */
+    VM_IO_ERROR        /* memory of a snapshot cannot be read */
 } VmState;
 
 const char *vm_state_name(VmState state);

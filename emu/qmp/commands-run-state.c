@@ -17,7 +17,8 @@ static QmpRunState run_state(VmState state)
                                          [VM_FINISH_MIGRATE] = QMP_RUN_STATE_FINISH_MIGRATE,
                                          [VM_POSTMIGRATE] = QMP_RUN_STATE_POSTMIGRATE,
                                          [VM_SHUTDOWN] = QMP_RUN_STATE_SHUTDOWN,
-                                         [VM_INTERNAL_ERROR] = QMP_RUN_STATE_INTERNAL_ERROR};
+                                         [VM_INTERNAL_ERROR] = QMP_RUN_STATE_INTERNAL_ERROR,
+                                         [VM_IO_ERROR] = QMP_RUN_STATE_IO_ERROR};
 
     return states[state];
 }

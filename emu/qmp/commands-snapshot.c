@@ -171,6 +171,42 @@ bool qmp_query_snapshots(QmpCall *call, QmpVmSnapshotInfoList *result, GError **
     return true;
 }
 
+/* --- the last load ------------------------------------------------------------------------------------------------ */
+
+static void set_time(bool *has, int64_t *to, int64_t us)
+{
+    *has = us >= 0;
+    *to = us;
+}
+
+QmpSnapshotLoadInfo *qmp_query_snapshot_load(QmpCall *call, GError **error)
+{
+    static const QmpSnapshotLoadStatus states[] = {[VM_LOAD_NONE] = QMP_SNAPSHOT_LOAD_STATUS_NONE,
+                                                   [VM_LOAD_READS] = QMP_SNAPSHOT_LOAD_STATUS_READING,
+                                                   [VM_LOAD_FILLS] = QMP_SNAPSHOT_LOAD_STATUS_FILLING,
+                                                   [VM_LOAD_COMPLETED] = QMP_SNAPSHOT_LOAD_STATUS_COMPLETED,
+                                                   [VM_LOAD_FAILED] = QMP_SNAPSHOT_LOAD_STATUS_FAILED};
+    VmLoad load = vm_last_load(qmp_call_vm(call));
+    bool changed = load.runs_us > 0;
+    QmpSnapshotLoadInfo *result = g_new0(QmpSnapshotLoadInfo, 1);
+
+    (void)error;
+    *result = (QmpSnapshotLoadInfo){.status = states[load.status],
+                                    .tag = g_strdup(load.tag),
+                                    .job_id = g_strdup(load.job),
+                                    .lazy = load.progress.total > 0,
+                                    .reason = g_strdup(load.eager),
+                                    .error = load.progress.why};
+    set_time(&result->has_stood, &result->stood, changed ? load.stood_us : -1);
+    set_time(&result->has_first_instruction, &result->first_instruction, changed ? load.runs_us : -1);
+    set_time(&result->has_last_page, &result->last_page, changed ? load.filled_us : -1);
+    result->has_octets = result->has_octets_left = result->has_faults = result->lazy;
+    result->octets = load.progress.total;
+    result->octets_left = load.progress.total - load.progress.done;
+    result->faults = load.progress.faults;
+    return result;
+}
+
 /* --- jobs --------------------------------------------------------------------------------------------------------- */
 
 bool qmp_snapshot_save(QmpCall *call, const QmpSnapshotSaveOptions *arguments, GError **error)

@@ -338,3 +338,33 @@ Test(job, also_while_it_waits_for_the_job_s_end, .timeout = 60)
     cr_assert_geq(c.calls, 1);
     cr_assert_eq(c.wrong, 0);
 }
+
+static bool seal(Job *job, void *opaque, GError **error)
+{
+    Caller *c = opaque;
+
+    (void)error;
+    cr_assert(job_seal(job));
+    g_atomic_int_set(&c->begun, 1);
+    while (job_checkpoint(job) && !g_atomic_int_get(&c->wrong))
+        g_usleep(100);
+    return true;
+}
+
+Test(job, what_others_see_already_cannot_be_cancelled, .timeout = 60)
+{
+    static const JobType sealing = {.name = "create", .run = seal};
+    g_autoptr(GError) error = NULL;
+    Caller c = {0};
+
+    setup(&c.bench);
+    Job *job = job_new(c.bench.jobs, "j1", &sealing, 0, &c, NULL);
+    job_start(job);
+    while (!g_atomic_int_get(&c.begun))
+        g_usleep(100);
+    cr_assert(!job_do(job, JOB_CANCEL, &error));
+    cr_assert_str_eq(error->message, "the job 'j1' cannot be cancelled any more: the machine is what it makes of it");
+    g_atomic_int_set(&c.wrong, 1);
+    until(&c.bench, "j1:null");
+    done(&c.bench);
+}

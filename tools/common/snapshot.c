@@ -9,6 +9,7 @@
 #include "qcow2/qcow2.h"
 #include "qcow2/snapshot-list.h"
 #include "tools/common/cli.h"
+#include "vmstate/ram-index.h"
 
 /* --- which ------------------------------------------------------------------------------------------------------ */
 
@@ -81,7 +82,7 @@ Chan *snapshot_chan_open(const char *path, const char *which, char **name, GErro
     }
     g_autofree char *shown = bytes_show(snapshot->name, strlen(snapshot->name));
     *name = g_strdup_printf("%s (snapshot '%s')", path, shown);
-    return qcow2_vm_state_chan(image, snapshot);
+    return ram_index_stream_chan(qcow2_vm_state_chan(image, snapshot), error);
 }
 
 void snapshot_options(char **options, char **paths, const char *of[2])
