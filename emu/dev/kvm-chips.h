@@ -17,6 +17,9 @@ Device *kvm_clock_new(Kvm *kvm);
 /* Without KVM: keeps the clock of a stream, for the next save. */
 Device *kept_kvm_clock_new(void);
 
+/* Of either: it goes forward by so many ns; it stands. */
+void kvm_clock_advance(Device *clock, uint64_t ns);
+
 extern const PitOps kvm_i8254_ops; /* of what kvm_i8254_new makes */
 
 #endif

@@ -539,3 +539,14 @@ const DeviceType mc146818rtc_type = {
     .unrealize = unrealize,
     .reset = reset,
 };
+
+void mc146818rtc_set_back(Device *dev, int64_t ns)
+{
+    Rtc *r = (Rtc *)dev;
+
+    if (!r->s.last_update)
+        return;
+    r->s.last_update += (uint64_t)ns;
+    arm_update(r);
+    arm_periodic(r);
+}

@@ -21,4 +21,7 @@ void mc146818rtc_set_cmos(Device *rtc, unsigned index, uint8_t value);
 /* 0 for an index that is not there. */
 uint8_t mc146818rtc_get_cmos(const Device *rtc, unsigned index);
 
+/* It goes on from what it showed so many ns ago: the guest, which stands, does not see that they have passed. */
+void mc146818rtc_set_back(Device *rtc, int64_t ns);
+
 #endif

@@ -145,6 +145,12 @@ static bool transfer(int vcpu, unsigned long request, uint32_t index, uint64_t *
     return ok;
 }
 
+static bool is_mtrr(const Row *row)
+{
+    return row->offset >= offsetof(CpuState, mtrr_fixed) &&
+           row->offset < offsetof(CpuState, mtrr_var) + sizeof(VMS_MEMBER(CpuState, mtrr_var));
+}
+
 /* The banks of machine checks, and their MSRs, come with the processor's MCG_CAP, the MTRRs always. */
 static bool is_listed(const Kvm *kvm, const Row *row, const CpuState *c, unsigned i)
 {
@@ -152,10 +158,7 @@ static bool is_listed(const Kvm *kvm, const Row *row, const CpuState *c, unsigne
         return i / 4 < (c->mcg_cap & 0xff);
     if (row->index == MSR_MCG_CTL)
         return c->mcg_cap & 0x100;
-    if (row->offset >= offsetof(CpuState, mtrr_fixed) &&
-        row->offset < offsetof(CpuState, mtrr_var) + sizeof c->mtrr_var)
-        return true;
-    return kvm_has_msr(kvm, row->index + i);
+    return is_mtrr(row) || kvm_has_msr(kvm, row->index + i);
 }
 
 /*
@@ -196,6 +199,9 @@ static bool write_one(const Kvm *kvm, int vcpu, const CpuState *c, const Row *ro
     uint64_t value = get_member(c, row, i) & ~mask_beyond(kvm, row, i), wanted = value;
 
     if (!is_listed(kvm, row, c, i) && (value == row->reset || (row->idle && !kvm->smm)))
+        return true;
+    /* to set one to what it is has no effect, but takes KVM its time: it makes its page tables anew */
+    if (is_mtrr(row) && has_value(vcpu, row->index + i, wanted))
         return true;
     if (transfer(vcpu, KVM_SET_MSRS, row->index + i, &value) || has_value(vcpu, row->index + i, wanted))
         return true;

@@ -489,7 +489,8 @@ static void queue_all(Pc *pc, Line *line)
 
     queue_array(pc->plugged, line);
     queue_cpus(pc, line);
-    queue(line, pc->kvm ? kvm_clock_new(pc->kvm) : kept_kvm_clock_new());
+    pc->chips.kvm_clock = pc->kvm ? kvm_clock_new(pc->kvm) : kept_kvm_clock_new();
+    queue(line, pc->chips.kvm_clock);
     Device *const first[] = {c->fw_cfg, c->host,   c->bus,    c->i440fx, c->dma[0], c->dma[1], c->piix3,
                              c->pic[0], c->pic[1], c->ioapic, c->hpet,   c->rtc,    c->pit,    c->pcspk};
     for (size_t i = 0; i < G_N_ELEMENTS(first); i++)

@@ -15,7 +15,8 @@ enum { PC_PIIX_SLOT = 1 };
 
 /* The chips that others know of; the machine owns them. */
 typedef struct PcChips {
-    Device *pic[2], *ioapic, *pit, *hpet, *rtc, *fw_cfg, *host, *bus, *i440fx, *piix3, *piix4_pm, *smbus, *dma[2];
+    Device *pic[2], *ioapic, *pit, *hpet, *rtc, *kvm_clock, *fw_cfg, *host, *bus, *i440fx, *piix3, *piix4_pm, *smbus,
+        *dma[2];
     Device *pcspk, *ide, *fdc, *keyboard, *mouse, *pckbd, *vmport, *vmmouse, *port92, *acpi_build, *globalstate,
         *boot_cpu;
 } PcChips;

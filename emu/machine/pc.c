@@ -10,6 +10,8 @@
 
 #include "emu/dev/globalstate.h"
 #include "emu/dev/ioapic.h"
+#include "emu/dev/kvm-chips.h"
+#include "emu/dev/mc146818rtc.h"
 #include "emu/dev/vm-timer.h"
 #include "emu/machine/inspect.h"
 #include "emu/machine/pc-impl.h"
@@ -67,6 +69,16 @@ bool pc_stop_around(Pc *pc, PcWaits *waits, void *opaque)
     if (all)
         pc_stop(pc);
     return all;
+}
+
+void pc_adjust_clocks(Pc *pc, PcClocks policy, int64_t ns)
+{
+    machine_lock(pc->machine);
+    if (policy == PC_CLOCKS_KEEP)
+        mc146818rtc_set_back(pc->chips.rtc, MAX(ns, 0));
+    else if (policy == PC_CLOCKS_ADVANCE)
+        kvm_clock_advance(pc->chips.kvm_clock, (uint64_t)MAX(ns, 0));
+    machine_unlock(pc->machine);
 }
 
 void pc_ask_to_stop(Pc *pc)

@@ -123,6 +123,14 @@ void pc_stop(Pc *pc);
 typedef bool PcWaits(void *opaque, int thread);
 bool pc_stop_around(Pc *pc, PcWaits *waits, void *opaque);
 
+/*
+ * Of a machine that stands, whose state was saved so many ns ago: its clocks are as QEMU has them then (the RTC tells
+ * the host's time, what counts the time that the guest runs goes on where it was), or none has noticed, or kvmclock
+ * has, too.
+ */
+typedef enum PcClocks { PC_CLOCKS_AS_QEMU, PC_CLOCKS_KEEP, PC_CLOCKS_ADVANCE } PcClocks;
+void pc_adjust_clocks(Pc *pc, PcClocks policy, int64_t ns);
+
 /* Its processors are about to stop. */
 void pc_ask_to_stop(Pc *pc);
 bool pc_is_running(const Pc *pc);

@@ -11,6 +11,8 @@
 #include "emu/machine/vm-snapshot-impl.h"
 #include "visitors/chan.h"
 
+#define NS_PER_SECOND INT64_C(1000000000)
+
 typedef struct Load {
     SnapshotWork work;
     QmpSnapshotLoadOptions *options;
@@ -19,7 +21,8 @@ typedef struct Load {
     RamFill *fill; /* memory comes by this when the guest runs again; NULL: with the state */
     char *eager;   /* why it does not, though that was asked for; NULL: it does */
     int64_t began_us;
-    bool ran; /* it has to go on */
+    int64_t date_ns; /* when it was saved, since 1970 */
+    bool ran;        /* it has to go on */
 } Load;
 
 /* --- before anything changes -------------------------------------------------------------------------------------- */
@@ -41,6 +44,7 @@ static bool begin(void *opaque, GError **error)
         return false;
     l->path = g_strdup(main->disk->path);
     l->id = g_strdup(main->snapshot->id);
+    l->date_ns = main->snapshot->date_sec * NS_PER_SECOND + main->snapshot->date_nsec;
     return true;
 }
 
@@ -217,6 +221,15 @@ static bool commit_state(Load *l, GError **error)
     return migrate_commit(pc, l->state, error);
 }
 
+static void adjust_clocks(const Load *l)
+{
+    static const PcClocks policies[] = {
+        [QMP_SNAPSHOT_CLOCK_KEEP] = PC_CLOCKS_KEEP, [QMP_SNAPSHOT_CLOCK_ADVANCE] = PC_CLOCKS_ADVANCE};
+    PcClocks policy = l->options->has_clock ? policies[l->options->clock] : PC_CLOCKS_AS_QEMU;
+
+    pc_adjust_clocks(l->work.vm->pc, policy, g_get_real_time() * (NS_PER_SECOND / G_USEC_PER_SEC) - l->date_ns);
+}
+
 static bool change_all(void *opaque, GError **error)
 {
     Load *l = opaque;
@@ -240,6 +253,7 @@ static bool change_all(void *opaque, GError **error)
         vm_set_state(w->vm, VM_INTERNAL_ERROR);
         return false;
     }
+    adjust_clocks(l);
     w->vm->fill = l->fill;
     /* One that had ended, or was switched off, is there again. */
     if (w->vm->state == VM_SHUTDOWN || w->vm->state == VM_INTERNAL_ERROR)

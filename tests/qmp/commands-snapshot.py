@@ -421,6 +421,44 @@ def guest_disk(guest):
     return next(b["device"] for b in guest.client.ask("query-block") if b["device"] != "disk1" and "inserted" in b)
 
 
+def clocks(guest, tag):
+    """(what kvmclock, the RTC show) when that was saved, in seconds."""
+    said = subprocess.run([os.path.join(sys.argv[1], "vmstate-dump"), "--format=json",
+                           "--snapshot=" + tag, os.path.join(guest.folder, "disk1")], check=True, capture_output=True, text=True).stdout
+    kvm = re.search(r'"clock": "?(\d+)', said)
+    rtc = [int(re.search(r'"%s": "?(-?\d+)' % name, said).group(1)) for name in ("base_rtc", "last_update", "offset")]
+    date = next(s["date-sec"] + s["date-nsec"] / 1e9 for s in guest.client.ask("query-snapshots") if s["name"] == tag)
+    return int(kvm.group(1)) / 1e9, rtc[0] + date - (rtc[1] - rtc[2]) / 1e9
+
+
+@kvm_case("the guest's clocks stand, go on, or go on as QEMU has them, by what is asked for")
+@guests()
+def _(start):
+    guest = start(server.FERRY)
+    disks = ["disk1", guest_disk(guest)]
+    guest.works()
+    guest.client.ask("stop")
+    assert job(guest.client, "save", "s", devices=disks) is None
+    kvm, rtc = clocks(guest, "s")
+    begin = time.time()
+    time.sleep(3)
+    for clock, kvm_goes, rtc_goes in (("keep", False, False), ("advance", True, True), (None, False, True)):
+        options = {"clock": clock} if clock else {}
+        assert job(guest.client, "load", "s", devices=disks, **options) is None
+        loaded = time.time() - begin
+        assert job(guest.client, "save", "after", devices=disks, overwrite=True) is None
+        saved = time.time() - begin
+        now = clocks(guest, "after")
+        for shown, before, goes in ((now[0], kvm, kvm_goes), (now[1], rtc, rtc_goes)):
+            least = 2.5 if goes else 0
+            most = saved + 0.5 if goes else saved - loaded + 2  # from the load on the RTC goes
+            assert least <= shown - before <= most, (clock, shown, before, loaded, saved)
+        guest.client.ask("cont")
+        guest.works()
+        guest.client.ask("stop")
+    guest.end()
+
+
 if QEMU:
     @kvm_case("QEMU loads what was saved here, and what QEMU has saved is loaded here, the guest going on")
     @guests()
