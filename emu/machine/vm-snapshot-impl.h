@@ -68,6 +68,7 @@ void snapshot_abandon(SnapshotWork *work);
 
 /* What brings the pages of a state, `chan` (taken). NULL: the host cannot, or the state has no index of them. */
 RamFill *snapshot_lazy_open(Vm *vm, Chan *chan, GError **error);
+void snapshot_lazy_free(Vm *vm, RamFill *fill); /* on the context's thread */
 
 /* Brings all of them, on the job's thread. False: the program ends. */
 bool snapshot_lazy_fill(Job *job, RamFill *fill);

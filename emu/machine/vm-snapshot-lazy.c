@@ -8,50 +8,48 @@
 
 /* --- what cannot be read ------------------------------------------------------------------------------------------ */
 
-typedef struct Failure {
-    Vm *vm;
-    char *why;
-} Failure;
-
-static void failure_free(void *opaque)
-{
-    g_free(((Failure *)opaque)->why);
-    g_free(opaque);
-}
-
 static bool waits(void *opaque, int thread)
 {
     return ram_fill_owes(opaque, thread);
 }
 
-/* On the context's thread; all may have come meanwhile. */
+/* On the context's thread; it may be possible again, or all have come. */
 static gboolean stop_machine(void *opaque)
 {
-    const Failure *f = opaque;
-    Vm *vm = f->vm;
+    Vm *vm = opaque;
+    g_autofree char *why = vm->fill ? ram_fill_progress(vm->fill).why : NULL;
 
-    if (!vm->fill || vm->state != VM_RUNNING)
+    if (!why || vm->state != VM_RUNNING)
         return G_SOURCE_REMOVE;
     pc_stop_around(vm->pc, waits, vm->fill);
     vm_set_state(vm, VM_IO_ERROR);
     vm_say(vm, "the machine stands, for pages of snapshot '%s' cannot be read; 'cont' tries again: %s",
-           vm->last_load.tag, f->why);
+           vm->last_load.tag, why);
     return G_SOURCE_REMOVE;
 }
 
-/* From any thread. The source is found by the Vm when it is too late for it. */
+/* From any thread. */
 static void fill_failed(void *opaque, const char *why)
 {
     g_autoptr(GSource) source = g_idle_source_new();
-    Failure *f = g_new(Failure, 1);
+    const Vm *vm = opaque;
 
-    *f = (Failure){opaque, g_strdup(why)};
+    (void)why; /* it is asked for again */
     g_source_set_priority(source, G_PRIORITY_DEFAULT);
-    g_source_set_callback(source, stop_machine, f, failure_free);
-    g_source_attach(source, f->vm->context);
+    g_source_set_callback(source, stop_machine, opaque, NULL);
+    g_source_attach(source, vm->context);
 }
 
 /* --- the pages ---------------------------------------------------------------------------------------------------- */
+
+void snapshot_lazy_free(Vm *vm, RamFill *fill)
+{
+    GSource *source;
+
+    ram_fill_free(fill); /* it tells of no failure any more */
+    while ((source = g_main_context_find_source_by_funcs_user_data(vm->context, &g_idle_funcs, vm)))
+        g_source_destroy(source);
+}
 
 RamFill *snapshot_lazy_open(Vm *vm, Chan *chan, GError **error)
 {
@@ -141,6 +139,7 @@ void snapshot_report_filled(Vm *vm)
     load->status = VM_LOAD_COMPLETED;
     load->filled_us = g_get_monotonic_time() - load->began_us;
     load->progress = ram_fill_progress(vm->fill);
+    g_clear_pointer(&load->progress.why, g_free);
 }
 
 void snapshot_report_ended(const SnapshotWork *w, bool well)

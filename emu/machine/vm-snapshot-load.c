@@ -285,7 +285,8 @@ static void end(Load *l, bool well)
 
     if (vm->fill && vm->fill == l->fill)
         snapshot_lazy_end(&l->work);
-    g_clear_pointer(&l->fill, ram_fill_free);
+    if (l->fill)
+        snapshot_lazy_free(vm, g_steal_pointer(&l->fill));
     snapshot_report_ended(&l->work, well);
     snapshot_abandon(&l->work);
     snapshot_let_go(&l->work);
@@ -300,7 +301,6 @@ static void load_free(void *opaque)
     g_clear_pointer(&l->state, machine_load_free);
     snapshot_work_done(&l->work);
     qmp_SnapshotLoadOptions_free(l->options);
-    g_clear_pointer(&l->fill, ram_fill_free);
     g_free(l->eager);
     g_free(l->path);
     g_free(l->id);

@@ -645,7 +645,8 @@ def _(folder):
         page = file.read()
     done = subprocess.run([FERRY, "-help"], capture_output=True, text=True, timeout=PATIENCE, check=True)
     options = set(re.findall(r"^  -([\w-]+)", done.stdout, re.M))
-    told = set(re.findall(r"\bFl ([\w-]+)", page)) - {"b", "d", "s", "z", "Ns"}  # of the monitor's commands, and -OPTION
+    monitor = {"b", "d", "l", "s", "z", "Ns"}  # flags of the monitor's commands, and -OPTION
+    told = set(re.findall(r"\bFl ([\w-]+)", page)) - monitor
     assert len(told) > 20 and told <= options, (told - options, len(told))
     for option, keys in re.findall(r"^\.It Fl (machine|drive|mon) (.*)$", page, re.M):
         done = subprocess.run([FERRY, "-" + option, "help"], capture_output=True, text=True, timeout=PATIENCE, check=True)

@@ -138,7 +138,7 @@ class Sequence:
         else:
             self.on()
             everything = {"devices": self.disks()} if self.chance.randrange(2) else {}
-            self.job("load", tag=self.which(name), **everything)
+            self.job("load", tag=self.which(name), lazy=self.chance.randrange(2) == 0, **everything)
         self.model.load(name)
         return "load " + name
 
