@@ -1,7 +1,6 @@
 /* ram-stream.c: a stream with two blocks of memory in it. */
 #include "tests/support/ram-stream.h"
 
-#include <criterion/criterion.h>
 #include <string.h>
 
 #include "vmstate/berstream-save.h"
@@ -31,14 +30,14 @@ static void tell(const RamStream *s, StreamSink *sink, uint32_t block, uint64_t 
             pages[run.count++] = zero ? NULL : page;
             run.full += !zero;
         }
-        cr_assert(SINK(sink, ram_run, &run, NULL));
+        g_assert(SINK(sink, ram_run, &run, NULL));
         first += run.count;
     }
 }
 
 static void slice(StreamSink *sink, SliceKind kind)
 {
-    cr_assert(SINK(sink, slice_start, &((StreamSlice){.kind = kind, .id = 2, .name = "ram", .version = 4}), NULL));
+    g_assert(SINK(sink, slice_start, &((StreamSlice){.kind = kind, .id = 2, .name = "ram", .version = 4}), NULL));
 }
 
 static void write_all(RamStream *s, StreamSink *sink, bool ber, ChanOut *out)
@@ -50,19 +49,19 @@ static void write_all(RamStream *s, StreamSink *sink, bool ber, ChanOut *out)
     ram_blocks_init(&blocks);
     blocks.listed = true;
     for (unsigned i = 0; i < 2; i++)
-        cr_assert(ram_blocks_add(
+        g_assert(ram_blocks_add(
             &blocks, &(RamBlock){.name = (char *)(i ? "rom" : "ram"), .length = s->size[i], .address = -1}, NULL));
-    cr_assert(SINK(sink, header, &((StreamHeader){.kind = STREAM_MACHINE, .footers = true}), NULL));
-    cr_assert(SINK(sink, schema, schema, 0, NULL));
+    g_assert(SINK(sink, header, &((StreamHeader){.kind = STREAM_MACHINE, .footers = true}), NULL));
+    g_assert(SINK(sink, schema, schema, 0, NULL));
     slice(sink, SLICE_START);
-    cr_assert(SINK(sink, ram_blocks, &blocks, 0, NULL) && SINK(sink, slice_end, NULL));
+    g_assert(SINK(sink, ram_blocks, &blocks, 0, NULL) && SINK(sink, slice_end, NULL));
     slice(sink, SLICE_END);
     tell(s, ram_indexer_sink(indexer), 0, 600, 700);
     tell(s, ram_indexer_sink(indexer), 1, 0, RAM_STREAM_ROM);
     tell(s, ram_indexer_sink(indexer), 0, 0, 600);
     tell(s, ram_indexer_sink(indexer), 0, 700, RAM_STREAM_PAGES);
-    cr_assert(SINK(sink, slice_end, NULL) && SINK(sink, eof, &((StreamTrailer){.present = true}), NULL));
-    cr_assert(SINK(sink, end, &((StreamEnd){.complete = true}), NULL));
+    g_assert(SINK(sink, slice_end, NULL) && SINK(sink, eof, &((StreamTrailer){.present = true}), NULL));
+    g_assert(SINK(sink, end, &((StreamEnd){.complete = true}), NULL));
     s->end = chan_out_tell(out);
     ram_indexer_put(indexer, &blocks, out);
     ram_blocks_done(&blocks);
@@ -82,7 +81,7 @@ void ram_stream_init(RamStream *s, bool ber, bool zstd)
     g_autoptr(ChanOut) out = chan_out_new(chan_buf_new(&s->octets));
     StreamSink *sink = ber ? berstream_save_new(out, &options) : stream_save_new(out, NULL);
     write_all(s, sink, ber, out);
-    cr_assert(chan_out_finish(out, NULL));
+    g_assert(chan_out_finish(out, NULL));
     ber ? berstream_save_free(sink) : stream_save_free(sink);
 }
 
