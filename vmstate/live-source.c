@@ -40,8 +40,7 @@ struct LiveSource {
     LiveProgress told;
 };
 
-/* --- what others see -----------------------------------------------------------------------------------------------
- */
+/* --- what others see ---------------------------------------------------------------------------------------------- */
 
 void live_source_cancel(LiveSource *s)
 {
@@ -110,8 +109,7 @@ static void keep_pace(LiveSource *s, LiveLimits limits)
     live_meter_sent(&s->meter, now_us, sent, s->now.full + s->now.zero);
 }
 
-/* --- pages ---------------------------------------------------------------------------------------------------------
- */
+/* --- pages -------------------------------------------------------------------------------------------------------- */
 
 static bool has_bit(const LiveSource *s, uint32_t block, uint64_t page)
 {
@@ -184,8 +182,7 @@ static uint64_t count_bits(const LiveSource *s)
     return count;
 }
 
-/* --- what was written ----------------------------------------------------------------------------------------------
- */
+/* --- what was written --------------------------------------------------------------------------------------------- */
 
 static uint64_t chunks_of(const LiveMemory *m)
 {
@@ -239,8 +236,7 @@ static bool is_near(LiveSource *s)
     return near;
 }
 
-/* --- in the order of the stream ------------------------------------------------------------------------------------
- */
+/* --- in the order of the stream ----------------------------------------------------------------------------------- */
 
 static bool start_slice(LiveSource *s, SliceKind kind, GError **error)
 {
@@ -338,8 +334,7 @@ bool live_source_run(LiveSource *s, const LiveStream *stream, GError **error)
     return ok;
 }
 
-/* --- life ----------------------------------------------------------------------------------------------------------
- */
+/* --- life --------------------------------------------------------------------------------------------------------- */
 
 LiveSource *live_source_new(const LiveOps *ops, void *opaque, const RamBlocks *blocks, const LiveMemory *memory)
 {

@@ -19,8 +19,7 @@ struct MigrateLive {
     LiveSource *source;
 };
 
-/* --- what was written ----------------------------------------------------------------------------------------------
- */
+/* --- what was written --------------------------------------------------------------------------------------------- */
 
 static bool dirty_on(void *opaque, GError **error)
 {
@@ -74,8 +73,7 @@ static void dirty_taken(void *opaque, uint32_t block, uint64_t first, uint64_t c
     machine_unlock(l->pc->machine);
 }
 
-/* --- what is sent besides ------------------------------------------------------------------------------------------
- */
+/* --- what is sent besides ----------------------------------------------------------------------------------------- */
 
 static bool tell_head(void *opaque, StreamSink *sink, GError **error)
 {
@@ -121,8 +119,7 @@ bool migrate_live_capture(MigrateLive *l, GError **error)
     return l->capture;
 }
 
-/* --- all of it -----------------------------------------------------------------------------------------------------
- */
+/* --- all of it ---------------------------------------------------------------------------------------------------- */
 
 bool migrate_live_run(MigrateLive *l, Chan *chan, GError **error)
 {

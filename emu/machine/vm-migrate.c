@@ -69,8 +69,7 @@ static bool do_step(VmMove *m, MoveStep *step, GError **error)
     return call.ok;
 }
 
-/* --- steps, on the context's thread --------------------------------------------------------------------------------
- */
+/* --- steps, on the context's thread ------------------------------------------------------------------------------- */
 
 static bool begin(VmMove *m, GError **error)
 {
@@ -154,8 +153,7 @@ static void settle(void *opaque)
     tell_end(m);
 }
 
-/* --- on the thread that moves it -----------------------------------------------------------------------------------
- */
+/* --- on the thread that moves it ---------------------------------------------------------------------------------- */
 
 /* Until somebody says that it may go on. */
 static bool await_word(VmMove *m, GError **error)
@@ -215,8 +213,7 @@ static void move_free(void *opaque)
     g_free(m);
 }
 
-/* --- what can be asked for -----------------------------------------------------------------------------------------
- */
+/* --- what can be asked for ---------------------------------------------------------------------------------------- */
 
 static LiveLimits limits_of(const Vm *vm)
 {

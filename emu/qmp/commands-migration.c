@@ -37,8 +37,7 @@ void qmp_tell_migration_pass(QmpEvents *events, uint64_t number)
     qmp_event_migration_pass(events, &data);
 }
 
-/* --- how far it is -------------------------------------------------------------------------------------------------
- */
+/* --- how far it is ------------------------------------------------------------------------------------------------ */
 
 static QmpMigrationStats *stats_of(const LiveProgress *p)
 {
