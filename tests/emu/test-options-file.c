@@ -77,7 +77,8 @@ Test(options_file, what_is_wrong_is_told_with_its_line)
     expect_wrong(
         "[drvie]\n",
         ":1: unknown group 'drvie'; did you mean 'drive'? (accepted: machine, accel, smp, memory, boot, "
-        "rtc, drive, blockdev, device, object, netdev, nic, chardev, mon, name, display, overcommit, audiodev, msg)");
+        "rtc, drive, blockdev, device, object, netdev, nic, add-fd, chardev, mon, name, display, overcommit, audiodev, "
+        "msg)");
     expect_wrong("[drive]\nfile x\n", ":2: this is no group, no key = \"value\" and no comment");
     expect_wrong("[drive]\n\nfile = x\n", ":3: a value is in double quotes");
     expect_wrong("[drive]\nfi le = \"x\"\n", ":2: a key is made of letters, digits, '-', '_' and '.'");
