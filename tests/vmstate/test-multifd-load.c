@@ -192,6 +192,8 @@ Test(multifd_load, pages_before_the_blocks_are_known_are_refused)
     greet(&r, 1, 1);
     send_page(&r, 0, 0, 1);
     check_fails(&r, "multifd channel 0: it has pages before RAM blocks were listed");
+    while (!g_atomic_int_get(&r.failures))
+        g_usleep(1000); /* who asks may know before the other is told */
     cr_assert_eq(r.failures, 1);
     tear_down(&r);
 }
