@@ -13,19 +13,6 @@
 #include "emu/machine/vm-impl.h"
 #include "emu/pci/pci.h"
 
-static bool refuse(GError **error, const char *format, ...) G_GNUC_PRINTF(2, 3);
-
-static bool refuse(GError **error, const char *format, ...)
-{
-    va_list ap;
-
-    va_start(ap, format);
-    g_autofree char *text = g_strdup_vprintf(format, ap);
-    va_end(ap);
-    g_set_error_literal(error, FERRY_ERROR, FERRY_ERROR_REFUSED, text);
-    return false;
-}
-
 /* The guest knows what there is. */
 static bool has_run(const Vm *vm)
 {
@@ -35,10 +22,10 @@ static bool has_run(const Vm *vm)
 static bool check_moment(const Vm *vm, const char *command, GError **error)
 {
     if (vm->move || vm->migration.status == VM_MIGRATION_ACTIVE)
-        return refuse(error, "%s not allowed while migrating", command);
+        return vm_refuse(error, "%s not allowed while migrating", command);
     if (vm->state == VM_POSTMIGRATE)
-        return refuse(error, "%s: the machine is somewhere else now", command);
-    return !vm->snapshot_job || refuse(error, "%s: '%s' is at work on snapshots", command, vm->snapshot_job);
+        return vm_refuse(error, "%s: the machine is somewhere else now", command);
+    return !vm->snapshot_job || vm_refuse(error, "%s: '%s' is at work on snapshots", command, vm->snapshot_job);
 }
 
 static const DeviceType *type_named(const char *name)
@@ -65,18 +52,19 @@ static bool check_new(const Vm *vm, const json_t *options, GError **error)
     const DeviceType *type = driver ? type_named(driver) : NULL;
 
     if (!driver)
-        return refuse(error, "Parameter 'driver' is missing");
+        return vm_refuse(error, "Parameter 'driver' is missing");
     if (!type)
-        return refuse(error, "'%s' is not a valid device model name", driver);
+        return vm_refuse(error, "'%s' is not a valid device model name", driver);
     if (id && vm_device_of_id(vm, id))
-        return refuse(error, "Duplicate device ID '%s'", id);
+        return vm_refuse(error, "Duplicate device ID '%s'", id);
     if (!is_card(type))
-        return refuse(error, "Bus '%s' does not support hotplugging",
-                      g_str_has_prefix(type->name, "ide-") ? "ide.0" : "isa.0");
+        return vm_refuse(error, "Bus '%s' does not support hotplugging",
+                         g_str_has_prefix(type->name, "ide-") ? "ide.0" : "isa.0");
     if (bus && strcmp(bus, "pci.0") != 0)
-        return refuse(error, "Bus '%s' not found", bus);
+        return vm_refuse(error, "Bus '%s' not found", bus);
     if (json_object_get(options, "bootindex"))
-        return refuse(error, "%s.bootindex: the firmware has got the boot order already; -device can say it", driver);
+        return vm_refuse(error, "%s.bootindex: the firmware has got the boot order already; -device can say it",
+                         driver);
     return check_moment(vm, "device_add", error);
 }
 
@@ -88,12 +76,12 @@ static bool check_place(const Vm *vm, const Device *dev, GError **error)
     if (!has_run(vm))
         return true;
     if (devfn % PCI_FUNCTIONS)
-        return refuse(error, "PCI: once the machine has run only function 0 of a slot can come, not %x.%x", slot,
-                      devfn % PCI_FUNCTIONS);
+        return vm_refuse(error, "PCI: once the machine has run only function 0 of a slot can come, not %x.%x", slot,
+                         devfn % PCI_FUNCTIONS);
     for (guint i = 0; i < vm->devices->len; i++) {
         const VmDevice *d = vm->devices->pdata[i];
         if (is_card(d->type) && d->dev != dev && ((const PciDevice *)d->dev)->devfn / PCI_FUNCTIONS == slot)
-            return refuse(error, "PCI: slot %x has a card already", slot);
+            return vm_refuse(error, "PCI: slot %x has a card already", slot);
     }
     return true;
 }
@@ -163,7 +151,7 @@ static void unplug(Vm *vm, VmDevice *d)
 bool vm_remove_device(Vm *vm, const VmDevice *d, GError **error)
 {
     if (!is_card(d->type))
-        return refuse(error, "Bus '%s' does not support hotplugging", d->bus);
+        return vm_refuse(error, "Bus '%s' does not support hotplugging", d->bus);
     if (!check_moment(vm, "device_del", error))
         return false;
     machine_lock(pc_machine(vm->pc));

@@ -127,7 +127,10 @@ void vm_migration_options_done(Vm *vm);
 /* vm-hotplug.c */
 void vm_slots_ejected(void *vm, uint32_t slots); /* of PcEvents */
 
-/* vm-plugged.c. `o` NULL: the board's own; otherwise it may have an id. */
+/* vm-plugged.c. A refusal; always false. */
+bool vm_refuse(GError **error, const char *format, ...) G_GNUC_PRINTF(2, 3);
+
+/* `o` NULL: the board's own; otherwise it may have an id. */
 VmDevice *vm_note_device(Vm *vm, const DeviceType *type, Device *dev, const OptionsDevice *o, const char *bus);
 void vm_forget_device(Vm *vm, VmDevice *device);
 void vm_device_free(void *device);

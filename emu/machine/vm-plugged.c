@@ -74,9 +74,7 @@ const OptionsObject *vm_find_object(const Vm *vm, const char *id)
     return NULL;
 }
 
-static bool refuse(GError **error, const char *format, ...) G_GNUC_PRINTF(2, 3);
-
-static bool refuse(GError **error, const char *format, ...)
+bool vm_refuse(GError **error, const char *format, ...)
 {
     va_list ap;
 
@@ -100,7 +98,7 @@ static bool check_file(const OptionsObject *o, GError **error)
     g_autofree char *folder = g_path_get_dirname(path);
     if (memory && errno == ENOENT && !o->readonly && access(folder, W_OK | X_OK) == 0)
         return true;
-    return refuse(error, "Could not open '%s': %s", path, g_strerror(errno));
+    return vm_refuse(error, "Could not open '%s': %s", path, g_strerror(errno));
 }
 
 bool vm_add_object(Vm *vm, const QmpObjectOptions *options, GError **error)
@@ -108,7 +106,7 @@ bool vm_add_object(Vm *vm, const QmpObjectOptions *options, GError **error)
     if (!options_check_object(options, "object-add", error))
         return false;
     if (vm_find_object(vm, options->id) || g_str_equal(options->id, "pc.ram"))
-        return refuse(error, "attempt to add duplicate property '%s' to object (type 'container')", options->id);
+        return vm_refuse(error, "attempt to add duplicate property '%s' to object (type 'container')", options->id);
     OptionsObject *object = options_object_new(options);
     if (!check_file(object, error)) {
         options_object_free(object);
@@ -135,9 +133,9 @@ bool vm_remove_object(Vm *vm, const char *id, GError **error)
     const OptionsObject *object = vm_find_object(vm, id);
 
     if (!object)
-        return refuse(error, "object '%s' not found", id);
+        return vm_refuse(error, "object '%s' not found", id);
     if (is_used(vm, id))
-        return refuse(error, "object '%s' is in use, can not be deleted", id);
+        return vm_refuse(error, "object '%s' is in use, can not be deleted", id);
     g_ptr_array_remove(vm->options->objects, (gpointer)object);
     return true;
 }

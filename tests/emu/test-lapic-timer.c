@@ -97,11 +97,23 @@ Test(lapic_timer, a_guest_that_wants_too_many_interrupts_gets_them_every_50_micr
     cr_expect_leq(count, 21);
 }
 
+/* The first processor's goes on on another board, at the same time. */
+static void move_first(Rig *rig, Rig *there, Board *other)
+{
+    g_autoptr(GError) error = NULL;
+    ByteOut octets = {0};
+
+    board_save(rig->board, rig->lapics[0], &octets);
+    rig_init(there, other);
+    other->virtual_ns = rig->board->virtual_ns;
+    cr_assert(board_load(other, there->lapics[0], octets.data, octets.len, 3, &error), "%s",
+              error ? error->message : "");
+    byte_out_done(&octets);
+}
+
 Test(lapic_timer, a_move_changes_neither_what_is_pending_nor_the_timers_phase)
 {
     g_autoptr(Board) board = board_new(), other = board_new();
-    g_autoptr(GError) error = NULL;
-    ByteOut octets = {0};
     Rig rig, there;
 
     rig_init(&rig, board);
@@ -113,11 +125,7 @@ Test(lapic_timer, a_move_changes_neither_what_is_pending_nor_the_timers_phase)
     cr_expect_eq(lapic_take(rig.lapics[0]), 0x41);
     lapic_send(&rig.bus, MESSAGE, 0x52 | MESSAGE_LEVEL);
     lapic_send(&rig.bus, MESSAGE, 0x0f);
-    board_save(board, rig.lapics[0], &octets);
-    rig_init(&there, other);
-    other->virtual_ns = board->virtual_ns;
-    cr_assert(board_load(other, there.lapics[0], octets.data, octets.len, 3, &error), "%s",
-              error ? error->message : "");
+    move_first(&rig, &there, other);
     cr_expect_eq(there.loads, 1);
     cr_expect_eq(peek(&there, 0, CURRENT), 700000);
     cr_expect_eq(vector_in(&there, 0, ISR), 0x41);
@@ -131,15 +139,12 @@ Test(lapic_timer, a_move_changes_neither_what_is_pending_nor_the_timers_phase)
     cr_expect_not(lapic_pending(there.lapics[0]));
     board_advance(other, 1);
     cr_expect_eq(lapic_take(there.lapics[0]), 0x41);
-    byte_out_done(&octets);
 }
 
 /* Every 50 us come interrupts of a period of 3 us: an end that was put off is put off once. */
 Test(lapic_timer, nor_the_end_of_a_period_that_was_made_longer)
 {
     g_autoptr(Board) board = board_new(), other = board_new();
-    g_autoptr(GError) error = NULL;
-    ByteOut octets = {0};
     Rig rig, there;
 
     rig_init(&rig, board);
@@ -149,11 +154,7 @@ Test(lapic_timer, nor_the_end_of_a_period_that_was_made_longer)
     poke(&rig, 0, INITIAL, 3000);
     board_advance(board, 40000);
     cr_expect_not(lapic_pending(rig.lapics[0]));
-    board_save(board, rig.lapics[0], &octets);
-    rig_init(&there, other);
-    other->virtual_ns = board->virtual_ns;
-    cr_assert(board_load(other, there.lapics[0], octets.data, octets.len, 3, &error), "%s",
-              error ? error->message : "");
+    move_first(&rig, &there, other);
     board_advance(other, 9999);
     cr_expect_not(lapic_pending(there.lapics[0]));
     board_advance(other, 1);
@@ -163,7 +164,6 @@ Test(lapic_timer, nor_the_end_of_a_period_that_was_made_longer)
     board_advance(board, 1000);
     board_advance(other, 1000);
     cr_expect_eq(peek(&there, 0, CURRENT), peek(&rig, 0, CURRENT));
-    byte_out_done(&octets);
 }
 
 /* Of a stream that is not true: the timer that ends once has ended before it could. */

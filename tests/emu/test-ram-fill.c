@@ -195,16 +195,23 @@ static void *touch(void *opaque)
     return GINT_TO_POINTER(n == 1 ? 1 : -1);
 }
 
+/* Somebody waits for a page that cannot be read. */
+static GThread *setup_waiting(Rig *r)
+{
+    setup(r);
+    begin(r);
+    g_atomic_int_set(&r->fails, 1);
+    GThread *thread = g_thread_new("touch", touch, r);
+    while (!g_atomic_int_get(&r->told))
+        g_usleep(1000);
+    return thread;
+}
+
 Test(ram_fill, who_needs_what_cannot_be_read_waits_until_it_can_be, .timeout = 60)
 {
     Rig r;
+    GThread *thread = setup_waiting(&r);
 
-    setup(&r);
-    begin(&r);
-    g_atomic_int_set(&r.fails, 1);
-    GThread *thread = g_thread_new("touch", touch, &r);
-    while (!g_atomic_int_get(&r.told))
-        g_usleep(1000);
     g_autofree char *why = ram_fill_progress(r.fill).why;
     cr_assert_str_eq(why, "the disk has gone");
     cr_assert_eq(ram_fill_next(r.fill), RAM_FILL_FAILED);
@@ -224,13 +231,8 @@ Test(ram_fill, who_needs_what_cannot_be_read_waits_until_it_can_be, .timeout = 6
 Test(ram_fill, at_the_end_of_a_machine_who_waits_fails_and_is_given_nothing, .timeout = 60)
 {
     Rig r;
+    GThread *thread = setup_waiting(&r);
 
-    setup(&r);
-    begin(&r);
-    g_atomic_int_set(&r.fails, 1);
-    GThread *thread = g_thread_new("touch", touch, &r);
-    while (!g_atomic_int_get(&r.told))
-        g_usleep(1000);
     ram_fill_give_up(r.fill);
     cr_assert_eq(GPOINTER_TO_INT(g_thread_join(thread)), -1);
     teardown(&r);

@@ -84,6 +84,18 @@ def code():
         return file.read()[0x7000:0x7040]
 
 
+def start_damaged(start, piece):
+    """A guest is saved, and loaded while that piece of its memory is not as it was: it stands."""
+    guest = start(server.FERRY)
+    guest.works()
+    assert job(guest.client, "save", "s", devices=disks(guest), vmstate="disk1") is None
+    damage = Damage(guest, piece)
+    guest.client.events.clear()
+    start_load(guest, "s")
+    wait(lambda: status(guest) == "io-error")
+    return guest, damage
+
+
 @kvm_case("memory comes while the guest runs and checks itself, in all formats, and again in a new process")
 @guests()
 def _(start):
@@ -137,13 +149,7 @@ def _(start):
 @kvm_case("a page that cannot be read stops the machine, which goes on where it was when it can be")
 @guests()
 def _(start):
-    guest = start(server.FERRY)
-    guest.works()
-    assert job(guest.client, "save", "s", devices=disks(guest), vmstate="disk1") is None
-    damage = Damage(guest, untouched())
-    guest.client.events.clear()
-    start_load(guest, "s")
-    wait(lambda: status(guest) == "io-error")
+    guest, damage = start_damaged(start, untouched())
     info = last_load(guest)
     assert info["status"] == "filling" and info["octets-left"] > 0 and "last-page" not in info, info
     assert "have changed since they were written" in info["error"], info
@@ -174,12 +180,7 @@ def _(start):
 @error_case("a processor that needs a page that cannot be read waits for it, executing nothing else")
 @guests()
 def _(start):
-    guest = start(server.FERRY)
-    guest.works()
-    assert job(guest.client, "save", "s", devices=disks(guest), vmstate="disk1") is None
-    damage = Damage(guest, code())
-    start_load(guest, "s")
-    wait(lambda: status(guest) == "io-error")
+    guest, damage = start_damaged(start, code())
     before = len(guest.lines())
     guest.client.ask("cont")
     wait(lambda: status(guest) == "io-error")
@@ -195,12 +196,7 @@ def _(start):
 @error_case("a program can end while pages are owed")
 @guests()
 def _(start):
-    guest = start(server.FERRY)
-    guest.works()
-    assert job(guest.client, "save", "s", devices=disks(guest), vmstate="disk1") is None
-    damage = Damage(guest, untouched())
-    start_load(guest, "s")
-    wait(lambda: status(guest) == "io-error")
+    guest, damage = start_damaged(start, untouched())
     guest.client.ask("quit")
     assert guest.process.wait(server.PATIENCE) == 0
     damage.repair()
